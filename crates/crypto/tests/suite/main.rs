@@ -1,0 +1,8 @@
+//! What the crate promises, seen from outside.
+
+mod codes;
+mod common;
+mod envelope;
+mod key_ring;
+mod session;
+mod vectors;

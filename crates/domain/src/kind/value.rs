@@ -1,0 +1,272 @@
+//! Values of fields: read from what a source sent, masked, and turned into text for pages and for evidence.
+
+use std::{collections::BTreeMap, fmt};
+
+use jiff::civil::Date;
+use serde_json::{Value as Json, json};
+use thiserror::Error;
+
+use super::FieldType;
+use crate::{
+    identifiers::{
+        CertificateNumber, IdNumber, LicenceFileNumber, PersonName, Phone, Plate, PlateClass, Vin,
+    },
+    time::Timestamp,
+};
+
+/// The longest text of one field, in characters.
+const MAX_TEXT: usize = 500;
+
+/// One row of a list: item → value.
+pub type Row = BTreeMap<String, Value>;
+
+/// A checked value. It is personal data: it does not print itself.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Value {
+    /// Text, a code, or an identifier in its normal form.
+    Text(String),
+    /// A whole number.
+    Integer(i64),
+    /// An amount in fen.
+    Money(i64),
+    /// A calendar date.
+    Date(Date),
+    /// An instant.
+    DateTime(Timestamp),
+    /// A picture: the SHA-256 of its bytes, and the source's handle.
+    Image {
+        /// SHA-256 of the bytes.
+        digest: String,
+        /// By what name the source streams it.
+        handle: String,
+    },
+    /// Rows.
+    List(Vec<Row>),
+}
+
+impl fmt::Debug for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Value(redacted)")
+    }
+}
+
+/// What is wrong with a value; it never repeats the value.
+#[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
+#[error("not a valid {expected}")]
+pub struct ValueError {
+    /// The word of the type that was expected.
+    pub expected: &'static str,
+}
+
+impl FieldType {
+    /// Reads a value as a source or a requester sent it.
+    ///
+    /// # Errors
+    /// Says which type was expected, never what came.
+    pub fn read(&self, raw: &Json) -> Result<Value, ValueError> {
+        self.read_on(raw, Date::MAX)
+    }
+
+    /// Reads a value that may depend on today's date, such as an ID number whose birth must lie in the past.
+    ///
+    /// # Errors
+    /// Says which type was expected, never what came.
+    pub fn read_on(&self, raw: &Json, today: Date) -> Result<Value, ValueError> {
+        self.read_inner(raw, today).ok_or(ValueError {
+            expected: self.word(),
+        })
+    }
+
+    fn read_inner(&self, raw: &Json, today: Date) -> Option<Value> {
+        match (self, raw) {
+            (FieldType::List { items, max_items }, Json::Array(rows)) if rows.len() <= *max_items => {
+                let rows: Option<Vec<Row>> = rows
+                    .iter()
+                    .map(|row| {
+                        let row = row.as_object()?;
+                        let mut read = Row::new();
+                        for item in items {
+                            match row.get(&item.id).filter(|v| !v.is_null()) {
+                                Some(value) => {
+                                    read.insert(item.id.clone(), item.of_type.read_inner(value, today)?);
+                                }
+                                None if item.optional => {}
+                                None => return None,
+                            }
+                        }
+                        Some(read)
+                    })
+                    .collect();
+                rows.map(Value::List)
+            }
+            (FieldType::Integer, Json::Number(n)) => n.as_i64().map(Value::Integer),
+            (FieldType::Money, Json::Number(n)) => n.as_i64().filter(|fen| *fen >= 0).map(Value::Money),
+            (FieldType::Image, Json::Object(o)) => {
+                let text = |key: &str| o.get(key)?.as_str().map(str::to_owned);
+                let digest =
+                    text("digest").filter(|d| d.len() == 64 && d.bytes().all(|b| b.is_ascii_hexdigit()))?;
+                Some(Value::Image {
+                    digest,
+                    handle: text("handle").filter(|h| h.len() <= 128)?,
+                })
+            }
+            (_, Json::String(text)) if text.len() <= 4 * MAX_TEXT => self.read_text(text, today),
+            _ => None,
+        }
+    }
+
+    fn read_text(&self, text: &str, today: Date) -> Option<Value> {
+        let identifier = match self {
+            FieldType::Text => {
+                let sound = text.chars().count() <= MAX_TEXT && !text.chars().any(is_hidden);
+                return sound.then(|| Value::Text(text.to_owned()));
+            }
+            FieldType::Code { codes } => {
+                return codes.contains_key(text).then(|| Value::Text(text.to_owned()));
+            }
+            FieldType::Date => return text.parse::<Date>().ok().map(Value::Date),
+            FieldType::DateTime => return Timestamp::parse_rfc3339(text).map(Value::DateTime),
+            FieldType::Integer => return text.parse().ok().map(Value::Integer),
+            FieldType::Money => return yuan_to_fen(text).map(Value::Money),
+            FieldType::Image | FieldType::List { .. } => return None,
+            FieldType::IdNumber => IdNumber::parse(text, today).ok()?.value.expose().to_owned(),
+            FieldType::Plate => Plate::parse(text).ok()?.value.expose().to_owned(),
+            FieldType::PlateClass => PlateClass::parse(text).ok()?.code().to_owned(),
+            FieldType::Vin => Vin::parse(text).ok()?.value.expose().to_owned(),
+            FieldType::LicenceFileNumber => LicenceFileNumber::parse(text).ok()?.value.expose().to_owned(),
+            FieldType::CertificateNumber => CertificateNumber::parse(text).ok()?.value.expose().to_owned(),
+            FieldType::PersonName => PersonName::parse(text).ok()?.value.expose().to_owned(),
+            FieldType::Phone => Phone::parse(text).ok()?.value.expose().to_owned(),
+        };
+        Some(Value::Text(identifier))
+    }
+
+    /// The value behind its mask: of an identifier what its own mask leaves, of anything else nothing.
+    #[must_use]
+    pub fn mask(&self, value: &Value) -> Value {
+        let masked = match value {
+            Value::Text(text) => self.masked(text),
+            _ => None,
+        };
+        Value::Text(masked.unwrap_or_else(|| "***".to_owned()))
+    }
+
+    fn masked(&self, text: &str) -> Option<String> {
+        Some(match self {
+            // Whether the birth lies in the past was judged when the value was read.
+            FieldType::IdNumber => IdNumber::parse(text, Date::MAX).ok()?.value.masked(),
+            FieldType::Plate => Plate::parse(text).ok()?.value.masked(),
+            FieldType::Vin => Vin::parse(text).ok()?.value.masked(),
+            FieldType::LicenceFileNumber => LicenceFileNumber::parse(text).ok()?.value.masked(),
+            FieldType::CertificateNumber => CertificateNumber::parse(text).ok()?.value.masked(),
+            FieldType::PersonName => PersonName::parse(text).ok()?.value.masked(),
+            FieldType::Phone => Phone::parse(text).ok()?.value.masked(),
+            _ => return None,
+        })
+    }
+}
+
+impl Value {
+    /// The value as text: what a field's commitment is made over.
+    #[must_use]
+    pub fn text(&self) -> String {
+        match self {
+            Value::Text(text) => text.clone(),
+            Value::Integer(n) | Value::Money(n) => n.to_string(),
+            Value::Date(date) => date.to_string(),
+            Value::DateTime(time) => time.rfc3339(),
+            Value::Image { digest, .. } => digest.clone(),
+            Value::List(_) => self.json().to_string(),
+        }
+    }
+
+    /// The value as the API gives it. Amounts are in fen.
+    #[must_use]
+    pub fn json(&self) -> Json {
+        match self {
+            Value::Integer(n) | Value::Money(n) => json!(n),
+            Value::Image { digest, handle } => json!({ "digest": digest, "handle": handle }),
+            Value::List(rows) => {
+                let row = |r: &Row| Json::Object(r.iter().map(|(k, v)| (k.clone(), v.json())).collect());
+                Json::Array(rows.iter().map(row).collect())
+            }
+            other => Json::String(other.text()),
+        }
+    }
+}
+
+/// Yuan with at most two decimals, as Chinese interfaces send amounts, to fen.
+fn yuan_to_fen(text: &str) -> Option<i64> {
+    let (yuan, cents) = text.split_once('.').unwrap_or((text, ""));
+    let digits = |s: &str| s.bytes().all(|b| b.is_ascii_digit());
+    if yuan.is_empty()
+        || !digits(yuan)
+        || !digits(cents)
+        || cents.len() > 2
+        || (text.contains('.') && cents.is_empty())
+    {
+        return None;
+    }
+    let fen: i64 = format!("{cents:0<2}").parse().ok()?;
+    yuan.parse::<i64>().ok()?.checked_mul(100)?.checked_add(fen)
+}
+
+/// Control, bidirectional and zero-width characters: they can make a text read as something that it is not.
+fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_are_exact() {
+        for (text, fen) in [
+            ("200", Some(20_000)),
+            ("0.5", Some(50)),
+            ("12.34", Some(1234)),
+            ("1.", None),
+        ] {
+            assert_eq!(yuan_to_fen(text), fen, "{text}");
+        }
+        for text in ["", ".5", "-1", "1.234", "1e3", "99999999999999999999"] {
+            assert_eq!(yuan_to_fen(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn masks_are_those_of_the_identifiers() {
+        let masked = |t: &FieldType, v: &str| t.mask(&Value::Text(v.into())).text();
+        let cases = [
+            (FieldType::IdNumber, "11010519491231002X", "110*************2X"),
+            (FieldType::Plate, "京A12345", "京A***45"),
+            (FieldType::Vin, "LSVAA49J132047371", "LSV************71"),
+            (FieldType::LicenceFileNumber, "440312345645", "4403******45"),
+            (
+                FieldType::CertificateNumber,
+                "J110101-2010-000001",
+                "J110101**********01",
+            ),
+            (FieldType::PersonName, "欧阳修", "欧**"),
+            (FieldType::PersonName, "欧阳", "欧*"),
+            (FieldType::Phone, "13800138000", "138****8000"),
+            (FieldType::Text, "anything", "***"),
+        ];
+        for (of_type, value, expected) in &cases {
+            assert_eq!(masked(of_type, value), *expected, "{}", of_type.word());
+            // What does not parse shows nothing, however it came to be there.
+            assert_eq!(masked(of_type, "-\u{0}-"), "***", "{}", of_type.word());
+        }
+        assert_eq!(FieldType::Integer.mask(&Value::Integer(7)).text(), "***");
+    }
+
+    #[test]
+    fn hidden_characters_are_refused() {
+        assert!(FieldType::Text.read(&json!("abc\u{202e}def")).is_err());
+        assert!(FieldType::Text.read(&json!("上海市")).is_ok());
+        assert!(FieldType::Text.read(&json!("长".repeat(501))).is_err());
+        assert!(FieldType::Integer.read(&json!(1.5)).is_err());
+    }
+}

@@ -1,0 +1,316 @@
+//! A look-up's question once it is parsed: typed values only, checked against the kind.
+
+use std::{collections::BTreeMap, fmt, sync::Arc};
+
+use jiff::civil::Date;
+use serde_json::Value as Json;
+
+use crate::{
+    decision::{Reason, Shown},
+    identifiers::{IdNumber, PersonName},
+    kind::{Kind, LoadedKind, Mask, Value},
+    purpose::{Purpose, PurposeRegister},
+    words::{LegalBasis, Level, Mode},
+};
+
+/// The person asked about, as the requester named them.
+#[derive(Clone)]
+pub enum SubjectRef {
+    /// The requester's own proven self (`"subject": "self"`).
+    Own,
+    /// Somebody by name and number; without a grant it is refused, and the refusal is sealed.
+    Person(Person),
+}
+
+/// A person's name and number.
+#[derive(Clone)]
+pub struct Person {
+    /// As on the document.
+    pub name: PersonName,
+    /// In normal form.
+    pub id_number: IdNumber,
+}
+
+impl fmt::Debug for SubjectRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            SubjectRef::Own => "Own",
+            SubjectRef::Person(_) => "Person(redacted)",
+        })
+    }
+}
+
+impl fmt::Debug for Person {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Person(redacted)")
+    }
+}
+
+/// One parsed question.
+#[derive(Debug, Clone)]
+pub struct LookupRequest {
+    /// The kind asked for.
+    pub kind: Arc<LoadedKind>,
+    /// The mode.
+    pub mode: Mode,
+    /// About whom.
+    pub subject: SubjectRef,
+    /// The key's parts.
+    pub key: BTreeMap<String, Value>,
+    /// The fields wanted; all disclosable ones where the requester named none.
+    pub fields: Vec<String>,
+    /// Fields wanted without their mask.
+    pub reveal: Vec<String>,
+    /// Values claimed in mode `match`.
+    pub claims: BTreeMap<String, Value>,
+    /// Predicates asked in mode `predicate`.
+    pub predicates: Vec<String>,
+    /// The purpose's code.
+    pub purpose: String,
+    /// The basis; the purpose's first where the requester named none.
+    pub basis: LegalBasis,
+}
+
+/// The raw parts of a question, as the API or a form carries them.
+#[derive(Clone, Default)]
+pub struct RawLookup {
+    /// The key's parts by id.
+    pub key: BTreeMap<String, Json>,
+    /// Fields wanted.
+    pub fields: Option<Vec<String>>,
+    /// Fields wanted without their mask.
+    pub reveal: Vec<String>,
+    /// Claimed values by id.
+    pub claims: BTreeMap<String, Json>,
+    /// Predicates wanted.
+    pub predicates: Vec<String>,
+    /// The purpose's code.
+    pub purpose: String,
+    /// The basis, if named.
+    pub basis: Option<LegalBasis>,
+}
+
+impl fmt::Debug for RawLookup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RawLookup(redacted)")
+    }
+}
+
+/// What is wrong with a question.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RequestProblem {
+    /// A coded reason that the requester may see, with the part of the request that it is about.
+    Refused {
+        /// The code.
+        reason: Reason,
+        /// The part of the request, such as `fields[2]` or `purpose`.
+        at: String,
+    },
+    /// A value is missing or malformed; `expected` names its type.
+    BadValue {
+        /// The part of the request, such as `key.plate`.
+        at: String,
+        /// The type expected there.
+        expected: &'static str,
+    },
+}
+
+fn refused(reason: Reason, at: impl Into<String>) -> RequestProblem {
+    RequestProblem::Refused {
+        reason,
+        at: at.into(),
+    }
+}
+
+impl LookupRequest {
+    /// Parses the parts against the kind and the register: all that depends on the request and register alone.
+    ///
+    /// # Errors
+    /// The first part that is wrong. Nothing has been read about anybody.
+    pub fn parse(
+        kind: &Arc<LoadedKind>,
+        mode: Mode,
+        subject: SubjectRef,
+        raw: &RawLookup,
+        register: &PurposeRegister,
+        today: Date,
+    ) -> Result<Self, RequestProblem> {
+        let k = &kind.kind;
+        if !k.modes.contains(&mode) {
+            return Err(refused(Reason::FieldNotInKind, "mode"));
+        }
+        let purpose = register
+            .get(&raw.purpose)
+            .filter(|p| k.purposes.contains(&p.code))
+            .ok_or_else(|| refused(Reason::PurposeNotRegistered, "purpose"))?;
+        let basis = raw
+            .basis
+            .or(purpose.bases.first().copied())
+            .filter(|b| purpose.bases.contains(b));
+        let basis = basis.ok_or_else(|| refused(Reason::PurposeNotRegistered, "basis"))?;
+        let (fields, reveal) = parse_fields(k, mode, raw, purpose)?;
+        Ok(LookupRequest {
+            kind: Arc::clone(kind),
+            mode,
+            subject,
+            key: parse_key(k, mode, raw, today)?,
+            fields,
+            reveal,
+            claims: parse_claims(k, mode, raw, purpose, today)?,
+            predicates: parse_predicates(k, mode, raw, purpose)?,
+            purpose: purpose.code.clone(),
+            basis,
+        })
+    }
+
+    /// The level that this question needs.
+    #[must_use]
+    pub fn needed_level(&self) -> Level {
+        let level = self.kind.kind.level_for(&self.purpose);
+        if self.reveal.is_empty() {
+            level
+        } else {
+            level.max(Level::L3)
+        }
+    }
+
+    /// How a field that is permitted will be shown.
+    #[must_use]
+    pub fn shown(&self, field: &str) -> Shown {
+        match self.kind.kind.field(field).map(|f| f.mask) {
+            Some(Mask::Never) | None => Shown::Full,
+            Some(Mask::UntilRevealed) if self.reveal.iter().any(|r| r == field) => Shown::Full,
+            Some(Mask::UntilRevealed | Mask::Always) => Shown::Masked,
+        }
+    }
+}
+
+fn parse_fields(
+    kind: &Kind,
+    mode: Mode,
+    raw: &RawLookup,
+    purpose: &Purpose,
+) -> Result<(Vec<String>, Vec<String>), RequestProblem> {
+    if mode != Mode::Read {
+        let none = raw.fields.as_ref().is_none_or(Vec::is_empty) && raw.reveal.is_empty();
+        return if none {
+            Ok((vec![], vec![]))
+        } else {
+            Err(refused(Reason::FieldNotInKind, "fields"))
+        };
+    }
+    let serves = |id: &str| purpose.serves(&kind.id, id);
+    let all = || {
+        kind.disclosable()
+            .map(|f| f.id.clone())
+            .filter(|id| serves(id))
+            .collect()
+    };
+    let fields = raw.fields.clone().unwrap_or_else(all);
+    if fields.is_empty() {
+        return Err(RequestProblem::BadValue {
+            at: "fields".into(),
+            expected: "list of at least one field",
+        });
+    }
+    for (i, id) in fields.iter().enumerate() {
+        let known = kind.disclosable().any(|f| f.id == *id);
+        if !known || fields[..i].contains(id) {
+            return Err(refused(Reason::FieldNotInKind, format!("fields[{i}]")));
+        }
+        if !serves(id) {
+            return Err(refused(Reason::PurposeNotRegistered, format!("fields[{i}]")));
+        }
+    }
+    for (i, id) in raw.reveal.iter().enumerate() {
+        let revealable = kind.field(id).is_some_and(|f| f.mask == Mask::UntilRevealed) && fields.contains(id);
+        if !revealable || raw.reveal[..i].contains(id) {
+            return Err(refused(Reason::FieldNotInKind, format!("reveal[{i}]")));
+        }
+    }
+    Ok((fields, raw.reveal.clone()))
+}
+
+fn parse_key(
+    kind: &Kind,
+    mode: Mode,
+    raw: &RawLookup,
+    today: Date,
+) -> Result<BTreeMap<String, Value>, RequestProblem> {
+    let wanted: &[_] = if mode == Mode::List { &[] } else { &kind.key };
+    if let Some(extra) = raw.key.keys().find(|id| !wanted.iter().any(|k| k.id == **id)) {
+        return Err(refused(Reason::FieldNotInKind, format!("key.{}", bounded(extra))));
+    }
+    let mut key = BTreeMap::new();
+    for part in wanted {
+        let bad = || RequestProblem::BadValue {
+            at: format!("key.{}", part.id),
+            expected: part.of_type.word(),
+        };
+        let value = raw.key.get(&part.id).ok_or_else(bad)?;
+        key.insert(
+            part.id.clone(),
+            part.of_type.read_on(value, today).map_err(|_| bad())?,
+        );
+    }
+    Ok(key)
+}
+
+fn parse_claims(
+    kind: &Kind,
+    mode: Mode,
+    raw: &RawLookup,
+    purpose: &Purpose,
+    today: Date,
+) -> Result<BTreeMap<String, Value>, RequestProblem> {
+    let mut claims = BTreeMap::new();
+    for (id, value) in &raw.claims {
+        let at = format!("claims.{}", bounded(id));
+        let claim = kind.claim(id).filter(|_| mode == Mode::Match);
+        let claim = claim.ok_or_else(|| refused(Reason::FieldNotInKind, at.clone()))?;
+        if !purpose.serves(&kind.id, id) {
+            return Err(refused(Reason::PurposeNotRegistered, at));
+        }
+        let bad = |_| RequestProblem::BadValue {
+            at,
+            expected: claim.of_type.word(),
+        };
+        claims.insert(id.clone(), claim.of_type.read_on(value, today).map_err(bad)?);
+    }
+    Ok(claims)
+}
+
+fn parse_predicates(
+    kind: &Kind,
+    mode: Mode,
+    raw: &RawLookup,
+    purpose: &Purpose,
+) -> Result<Vec<String>, RequestProblem> {
+    if mode == Mode::Predicate && raw.predicates.is_empty() {
+        return Err(RequestProblem::BadValue {
+            at: "predicates".into(),
+            expected: "list of at least one predicate",
+        });
+    }
+    for (i, id) in raw.predicates.iter().enumerate() {
+        let predicate = kind
+            .predicate(id)
+            .filter(|_| mode == Mode::Predicate && !raw.predicates[..i].contains(id));
+        let predicate =
+            predicate.ok_or_else(|| refused(Reason::FieldNotInKind, format!("predicates[{i}]")))?;
+        if !purpose.serves(&kind.id, &predicate.field) {
+            return Err(refused(Reason::PurposeNotRegistered, format!("predicates[{i}]")));
+        }
+    }
+    Ok(raw.predicates.clone())
+}
+
+/// A name that a stranger made up, repeated only where it reads like a name of ours: it may be anybody's number.
+fn bounded(text: &str) -> &str {
+    let like_ours = |c: char| c.is_ascii_lowercase() || c == '_';
+    if text.len() <= 48 && text.chars().all(like_ours) {
+        text
+    } else {
+        "?"
+    }
+}

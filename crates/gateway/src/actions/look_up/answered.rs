@@ -1,0 +1,80 @@
+//! What leaves after a look-up: fields with their labels and salts, and the receipt.
+
+use std::collections::BTreeMap;
+
+use domain::{
+    ids::LookupId,
+    kind::{FieldType, Kind},
+    outcome::Outcome,
+};
+use ledger::Receipt;
+use serde::{Deserialize, Serialize};
+
+/// What may leave, with its proof.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Answered {
+    /// The look-up.
+    pub lookup: LookupId,
+    /// The kind's id.
+    pub kind: String,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// Disclosed fields, in the kind's order.
+    pub fields: Vec<AnsweredField>,
+    /// Ids of fields that the kind has and that were not disclosed.
+    pub withheld: Vec<String>,
+    /// Keys, in mode `list`.
+    pub rows: Vec<BTreeMap<String, serde_json::Value>>,
+    /// Where it came from.
+    pub source: Option<AnsweredSource>,
+    /// When it was sealed, in UTC microseconds.
+    pub time: i64,
+    /// The sealed outcome, verifiable offline; made anew for a repeated request.
+    #[serde(skip)]
+    pub receipt: Option<Receipt>,
+}
+
+impl Answered {
+    /// An image was disclosed, by digest and handle: its bytes are asked for later, by the kept answer.
+    pub(super) fn holds_image(&self, kind: &Kind) -> bool {
+        let is_image = |of_type: &FieldType| match of_type {
+            FieldType::List { items, .. } => items.iter().any(|item| item.of_type == FieldType::Image),
+            other => *other == FieldType::Image,
+        };
+        self.fields
+            .iter()
+            .any(|f| kind.field(&f.id).is_some_and(|field| is_image(&field.of_type)))
+    }
+}
+
+/// One disclosed field.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct AnsweredField {
+    /// The field's (or predicate's) id.
+    pub id: String,
+    /// Its value as the API gives it.
+    pub value: serde_json::Value,
+    /// Its value as text: what its commitment is made over.
+    pub text: String,
+    /// A mask hides part of it.
+    pub masked: bool,
+    /// The salt of its commitment, hexadecimal: with it the holder can prove this field alone.
+    pub salt: String,
+}
+
+/// Where an answer came from and how old it is.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct AnsweredSource {
+    /// The source's id.
+    pub id: String,
+    /// The instant as of which it is true, by the source's word, in UTC microseconds.
+    pub as_of: Option<i64>,
+    /// What the source promises.
+    pub freshness: String,
+}
+
+impl std::fmt::Debug for AnsweredField {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "AnsweredField({}, redacted)", self.id)
+    }
+}

@@ -1,0 +1,151 @@
+//! The openings of a look-up's entries: what requester and subject may read, and what subject and auditor may.
+
+use std::collections::BTreeMap;
+
+use domain::{
+    ids::{LookupId, SubjectId},
+    kind::Row,
+    lookup::LookupRequest,
+    record::{Disclosed, Provenance},
+    requester::Requester,
+    time::Timestamp,
+    words::Mode,
+};
+use ledger::{Chain, EntryType, Hash, Salt, Shared, opening};
+
+use super::{Ask, answered::AnsweredField};
+use crate::app::{App, hex};
+
+pub(super) fn bare_shared(
+    app: &App,
+    requester: &Requester,
+    owner: SubjectId,
+    lookup: LookupId,
+    question: &Ask,
+) -> Shared {
+    let pairwise = app.store.pairwise(requester.account, owner);
+    let mut shared = Shared::new(EntryType::Intent, 0, pairwise);
+    shared.lookup = Some(lookup.bytes());
+    // Known: an unknown kind is wrong input and leaves no entry. The purpose may be anything; it is not sealed.
+    shared.kind = Some(question.kind.clone());
+    shared.mode = Some(question.mode.code().to_owned());
+    shared.policy = Some(app.policy_version());
+    shared
+}
+
+pub(super) fn shared_of(
+    app: &App,
+    requester: &Requester,
+    owner: SubjectId,
+    lookup: LookupId,
+    request: &LookupRequest,
+) -> Shared {
+    let kind = &request.kind.kind;
+    let mut shared = Shared::new(EntryType::Intent, 0, app.store.pairwise(requester.account, owner));
+    shared.lookup = Some(lookup.bytes());
+    shared.purpose = Some(request.purpose.clone());
+    shared.basis = Some(request.basis.code().to_owned());
+    shared.kind = Some(kind.id.clone());
+    shared.kind_version = Some(kind.version.to_string());
+    shared.mode = Some(request.mode.code().to_owned());
+    shared.fields = match request.mode {
+        Mode::Read => request.fields.clone(),
+        Mode::Match => request.claims.keys().cloned().collect(),
+        Mode::Predicate => request.predicates.clone(),
+        Mode::List => vec![],
+    };
+    shared.policy = Some(app.policy_version());
+    shared
+}
+
+pub(super) fn say_provenance(shared: &mut Shared, provenance: &Provenance) {
+    shared.source = Some(provenance.source.clone());
+    shared.as_of = provenance.as_of.map(|t: Timestamp| t.0);
+    shared.mapping = Some(provenance.mapping_version.to_string());
+    shared.authenticity = Some(match provenance.authenticity {
+        domain::record::Authenticity::Signed => opening::Authenticity::Signed,
+        domain::record::Authenticity::Session => opening::Authenticity::Session,
+    });
+}
+
+/// The chain opening: who truly asked, by which key, with which reasons.
+pub(super) fn chain_of(
+    requester: &Requester,
+    reasons: Vec<String>,
+    request: Option<&LookupRequest>,
+) -> Chain {
+    let mut detail = BTreeMap::new();
+    if let Some(request) = request {
+        for (id, value) in &request.key {
+            detail.insert(format!("key.{id}"), ledger::cbor::Value::Text(value.text()));
+        }
+        for field in &request.reveal {
+            detail.insert(format!("reveal.{field}"), ledger::cbor::Value::Bool(true));
+        }
+    }
+    Chain {
+        owner: [0; 16],
+        sequence: 0,
+        previous: Hash::ZERO,
+        reasons,
+        requester: opening::Requester {
+            role: requester.role.code().to_owned(),
+            id: requester.account.bytes().to_vec(),
+            level: requester.level as u8 + 1,
+        },
+        detail,
+    }
+}
+
+pub(super) fn commit_fields(app: &App, shared: &mut Shared, disclosed: Vec<Disclosed>) -> Vec<AnsweredField> {
+    let mut fields = Vec::with_capacity(disclosed.len());
+    for d in disclosed {
+        let salt: [u8; 32] = app.store.random().bytes();
+        let text = d.value.text();
+        let commitment = opening::field_commitment(&d.field, &text, &Salt::new(salt));
+        shared.disclosed.insert(d.field.clone(), commitment);
+        fields.push(AnsweredField {
+            id: d.field,
+            value: d.value.json(),
+            text,
+            masked: d.masked,
+            salt: hex(&salt),
+        });
+    }
+    fields
+}
+
+pub(super) fn commit_rows(
+    app: &App,
+    shared: &mut Shared,
+    rows: Vec<Row>,
+) -> Vec<BTreeMap<String, serde_json::Value>> {
+    if rows.is_empty() {
+        return vec![];
+    }
+    let rows: Vec<BTreeMap<String, serde_json::Value>> = rows
+        .iter()
+        .map(|r| r.iter().map(|(k, v)| (k.clone(), v.json())).collect())
+        .collect();
+    let text = serde_json::to_string(&rows).unwrap_or_default();
+    let salt = Salt::new(app.store.random().bytes());
+    shared
+        .disclosed
+        .insert("rows".into(), opening::field_commitment("rows", &text, &salt));
+    rows
+}
+
+pub(super) fn withheld(request: &LookupRequest, disclosed: &[AnsweredField]) -> Vec<String> {
+    if request.mode != Mode::Read {
+        return vec![];
+    }
+    let is_disclosed = |id: &String| disclosed.iter().any(|d| d.id == *id);
+    request
+        .kind
+        .kind
+        .disclosable()
+        .map(|f| &f.id)
+        .filter(|id| !is_disclosed(id))
+        .cloned()
+        .collect()
+}

@@ -1,0 +1,16 @@
+//! All that the system can do, one file per verb. API, portal, jobs and commands are thin and call these.
+
+pub mod close_overdue;
+pub mod decide;
+pub mod erase_person;
+pub mod look_up;
+pub mod my_records;
+pub mod prove_real_name;
+pub mod report;
+pub mod seal_change;
+pub mod send_code;
+pub mod sign_in;
+pub mod sign_out;
+pub mod strengthen;
+pub mod view_history;
+pub mod view_image;

@@ -1,0 +1,86 @@
+//! My look-ups, their receipts, and who looked at me. What a phone alone must not open is guarded here.
+
+use domain::{decision::Reason, ids::LookupId, requester::Requester, words::Level};
+use ledger::Receipt;
+use store::{EntryView, LookupPage, LookupView};
+
+use crate::{app::App, error::Error};
+
+/// How many rows a page has at most.
+pub const PAGE: u16 = 50;
+
+/// The requester's look-ups, newest first.
+///
+/// # Errors
+/// The session's level is too low, or the database does not answer.
+pub async fn lookups(app: &App, requester: &Requester, page: LookupPage) -> Result<Vec<LookupView>, Error> {
+    guard(requester)?;
+    // What was just asked is seen at once, without waiting for the job.
+    app.store.drain_outbox_wholly().await?;
+    Ok(app.store.lookups_of(requester.account, page).await?)
+}
+
+/// One of the requester's look-ups.
+///
+/// # Errors
+/// There is none of theirs with that id, or as [`lookups`].
+pub async fn lookup(app: &App, requester: &Requester, id: LookupId) -> Result<LookupView, Error> {
+    guard(requester)?;
+    app.store.drain_outbox_wholly().await?;
+    app.store
+        .lookup_of(requester.account, id)
+        .await?
+        .ok_or(Error::NotFound)
+}
+
+/// Puts one of the requester's look-ups out of their sight, or back.
+///
+/// # Errors
+/// As [`lookup`].
+pub async fn hide(app: &App, requester: &Requester, id: LookupId, hidden: bool) -> Result<(), Error> {
+    guard(requester)?;
+    app.store.drain_outbox_wholly().await?;
+    if app.store.hide_lookup(requester.account, id, hidden).await? {
+        Ok(())
+    } else {
+        Err(Error::NotFound)
+    }
+}
+
+/// The receipt of one of the requester's look-ups, against the newest head of the log.
+///
+/// # Errors
+/// As [`lookup`].
+pub async fn receipt(app: &App, requester: &Requester, id: LookupId) -> Result<Receipt, Error> {
+    let view = lookup(app, requester, id).await?;
+    app.store
+        .receipt(view.subject, view.entry.seq)
+        .await?
+        .ok_or(Error::NotFound)
+}
+
+/// Who looked at me: the entries of the requester's own chain before number `before`, newest first.
+///
+/// # Errors
+/// As [`lookups`].
+pub async fn access_log(
+    app: &App,
+    requester: &Requester,
+    before: Option<u64>,
+) -> Result<Vec<EntryView>, Error> {
+    guard(requester)?;
+    let owner = requester.subject.unwrap_or_else(|| requester.account.chain());
+    Ok(app.store.entries(owner, before, PAGE).await?)
+}
+
+/// A phone alone opens no page with records: once a real name is proven, its history needs L2 as well.
+fn guard(requester: &Requester) -> Result<(), Error> {
+    if requester.subject.is_some() && requester.level < Level::L2 {
+        return Err(Error::Refused {
+            reason: Reason::LevelTooLow,
+            at: "level".to_owned(),
+            lookup: None,
+        });
+    }
+    Ok(())
+}

@@ -1,0 +1,345 @@
+//! Look-ups: one question, or a report of several.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use axum::{Json, extract::State};
+use domain::{
+    lookup::{RawLookup, SubjectRef},
+    requester::Requester,
+    time::Timestamp,
+    words::{LegalBasis, Mode},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value as Json_, value::RawValue};
+use sha2::{Digest, Sha256};
+use utoipa::ToSchema;
+
+use super::{
+    Arrived, Asking, Bearer, Body, Problem, Shared, Written,
+    account::{PersonRequest, person},
+    problem::ProblemBody,
+    to_the_end,
+};
+use crate::{
+    actions::{
+        look_up::{self, Answered, Ask},
+        my_records as mine, report as reporting,
+    },
+    app::{App, Lang},
+    error::Error,
+};
+
+/// A question.
+#[derive(Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LookupRequest {
+    /// The record kind's id.
+    kind: String,
+    /// `read`, `match`, `predicate` or `list`.
+    mode: String,
+    /// `"self"`, or name and number of somebody (refused without that person's leave).
+    #[serde(default)]
+    #[schema(value_type = Object)]
+    subject: Json_,
+    /// What the record is found by, such as plate and plate class.
+    #[serde(default)]
+    key: BTreeMap<String, Json_>,
+    /// The fields wanted; all where absent.
+    #[serde(default)]
+    fields: Option<Vec<String>>,
+    /// Fields wanted without their mask; needs L3.
+    #[serde(default)]
+    reveal: Vec<String>,
+    /// Claimed values, in mode `match`.
+    #[serde(default)]
+    claims: BTreeMap<String, Json_>,
+    /// Named rules, in mode `predicate`.
+    #[serde(default)]
+    predicates: Vec<String>,
+    /// The purpose's code.
+    purpose: String,
+    /// The legal basis; the purpose's first where absent.
+    #[serde(default)]
+    basis: Option<String>,
+}
+
+/// What came of a question.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct LookupBody {
+    /// The look-up's id.
+    pub lookup_id: String,
+    /// The record kind's id.
+    pub kind: String,
+    /// One of the closed set of outcomes.
+    pub outcome: String,
+    /// Disclosed fields by id.
+    pub record: BTreeMap<String, FieldBody>,
+    /// Fields of the kind that were not disclosed.
+    pub withheld: Vec<String>,
+    /// Keys of all records in one's name, in mode `list`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<Object>)]
+    pub rows: Vec<BTreeMap<String, Json_>>,
+    /// What must be said with this answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub statement: Option<TextBody>,
+    /// A mark on every page and print of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mark: Option<TextBody>,
+    /// The sealed outcome, verifiable offline with `mingcha verify`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Object)]
+    pub receipt: Option<Box<RawValue>>,
+}
+
+/// A text in both languages.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TextBody {
+    /// Chinese.
+    pub zh: String,
+    /// English.
+    pub en: String,
+}
+
+/// One disclosed field.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct FieldBody {
+    /// Its value; amounts in fen.
+    #[schema(value_type = Object)]
+    pub value: Json_,
+    /// A mask hides part of it.
+    pub masked: bool,
+    /// `general`, `personal` or `sensitive`.
+    pub classification: &'static str,
+    /// The source's id.
+    #[schema(value_type = String)]
+    pub source: Arc<str>,
+    /// As of when, by the source's word.
+    #[schema(value_type = Option<String>)]
+    pub as_of: Option<Arc<str>>,
+    /// What the source promises: `realtime`, `daily` or `weekly`.
+    #[schema(value_type = String)]
+    pub freshness: Arc<str>,
+    /// The salt of its commitment in the receipt, hexadecimal.
+    pub salt: String,
+}
+
+impl LookupBody {
+    /// The answer as the API gives it.
+    #[must_use]
+    pub fn of(app: &App, answered: Answered) -> Self {
+        let kind = app.kinds.get(&answered.kind);
+        let source = answered.source.as_ref();
+        // One for all fields: they come from one answer.
+        let as_of: Option<Arc<str>> = source
+            .and_then(|s| s.as_of)
+            .map(|t| Timestamp(t).rfc3339().into());
+        let source_id: Arc<str> = source.map_or("", |s| &s.id).into();
+        let freshness: Arc<str> = source.map_or("", |s| &s.freshness).into();
+        let field = |f: look_up::AnsweredField| {
+            let classification = kind
+                .and_then(|k| k.kind.field(&f.id))
+                .map(|k| k.classification.code());
+            let body = FieldBody {
+                value: f.value,
+                masked: f.masked,
+                classification: classification.unwrap_or("personal"),
+                source: Arc::clone(&source_id),
+                as_of: as_of.clone(),
+                freshness: Arc::clone(&freshness),
+                salt: f.salt,
+            };
+            (f.id, body)
+        };
+        let text = |b: &domain::words::Bilingual| TextBody {
+            zh: b.zh.clone(),
+            en: b.en.clone(),
+        };
+        let statement = kind.and_then(|k| match answered.outcome {
+            domain::outcome::Outcome::NotFound => k.kind.not_found_statement.as_ref(),
+            _ => k.kind.statement.as_ref(),
+        });
+        LookupBody {
+            lookup_id: answered.lookup.to_string(),
+            outcome: answered.outcome.code().to_owned(),
+            record: answered.fields.into_iter().map(field).collect(),
+            withheld: answered.withheld,
+            rows: answered.rows,
+            statement: statement.map(text),
+            mark: kind.and_then(|k| k.kind.mark.as_ref()).map(text),
+            kind: answered.kind,
+            receipt: answered
+                .receipt
+                .and_then(|r| RawValue::from_string(r.to_json()).ok()),
+        }
+    }
+}
+
+/// The question of a request; wrong words of it are told before anything is read.
+fn ask(app: &App, requester: &Requester, request: LookupRequest, asking: &Asking) -> Result<Ask, Error> {
+    let mode = Mode::from_code(&request.mode)
+        .ok_or_else(|| Error::bad("BAD_VALUE", "mode", "read, match, predicate or list"))?;
+    let basis = match &request.basis {
+        Some(code) => Some(
+            LegalBasis::from_code(code)
+                .ok_or_else(|| Error::bad("BAD_VALUE", "basis", "a legal basis of PIPL 13"))?,
+        ),
+        None => None,
+    };
+    let subject = match &request.subject {
+        Json_::Null => SubjectRef::Own,
+        Json_::String(word) if word == "self" => SubjectRef::Own,
+        Json_::Object(_) => {
+            let named: PersonRequest = serde_json::from_value(request.subject.clone())
+                .map_err(|_| Error::bad("BAD_VALUE", "subject", "name and id_number"))?;
+            SubjectRef::Person(person(app, &named.name, &named.id_number)?)
+        }
+        _ => {
+            return Err(Error::bad(
+                "BAD_VALUE",
+                "subject",
+                "\"self\", or name and id_number",
+            ));
+        }
+    };
+    let too_many = |n: usize| n > domain::kind::MAX_PARTS;
+    if too_many(request.fields.as_ref().map_or(0, Vec::len))
+        || [request.reveal.len(), request.predicates.len()]
+            .into_iter()
+            .any(too_many)
+    {
+        return Err(Error::bad("BAD_VALUE", "fields", "at most 64 entries"));
+    }
+    let repeat = match &asking.repeat_key {
+        Some(key) => Some(repetition(requester, key, &request)?),
+        None => None,
+    };
+    let raw = RawLookup {
+        key: request.key,
+        fields: request.fields,
+        reveal: request.reveal,
+        claims: request.claims,
+        predicates: request.predicates,
+        purpose: request.purpose,
+        basis,
+    };
+    Ok(Ask {
+        kind: request.kind,
+        mode,
+        subject,
+        raw,
+        portrait: None,
+        repeat,
+        proofing: false,
+        lang: Lang::Zh,
+        arrived: asking.arrived,
+    })
+}
+
+/// The idempotency key hashed with the requester, so that nobody meets another's; and the hash of the whole request.
+fn repetition(
+    requester: &Requester,
+    key: &[u8],
+    request: &LookupRequest,
+) -> Result<([u8; 32], [u8; 32]), Error> {
+    if key.is_empty() || key.len() > 100 {
+        return Err(Error::bad("BAD_VALUE", "idempotency-key", "1 to 100 characters"));
+    }
+    let key = Sha256::new()
+        .chain_update(requester.account.bytes())
+        .chain_update(key)
+        .finalize()
+        .into();
+    let whole = serde_json::to_vec(request).map_err(|e| Error::Internal(e.to_string()))?;
+    Ok((key, Sha256::digest(&whole).into()))
+}
+
+/// Asks one question. It is decided and sealed before any source is asked.
+#[utoipa::path(post, path = "/v1/lookups", request_body = LookupRequest, params(("idempotency-key" = Option<String>, Header, description = "Repeats the same answer for ten minutes")), responses((status = 200, body = LookupBody), (status = 400, body = ProblemBody), (status = 403, body = ProblemBody)), tag = "look-ups", security(("session" = [])))]
+pub async fn create(
+    State(app): Shared,
+    Bearer(requester): Bearer,
+    asking: Asking,
+    Body(request): Body<LookupRequest>,
+) -> Result<Written, Problem> {
+    let question = ask(&app, &requester, request, &asking)?;
+    let body = to_the_end(async move {
+        let answered = look_up::look_up(&app, &requester, question).await?;
+        Written::json(&LookupBody::of(&app, answered))
+    });
+    Ok(body.await?)
+}
+
+/// One part of a report.
+#[derive(Serialize, ToSchema)]
+pub struct PartBody {
+    /// The record kind's id.
+    kind: String,
+    /// Its answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lookup: Option<LookupBody>,
+    /// Why it is missing: the code of a refusal, or the outcome of a source that failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    missing: Option<String>,
+}
+
+fn parts(app: &App, parts: Vec<(String, Result<Answered, Error>)>) -> Json<Vec<PartBody>> {
+    let part = |(kind, result): (String, Result<Answered, Error>)| match result {
+        Ok(answered) => {
+            let missing = answered
+                .outcome
+                .is_failure()
+                .then(|| answered.outcome.code().to_owned());
+            PartBody {
+                kind,
+                lookup: Some(LookupBody::of(app, answered)),
+                missing,
+            }
+        }
+        Err(error) => PartBody {
+            kind,
+            lookup: None,
+            missing: Some(error.code().to_owned()),
+        },
+    };
+    Json(parts.into_iter().map(part).collect())
+}
+
+/// Asks for a record and its parts; each is a look-up of its own, with its own source, date and receipt.
+#[utoipa::path(post, path = "/v1/reports", request_body = LookupRequest, params(("idempotency-key" = Option<String>, Header, description = "Repeats the same answers for ten minutes")), responses((status = 200, body = Vec<PartBody>)), tag = "look-ups", security(("session" = [])))]
+pub async fn report(
+    State(app): Shared,
+    Bearer(requester): Bearer,
+    asking: Asking,
+    Body(request): Body<LookupRequest>,
+) -> Result<Json<Vec<PartBody>>, Problem> {
+    let question = ask(&app, &requester, request, &asking)?;
+    let body = to_the_end(async move {
+        let report = reporting::report(&app, &requester, &question).await?;
+        Ok(parts(&app, report))
+    });
+    Ok(body.await?)
+}
+
+/// Why one's own things are listed.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MineRequest {
+    /// The purpose's code.
+    purpose: String,
+}
+
+/// Lists what is in one's name, kind by kind, without typing.
+#[utoipa::path(post, path = "/v1/my-records", request_body = MineRequest, responses((status = 200, body = Vec<PartBody>)), tag = "look-ups", security(("session" = [])))]
+pub async fn my_records(
+    State(app): Shared,
+    Bearer(requester): Bearer,
+    Arrived(arrived): Arrived,
+    Body(request): Body<MineRequest>,
+) -> Result<Json<Vec<PartBody>>, Problem> {
+    let body = to_the_end(async move {
+        let mine = mine::my_records(&app, &requester, &request.purpose, Lang::Zh, arrived).await;
+        Ok(parts(&app, mine))
+    });
+    Ok(body.await?)
+}

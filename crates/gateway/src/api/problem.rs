@@ -1,0 +1,164 @@
+//! Errors as RFC 9457 problems, with a stable code. A refusal that hides something varies in its look-up's id alone.
+
+use axum::{
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use domain::decision::Reason;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::{api::request::trace_id, error::Error};
+
+/// An error on its way out of the API.
+#[derive(Debug)]
+pub struct Problem(pub Error);
+
+impl<E: Into<Error>> From<E> for Problem {
+    fn from(error: E) -> Self {
+        Problem(error.into())
+    }
+}
+
+/// The body of a problem (RFC 9457).
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ProblemBody {
+    /// The sort of problem, as a URN that ends in its code.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// What is wrong, in a sentence.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// The stable code; programs decide by it.
+    pub code: String,
+    /// The part of the request that it is about, such as `key.plate`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<String>,
+    /// What is expected there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expected: Option<String>,
+    /// The lawful way to get what was refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lawful_way: Option<String>,
+    /// The sealed refusal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lookup_id: Option<String>,
+    /// By which we find this request in our traces.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trace_id: Option<String>,
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let error = self.0;
+        if let Error::Internal(fault) = &error {
+            tracing::error!(fault, "an internal error");
+        }
+        let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let body = body(&error);
+        let json = serde_json::to_vec(&body).unwrap_or_default();
+        let mut response = (status, json).into_response();
+        let headers = response.headers_mut();
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
+        match error {
+            Error::TooMany { retry_after } => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from(retry_after.unsigned_abs()));
+            }
+            Error::NotSignedIn => {
+                headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            _ => {}
+        }
+        response
+    }
+}
+
+fn body(error: &Error) -> ProblemBody {
+    let (mut at, mut expected, mut lookup_id) = (None, None, None);
+    match error {
+        Error::Bad {
+            at: part,
+            expected: what,
+            ..
+        } => {
+            (at, expected) = (Some(part.clone()), Some(what.clone()));
+        }
+        Error::Refused { at: part, lookup, .. } => {
+            (at, lookup_id) = (Some(part.clone()), lookup.map(|l| l.to_string()));
+        }
+        Error::NotPermitted { lookup } => lookup_id = Some(lookup.to_string()),
+        _ => {}
+    }
+    // A trace id would be a second value that varies.
+    let hides = matches!(error, Error::NotPermitted { .. });
+    ProblemBody {
+        kind: format!("urn:mingcha:problem:{}", error.code()),
+        title: title(error).to_owned(),
+        status: error.status(),
+        code: error.code().to_owned(),
+        at,
+        expected,
+        lawful_way: lawful_way(error).map(str::to_owned),
+        lookup_id,
+        trace_id: if hides { None } else { trace_id() },
+    }
+}
+
+fn title(error: &Error) -> &'static str {
+    match error {
+        Error::Bad { code, .. } => match *code {
+            "CODE_WRONG" => "the code is not right, or not right any more; ask for a new one",
+            "CONSENT_NEEDED" => "comparing a picture needs your separate consent",
+            "PICTURE_UNUSABLE" => "the picture cannot be used",
+            "PROVE_NAME_FIRST" => "your real name has to be proven first",
+            "UNKNOWN_KIND" => "there is no such record kind; see GET /v1/kinds",
+            "BODY_TOO_LARGE" => "the body is larger than 1 MiB",
+            "BODY_NOT_JSON" => "the body is not the JSON that is expected here",
+            "BAD_RECEIPT_ID" => "that is not the id of a look-up",
+            _ => "a value is missing or malformed",
+        },
+        Error::NotSignedIn => "nobody is signed in, or the session has ended",
+        Error::Forged => "the form has expired; open the page again",
+        Error::Refused {
+            reason: Reason::LevelTooLow,
+            ..
+        } => "this needs a higher level of assurance",
+        Error::Refused {
+            reason: Reason::PurposeNotRegistered,
+            ..
+        } => "this purpose or basis is not registered for this record kind",
+        Error::Refused { .. } => "this record kind has no such part",
+        Error::NotPermitted { .. } => "this look-up is not permitted",
+        Error::NotFound => "there is nothing here",
+        Error::TooMany { .. } => "too often; try again later",
+        Error::Conflict("IDEMPOTENCY_KEY_REUSED") => "this idempotency key was used for another question",
+        Error::Conflict("LOOKUP_UNDER_WAY") => "this look-up is still under way",
+        Error::Conflict("ANSWER_NOT_KEPT") => {
+            "the answer is no longer kept; ask anew with a new idempotency key"
+        }
+        Error::Conflict(_) => "the look-up was closed before it was answered; ask anew",
+        Error::Unavailable => "nothing can be recorded now, so nothing is asked; try again in a moment",
+        Error::ImageUnavailable => "the record holder does not give this image now; try again in a moment",
+        Error::Internal(_) => "a fault of ours; nothing was disclosed",
+    }
+}
+
+fn lawful_way(error: &Error) -> Option<&'static str> {
+    match error {
+        Error::Refused {
+            reason: Reason::LevelTooLow,
+            ..
+        } => Some(
+            "raise your level: prove your real name (L2), or compare your portrait or come in person (L3)",
+        ),
+        Error::NotPermitted { .. } => Some(
+            "you may look up your own records; for somebody else's, that person looks them up, or the authority does \
+             with a notarised power of attorney or a court's letter",
+        ),
+        _ => None,
+    }
+}

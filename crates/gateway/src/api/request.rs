@@ -1,0 +1,174 @@
+//! What every request carries: its arrival, its trace id, and who asks.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{FromRequestParts, Request, State},
+    http::{HeaderValue, header, request::Parts},
+    middleware::Next,
+    response::Response,
+};
+use domain::requester::{Requester, Role};
+use serde::de::DeserializeOwned;
+use tokio::time::Instant;
+
+use super::Problem;
+use crate::{
+    app::{App, hex},
+    error::Error,
+};
+
+tokio::task_local! {
+    static TRACE_ID: String;
+}
+
+/// The id of the request that this task serves.
+#[must_use]
+pub fn trace_id() -> Option<String> {
+    TRACE_ID.try_with(Clone::clone).ok()
+}
+
+/// When a request arrived; its deadline and the floor of refusals count from here.
+#[derive(Debug, Clone, Copy)]
+pub struct Arrived(pub Instant);
+
+impl<S: Sync> FromRequestParts<S> for Arrived {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        Ok(parts
+            .extensions
+            .get::<Arrived>()
+            .copied()
+            .unwrap_or_else(|| Arrived(Instant::now())))
+    }
+}
+
+/// How a question arrived: when, and under which idempotency key.
+#[derive(Debug)]
+pub struct Asking {
+    /// When.
+    pub arrived: Instant,
+    /// The header `idempotency-key`, as it came.
+    pub repeat_key: Option<Vec<u8>>,
+}
+
+impl<S: Sync> FromRequestParts<S> for Asking {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
+        let Arrived(arrived) = Arrived::from_request_parts(parts, state).await?;
+        let repeat_key = parts
+            .headers
+            .get("idempotency-key")
+            .map(|v| v.as_bytes().to_vec());
+        Ok(Asking { arrived, repeat_key })
+    }
+}
+
+/// Gives each request its arrival and trace id, counts it, and traces it by route, never by address or content.
+pub async fn trace(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
+    let arrived = Arrived(Instant::now());
+    request.extensions_mut().insert(arrived);
+    let id = hex(&app.store.random().bytes::<8>());
+    let route = request
+        .extensions()
+        .get::<axum::extract::MatchedPath>()
+        .map_or_else(|| "none".to_owned(), |path| path.as_str().to_owned());
+    let method = request.method().as_str().to_owned();
+    let mut response = TRACE_ID.scope(id.clone(), next.run(request)).await;
+    let status = response.status().as_u16();
+    let seconds = arrived.0.elapsed().as_secs_f64();
+    metrics::counter!("mingcha_requests_total", "route" => route.clone(), "status" => status.to_string())
+        .increment(1);
+    metrics::histogram!("mingcha_request_seconds", "route" => route.clone()).record(seconds);
+    tracing::debug!(trace_id = id, method, route, status, "request");
+    let headers = response.headers_mut();
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    response
+}
+
+/// Does work on a task of its own, to its end: a client that goes away leaves nothing half-done behind.
+///
+/// # Errors
+/// Those of the work, or that it panicked.
+pub async fn to_the_end<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Error>> + Send + 'static,
+) -> Result<T, Error> {
+    tokio::spawn(work)
+        .await
+        .map_err(|e| Error::Internal(e.to_string()))?
+}
+
+/// The parameters after the question mark; unknown ones are refused, and nothing of them is repeated.
+#[derive(Debug)]
+pub struct Query<T>(pub T);
+
+impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let read = axum::extract::Query::<T>::try_from_uri(&parts.uri);
+        let read =
+            read.map_err(|_| Error::bad("BAD_VALUE", "query", "the described parameters, each once"))?;
+        Ok(Query(read.0))
+    }
+}
+
+/// The parts of the path; one that is not text is nowhere.
+#[derive(Debug)]
+pub struct Path<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let read = axum::extract::Path::<T>::from_request_parts(parts, state).await;
+        Ok(Path(read.map_err(|_| Error::NotFound)?.0))
+    }
+}
+
+/// Who asks, by the bearer token of a session.
+#[derive(Debug, Clone, Copy)]
+pub struct Bearer(pub Requester);
+
+impl FromRequestParts<Arc<App>> for Bearer {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
+        let value = parts
+            .headers
+            .get(header::AUTHORIZATION)
+            .and_then(|v| v.to_str().ok());
+        let token = value
+            .and_then(|v| v.strip_prefix("Bearer "))
+            .ok_or(Error::NotSignedIn)?;
+        Ok(Bearer(requester_of_token(app, token).await?))
+    }
+}
+
+/// The requester behind a session's token.
+///
+/// # Errors
+/// There is no such living session.
+pub async fn requester_of_token(app: &App, token: &str) -> Result<Requester, Error> {
+    if token.len() > 64 {
+        return Err(Error::NotSignedIn);
+    }
+    let digest = app.store.root_keys().codes().digest("session", token);
+    let session = app.store.session(digest).await?.ok_or(Error::NotSignedIn)?;
+    Ok(Requester {
+        role: Role::Person,
+        account: session.account,
+        session: session.id,
+        subject: session.subject,
+        level: session.level,
+    })
+}

@@ -1,0 +1,116 @@
+//! The application: everything that an action needs, given to it once.
+
+use std::sync::Arc;
+
+use domain::{
+    kind::{Catalogue, LoadedKind},
+    purpose::PurposeRegister,
+    time::{Clock, Timestamp},
+    words::Bilingual,
+};
+use policy::Policy;
+use sources::Sources;
+use store::Store;
+
+use crate::{
+    config::Config,
+    limits::Limiter,
+    messenger::Messenger,
+    notices::{Notices, ShownNotice},
+};
+
+/// The application. Handlers and jobs share one.
+pub struct App {
+    /// The configuration.
+    pub config: Config,
+    /// Databases and log.
+    pub store: Store,
+    /// The written policy.
+    pub policy: Policy,
+    /// Its version, as it is sealed.
+    pub(crate) policy_version: String,
+    /// The record holders.
+    pub sources: Sources,
+    /// The record kinds.
+    pub kinds: Catalogue,
+    /// The register of purposes.
+    pub register: PurposeRegister,
+    /// What is shown before each look-up, filled once.
+    pub(crate) notices: Notices,
+    /// Who carries codes to phones.
+    pub messenger: Messenger,
+    /// Bounds on look-ups in memory.
+    pub limiter: Limiter,
+    /// The instant at which the process began to serve.
+    pub started: Timestamp,
+    /// What the demo alone has: switches of the simulated authorities, personas, the outbox.
+    #[cfg(feature = "demo")]
+    pub demo: Option<crate::commands::demo::DemoWorld>,
+}
+
+impl App {
+    /// The clock.
+    #[must_use]
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        self.store.clock()
+    }
+
+    /// Now.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.store.clock().now()
+    }
+
+    /// The policy's version in short, as it is sealed.
+    #[must_use]
+    pub fn policy_version(&self) -> String {
+        self.policy_version.clone()
+    }
+
+    /// The notice of a kind for a purpose, in `zh` or `en`; none where the kind does not serve the purpose.
+    #[must_use]
+    pub fn notice(&self, kind: &LoadedKind, purpose: &str, lang: Lang) -> Option<&ShownNotice> {
+        self.notices.get(kind, purpose, lang)
+    }
+}
+
+/// The language of a page or text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum Lang {
+    /// Simplified Chinese: what is shown first.
+    #[default]
+    Zh,
+    /// English.
+    En,
+}
+
+impl Lang {
+    /// The text in this language.
+    #[must_use]
+    pub fn of(self, text: &Bilingual) -> &str {
+        match self {
+            Lang::Zh => &text.zh,
+            Lang::En => &text.en,
+        }
+    }
+
+    pub(crate) fn separator(self) -> &'static str {
+        match self {
+            Lang::Zh => "、",
+            Lang::En => ", ",
+        }
+    }
+}
+
+/// Lower-case hexadecimal.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |half: u8| char::from(DIGITS[usize::from(half & 15)]);
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        text.push(digit(byte >> 4));
+        text.push(digit(*byte));
+    }
+    text
+}

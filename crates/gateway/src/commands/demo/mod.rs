@@ -1,0 +1,208 @@
+//! `mingcha demo`: simulated authorities, gateway and personas in one process, on this machine only.
+
+mod client;
+mod once;
+mod seed;
+
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+
+use clap::Args;
+use crypto::Suite;
+use sandbox::Sandbox;
+use sources::SourceFile;
+use tokio::net::TcpListener;
+
+use super::{Outcome, doctor, listen, lock::FolderLock, serve};
+use crate::{
+    app::App,
+    config::Config,
+    error::StartError,
+    jobs,
+    messenger::{Messenger, Outbox},
+    router,
+    start::{self, World},
+};
+
+/// Rehearse everything with invented people; no other set-up.
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// Look up one record of each kind over the API, verify every receipt offline, print a table, and end.
+    #[arg(long)]
+    once: bool,
+    /// Where to listen; on this machine only.
+    #[arg(long, default_value = "127.0.0.1:8700")]
+    listen: SocketAddr,
+    /// Keep everything in this folder instead of a temporary one.
+    #[arg(long)]
+    data: Option<PathBuf>,
+    /// Check the log and every entry kept in `--data`, and end.
+    #[arg(long, requires = "data")]
+    check: bool,
+    /// Where to serve metrics; on this machine only.
+    #[arg(long, default_value = "127.0.0.1:0")]
+    metrics: SocketAddr,
+    /// Where the simulated authorities write their journal.
+    #[arg(long)]
+    journal: Option<PathBuf>,
+    /// Cryptography: `gm` (SM2, SM3, SM4) or `intl` (Ed25519, SHA-256, AES).
+    #[arg(long, default_value = "gm")]
+    suite: Suite,
+    /// Add so many computed people with a vehicle each, for load.
+    #[arg(long, default_value_t = 0)]
+    crowd: u64,
+    /// For benchmarks: register and prove the first so many of the crowd, print the token of each, and end.
+    #[arg(long, requires = "data", hide = true)]
+    seed: Option<u64>,
+    /// For benchmarks: ask the authorities that `mingcha sandbox` plays elsewhere on this machine, by its source files.
+    #[arg(long, value_name = "DIR", hide = true)]
+    sources: Option<PathBuf>,
+}
+
+/// What the demo alone has.
+pub struct DemoWorld {
+    /// The simulated authorities.
+    pub sandbox: Arc<Sandbox>,
+    /// Where they listen.
+    pub sandbox_url: String,
+}
+
+/// Runs the demo.
+///
+/// # Errors
+/// It cannot start; the text says why.
+pub async fn run(args: DemoArgs, world: &World) -> Outcome {
+    if !args.listen.ip().is_loopback() || !args.metrics.ip().is_loopback() {
+        return Err(StartError(format!(
+            "the demo listens on this machine only, {} or {} is reachable from others; use 127.0.0.1",
+            args.listen.ip(),
+            args.metrics.ip()
+        )));
+    }
+    let scratch = Scratch::new(args.data.clone(), world)?;
+    let _lock = FolderLock::take(&scratch.folder())?;
+    let listen = if args.once || args.seed.is_some() {
+        SocketAddr::from(([127, 0, 0, 1], 0))
+    } else {
+        args.listen
+    };
+    let listener = TcpListener::bind(listen).await?;
+    let address = listener.local_addr()?;
+    let app = Arc::new(open(&args, scratch.folder(), address, world).await?);
+    if args.check {
+        return doctor::check(&app).await;
+    }
+    if let Some(people) = args.seed {
+        return seed::run(app, people).await;
+    }
+    jobs::start(&app);
+    let metrics = TcpListener::bind(args.metrics).await?;
+    let metrics_address = metrics.local_addr()?;
+    serve::serve_metrics(metrics, serve::install_metrics()?);
+    if args.once {
+        let server = tokio::spawn(listen::serve(
+            listener,
+            router::router(Arc::clone(&app)),
+            app.config.limits.connections,
+            std::future::pending(),
+        ));
+        let ended = once::run(&app, address).await;
+        server.abort();
+        return ended;
+    }
+    welcome(&app, address, metrics_address);
+    serve::serve_until_stopped(listener, app).await
+}
+
+async fn open(
+    args: &DemoArgs,
+    folder: PathBuf,
+    address: SocketAddr,
+    world: &World,
+) -> Result<App, StartError> {
+    let sandbox_listener = TcpListener::bind("127.0.0.1:0").await?;
+    let sandbox_url = format!("http://{}", sandbox_listener.local_addr()?);
+    let keys = world.random.with(|rng| sandbox::Keys::generate(args.suite, rng));
+    let keys = keys.map_err(|e| StartError(e.to_string()))?;
+    let files = sandbox::source_files(&sandbox_url, &keys);
+    let mut sandbox =
+        Sandbox::new(keys, Arc::clone(&world.clock), world.random.fork()).with_crowd(args.crowd);
+    if let Some(journal) = &args.journal {
+        sandbox = sandbox.with_journal(journal)?;
+    }
+    let sandbox = Arc::new(sandbox);
+    tokio::spawn(axum::serve(sandbox_listener, sandbox.router()).into_future());
+    let config = config(&folder, address)?;
+    let root = start::root_keys(&config.keys, "demo", args.suite, world)?;
+    let files = match &args.sources {
+        Some(elsewhere) => serve::source_files(elsewhere)?,
+        None => files
+            .into_iter()
+            .map(|(name, text)| SourceFile { name, text })
+            .collect(),
+    };
+    let messenger = Messenger::Outbox(Outbox::default());
+    let mut app = start::start(config, root, &files, messenger, world).await?;
+    app.demo = Some(DemoWorld { sandbox, sandbox_url });
+    Ok(app)
+}
+
+fn config(folder: &std::path::Path, address: SocketAddr) -> Result<Config, StartError> {
+    let text = include_str!("demo.toml")
+        .replace("{folder}", &folder.display().to_string().replace('\\', "/"))
+        .replace("{address}", &address.to_string());
+    Ok(Config::parse(&text, std::iter::empty())?)
+}
+
+/// The folder of one run: a temporary one is removed when the demo ends.
+struct Scratch {
+    kept: Option<PathBuf>,
+    temporary: PathBuf,
+}
+
+impl Scratch {
+    fn new(kept: Option<PathBuf>, world: &World) -> Result<Self, StartError> {
+        let name = crate::app::hex(&world.random.bytes::<6>());
+        let temporary = std::env::temp_dir().join(format!("mingcha-demo-{name}"));
+        let scratch = Scratch { kept, temporary };
+        std::fs::create_dir_all(scratch.folder())?;
+        Ok(scratch)
+    }
+
+    fn folder(&self) -> PathBuf {
+        self.kept.clone().unwrap_or_else(|| self.temporary.clone())
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if self.kept.is_none() {
+            drop(std::fs::remove_dir_all(&self.temporary));
+        }
+    }
+}
+
+/// The public keys of the log, all of which `mingcha verify` should be given.
+fn log_keys(app: &App, separator: &str) -> String {
+    let keys = app.store.log_keys();
+    let all = std::iter::once(&keys.ed25519).chain(&keys.sm2);
+    all.map(ToString::to_string).collect::<Vec<_>>().join(separator)
+}
+
+#[expect(clippy::print_stdout, reason = "the welcome is what the command prints")]
+fn welcome(app: &App, address: SocketAddr, metrics: SocketAddr) {
+    println!("Mingcha 明查 demo. Everybody in it is invented.\n");
+    println!("  Portal        http://{address}/");
+    println!("  API           http://{address}/docs/");
+    println!("  Personas      http://{address}/demo");
+    println!("  Codes by SMS  http://{address}/demo/outbox");
+    if let Some(demo) = &app.demo {
+        println!("  Authorities   {}", demo.sandbox_url);
+    }
+    println!("  Metrics       http://{metrics}/metrics");
+    println!("  Log keys      {}\n", log_keys(app, "\n                "));
+    println!("{}", sandbox::outline());
+    println!(
+        "Open the portal, sign in with a persona's phone, take the code from the outbox page, and prove the name."
+    );
+    println!("Press Ctrl-C to end.");
+}

@@ -1,0 +1,59 @@
+//! `mingcha doctor`: checks a deployment that is not running: configuration, keys, kinds, policy, the whole log.
+
+use std::process::ExitCode;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::{Outcome, serve::DeploymentArgs};
+use crate::{app::App, start::World};
+
+/// Checks everything and says what is wrong and what to do.
+///
+/// # Errors
+/// What keeps the deployment from starting at all.
+#[expect(clippy::print_stdout, reason = "the findings are what the command prints")]
+pub async fn run(args: &DeploymentArgs, world: &World) -> Outcome {
+    let (config, _lock) = args.open()?;
+    println!("ok    configuration {}", args.config.display());
+    let app = args.app(config, world).await?;
+    println!(
+        "ok    keys, kinds, notices, policy {}, sources, database, tail of the log",
+        app.policy_version()
+    );
+    check(&app).await
+}
+
+/// Checks the whole log and every entry of every chain.
+///
+/// # Errors
+/// The database cannot be read.
+#[expect(clippy::print_stdout, reason = "the findings are what the command prints")]
+pub async fn check(app: &App) -> Outcome {
+    let bar = ProgressBar::new(0);
+    if let Ok(style) = ProgressStyle::with_template("{pos} of {len} entries, {eta} left") {
+        bar.set_style(style);
+    }
+    let checks = app
+        .store
+        .check_all(|done, of| {
+            bar.set_length(of);
+            bar.set_position(done);
+        })
+        .await?;
+    bar.finish_and_clear();
+    let mut wrong = 0;
+    for check in checks {
+        if check.problems.is_empty() {
+            println!("ok    {} {}", check.count, check.what);
+        }
+        for problem in &check.problems {
+            wrong += 1;
+            println!("WRONG {}: {problem}", check.what);
+        }
+    }
+    Ok(if wrong == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}

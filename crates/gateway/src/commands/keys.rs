@@ -1,0 +1,54 @@
+//! `mingcha keys rotate`: a new root key wraps every key from now on; the data itself is not touched.
+
+use std::{path::Path, process::ExitCode};
+
+use clap::{Args, Subcommand};
+use crypto::RootKeys;
+use domain::ids::DEPLOYMENT;
+
+use super::{Outcome, serve::DeploymentArgs};
+use crate::{
+    actions::seal_change::{deployment, no_effect, seal_change},
+    error::StartError,
+    start::World,
+};
+
+/// Keys.
+#[derive(Debug, Args)]
+pub struct KeysArgs {
+    #[command(subcommand)]
+    command: KeysCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum KeysCommand {
+    /// Add a root key and wrap every key under it. Stop the server first. It can be repeated after a crash.
+    Rotate(DeploymentArgs),
+}
+
+/// Rotates the root key.
+///
+/// # Errors
+/// The keys are not in a file, the server runs, or a key cannot be wrapped anew.
+#[expect(clippy::print_stdout, reason = "what was done is what the command prints")]
+pub async fn run(args: &KeysArgs, world: &World) -> Outcome {
+    let KeysCommand::Rotate(deployment_args) = &args.command;
+    let (config, _lock) = deployment_args.open()?;
+    let Some(path) = config.keys.strip_prefix("file:").map(str::to_owned) else {
+        return Err(StartError(
+            "keys rotate needs keys in a file; rotate a variable where it is kept".into(),
+        ));
+    };
+    let now = world.clock.now().0;
+    let keys = world
+        .random
+        .with(|rng| RootKeys::rotate(Path::new(&path), now, rng))?;
+    println!("root key {} was added to {path}", keys.newest_root());
+    let app = deployment_args.app(config, world).await?;
+    let moved = app.store.rewrap_keys().await?;
+    let about = format!("root key {} wraps from now on", keys.newest_root());
+    let sealed = seal_change(&app, DEPLOYMENT, deployment(), &about, no_effect()).await;
+    sealed.map_err(|e| StartError(format!("the rotation cannot be sealed: {}", e.code())))?;
+    println!("{moved} keys are wrapped under it");
+    Ok(ExitCode::SUCCESS)
+}

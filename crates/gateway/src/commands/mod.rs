@@ -1,0 +1,19 @@
+//! The commands of `mingcha`. Each is thin: it reads its arguments, calls what does the work, and prints.
+
+#[cfg(feature = "demo")]
+pub mod demo;
+pub mod doctor;
+pub mod inspect;
+pub mod keys;
+pub mod kind_check;
+pub mod listen;
+pub mod lock;
+pub mod log_export;
+pub mod migrate;
+#[cfg(feature = "demo")]
+pub mod sandbox;
+pub mod serve;
+pub mod verify;
+
+/// How a command ends.
+pub type Outcome = Result<std::process::ExitCode, crate::error::StartError>;

@@ -1,0 +1,155 @@
+//! The one error of the gateway. It tells what is wrong with the input and what to do, never anything about anybody.
+
+use domain::{decision::Reason, ids::LookupId, lookup::RequestProblem, time::Timestamp};
+use sources::SourceError;
+use store::StoreError;
+
+/// Why a request was not done.
+#[derive(Debug)]
+pub enum Error {
+    /// The input is wrong: a stable code, the part of the request, and what is expected there.
+    Bad {
+        /// The stable code.
+        code: &'static str,
+        /// The part of the request, such as `key.plate`.
+        at: String,
+        /// What is expected there, as a word of ours.
+        expected: String,
+    },
+    /// Nobody is signed in, or the session ended.
+    NotSignedIn,
+    /// The request lacks the token that shows it came from our own page.
+    Forged,
+    /// Refused for a reason that the requester may know.
+    Refused {
+        /// The reason.
+        reason: Reason,
+        /// The part of the request.
+        at: String,
+        /// The sealed refusal.
+        lookup: Option<LookupId>,
+    },
+    /// Refused, and nothing more is said: only the id varies.
+    NotPermitted {
+        /// The sealed refusal.
+        lookup: LookupId,
+    },
+    /// There is nothing at that place, for this requester.
+    NotFound,
+    /// Too often; try again after so many seconds.
+    TooMany {
+        /// Seconds to wait.
+        retry_after: i64,
+    },
+    /// The same idempotency key was used for another question, or its look-up is still under way.
+    Conflict(&'static str),
+    /// It cannot be done now: the log or the database cannot be written.
+    Unavailable,
+    /// The record holder does not give an image now, or not one that is fit to be shown.
+    ImageUnavailable,
+    /// A fault of ours. The text is for the trace.
+    Internal(String),
+}
+
+impl Error {
+    /// Wrong input.
+    pub fn bad(code: &'static str, at: impl Into<String>, expected: impl Into<String>) -> Self {
+        Error::Bad {
+            code,
+            at: at.into(),
+            expected: expected.into(),
+        }
+    }
+
+    /// Too often, until then. The seconds are rounded up: who comes back after them is not too early.
+    #[must_use]
+    pub fn too_many(until: Timestamp, now: Timestamp) -> Self {
+        let micros = until.0.saturating_sub(now.0).max(1);
+        Error::TooMany {
+            retry_after: (micros - 1) / 1_000_000 + 1,
+        }
+    }
+
+    /// The HTTP status.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        match self {
+            Error::Bad { .. } => 400,
+            Error::NotSignedIn => 401,
+            Error::Forged | Error::Refused { .. } | Error::NotPermitted { .. } => 403,
+            Error::NotFound => 404,
+            Error::TooMany { .. } => 429,
+            Error::Conflict(_) => 409,
+            Error::Unavailable | Error::ImageUnavailable => 503,
+            Error::Internal(_) => 500,
+        }
+    }
+
+    /// The stable code, in the API and as the key of a page's sentence.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Error::Bad { code, .. } | Error::Conflict(code) => code,
+            Error::NotSignedIn => "NOT_SIGNED_IN",
+            Error::Forged => "FORM_EXPIRED",
+            Error::Refused { reason, .. } => reason.code(),
+            Error::NotPermitted { .. } => "NOT_PERMITTED",
+            Error::NotFound => "NOT_FOUND",
+            Error::TooMany { .. } => "TOO_MANY_REQUESTS",
+            Error::Unavailable => "UNAVAILABLE",
+            Error::ImageUnavailable => "IMAGE_UNAVAILABLE",
+            Error::Internal(_) => "INTERNAL",
+        }
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Overloaded | StoreError::Stopping => Error::Unavailable,
+            StoreError::Erased => Error::NotSignedIn,
+            other => {
+                tracing::error!(error = %other, "the store failed");
+                Error::Unavailable
+            }
+        }
+    }
+}
+
+impl From<RequestProblem> for Error {
+    fn from(problem: RequestProblem) -> Self {
+        match problem {
+            RequestProblem::BadValue { at, expected } => Error::bad("BAD_VALUE", at, expected),
+            RequestProblem::Refused { reason, at } => Error::Refused {
+                reason,
+                at,
+                lookup: None,
+            },
+        }
+    }
+}
+
+/// Why the program does not start. The text says what to do.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct StartError(pub String);
+
+macro_rules! start_error_from {
+    ($($error:ty),+) => {
+        $(impl From<$error> for StartError {
+            fn from(error: $error) -> Self {
+                StartError(error.to_string())
+            }
+        })+
+    };
+}
+
+start_error_from!(
+    StoreError,
+    SourceError,
+    std::io::Error,
+    domain::kind::CatalogueError,
+    policy::PolicyError,
+    crypto::key_file::KeyFileError,
+    String
+);

@@ -1,0 +1,69 @@
+//! What runs by itself: small, repeatable, each in its own rhythm.
+
+use std::{sync::Arc, time::Duration};
+
+use futures_util::future::BoxFuture;
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::{actions::close_overdue, app::App, error::Error};
+
+/// Starts all jobs; they end with the process.
+pub fn start(app: &Arc<App>) {
+    every(app, "close-overdue", Duration::from_secs(2), |app| {
+        Box::pin(close_overdue::close_overdue(app))
+    });
+    every(app, "project-lookups", Duration::from_secs(2), |app| {
+        Box::pin(async { Ok(app.store.drain_outbox_wholly().await?) })
+    });
+    every(app, "forget-answers", Duration::from_secs(30), |app| {
+        Box::pin(async { Ok(app.store.forget_answers().await?) })
+    });
+    every(app, "publish-checkpoint", Duration::from_secs(60), |app| {
+        Box::pin(async { Ok(app.store.publish_checkpoint().await.map(|()| 1)?) })
+    });
+    every(app, "forget-sessions", Duration::from_secs(3600), |app| {
+        Box::pin(async { Ok(app.store.forget_sessions().await? + app.store.forget_attempts().await?) })
+    });
+    // What a crash cut off between the seal of an erasure and the end of its keys.
+    every(app, "finish-erasures", Duration::from_secs(3600), |app| {
+        Box::pin(async { Ok(app.store.finish_erasures().await?) })
+    });
+    every(
+        app,
+        "destroy-outdated-evidence",
+        Duration::from_secs(24 * 3600),
+        |app| {
+            let years = app
+                .kinds
+                .in_order()
+                .iter()
+                .map(|k| k.kind.retention.evidence_years)
+                .max()
+                .unwrap_or(3);
+            Box::pin(async move { Ok(app.store.destroy_outdated_evidence(years).await?) })
+        },
+    );
+}
+
+/// What a job does; how many things it did.
+type Work = for<'a> fn(&'a App) -> BoxFuture<'a, Result<u64, Error>>;
+
+fn every(app: &Arc<App>, name: &'static str, period: Duration, work: Work) {
+    let app = Arc::clone(app);
+    tokio::spawn(async move {
+        let mut ticks = interval(period);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            match work(&app).await {
+                Ok(0) => {}
+                Ok(count) => tracing::debug!(job = name, count, "a job worked"),
+                Err(error) => tracing::error!(
+                    job = name,
+                    code = error.code(),
+                    "a job failed; it will be tried again"
+                ),
+            }
+        }
+    });
+}

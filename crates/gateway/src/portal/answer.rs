@@ -1,0 +1,172 @@
+//! One answer on a page: the outcome in a sentence, the fields with source and age, and the way to the receipt.
+
+use domain::{
+    kind::{FieldType, Kind, Mask},
+    time::Timestamp,
+    words::Level,
+};
+
+use super::{
+    Page, kinds,
+    values::{Shown, shown},
+};
+use crate::{
+    actions::look_up::{Answered, AnsweredField},
+    app::App,
+    error::Error,
+};
+
+/// An answer, ready for a page.
+#[derive(Debug)]
+pub(super) struct AnswerView {
+    pub(super) kind: String,
+    pub(super) name: String,
+    pub(super) lookup: String,
+    /// The outcome's code, which names its messages.
+    pub(super) outcome: String,
+    /// There is a record, or a yes or no.
+    pub(super) found: bool,
+    /// The source could not answer; it says nothing about anybody.
+    pub(super) failed: bool,
+    pub(super) fields: Vec<FieldView>,
+    /// Names of fields that are not shown.
+    pub(super) withheld: Vec<String>,
+    pub(super) source: Option<SourceView>,
+    pub(super) sealed: String,
+    /// What must be said with this answer.
+    pub(super) statement: Option<String>,
+    pub(super) mark: Option<String>,
+    /// Fields that were asked without their mask.
+    pub(super) revealed: Vec<String>,
+}
+
+/// One field.
+#[derive(Debug)]
+pub(super) struct FieldView {
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) value: Shown,
+    pub(super) masked: bool,
+    /// It can be asked for without its mask.
+    pub(super) revealable: bool,
+    pub(super) note: Option<String>,
+}
+
+impl FieldView {
+    /// A list of more columns than stand beside each other on a desk.
+    pub(super) fn is_wide(&self) -> bool {
+        matches!(&self.value, Shown::Rows(rows) if rows.first().is_some_and(|row| row.len() > 6))
+    }
+}
+
+/// Where it came from.
+#[derive(Debug)]
+pub(super) struct SourceView {
+    pub(super) name: String,
+    /// As of when it is true, by the source's word.
+    pub(super) as_of: Option<String>,
+    /// The word of what the source promises, which names its message.
+    pub(super) freshness: String,
+}
+
+/// What of a report could not be had.
+#[derive(Debug)]
+pub(super) struct MissingView {
+    pub(super) name: String,
+    /// The error's code, which names its messages.
+    pub(super) code: String,
+}
+
+/// One part of a report.
+#[derive(Debug)]
+pub(super) enum PartView {
+    /// It came.
+    Came(Box<AnswerView>),
+    /// It did not.
+    Missing(MissingView),
+}
+
+impl PartView {
+    /// One part of a report, or of what is in one's name.
+    pub(super) fn of(app: &App, page: &Page, kind: &str, result: &Result<Answered, Error>) -> Self {
+        match result {
+            Ok(answered) => PartView::Came(Box::new(AnswerView::of(app, page, answered, &[]))),
+            Err(error) => PartView::Missing(MissingView {
+                name: kinds::name(app, page, kind),
+                code: error.code().to_owned(),
+            }),
+        }
+    }
+}
+
+impl AnswerView {
+    /// The answer for this page; `revealed` are the fields that were asked without their mask.
+    pub(super) fn of(app: &App, page: &Page, answered: &Answered, revealed: &[String]) -> Self {
+        let loaded = app.kinds.get(&answered.kind).map(|k| &k.kind);
+        let outcome = answered.outcome;
+        let found = outcome.is_release()
+            && (!answered.fields.is_empty() || outcome == domain::outcome::Outcome::Match);
+        let say = |text: Option<&domain::words::Bilingual>| text.map(|t| page.of(t).to_owned());
+        let not_found = outcome == domain::outcome::Outcome::NotFound;
+        let statement =
+            loaded.and_then(
+                |k| match (&k.not_found_statement, not_found, outcome.is_release()) {
+                    (Some(text), true, _) => Some(text),
+                    (_, _, true) => k.statement.as_ref(),
+                    _ => None,
+                },
+            );
+        AnswerView {
+            kind: answered.kind.clone(),
+            name: kinds::name(app, page, &answered.kind),
+            lookup: answered.lookup.to_string(),
+            outcome: outcome.code().to_owned(),
+            found,
+            failed: outcome.is_failure(),
+            fields: answered.fields.iter().map(|f| field(page, loaded, f)).collect(),
+            withheld: answered
+                .withheld
+                .iter()
+                .map(|id| kinds::field_name(app, page, &answered.kind, id))
+                .collect(),
+            source: answered.source.as_ref().map(|s| SourceView {
+                name: kinds::source_name(app, page, &s.id),
+                as_of: s.as_of.map(|t| page.time(Timestamp(t))),
+                freshness: s.freshness.clone(),
+            }),
+            sealed: page.time(Timestamp(answered.time)),
+            statement: say(statement),
+            mark: say(loaded.and_then(|k| k.mark.as_ref())),
+            revealed: revealed.to_vec(),
+        }
+    }
+}
+
+fn field(page: &Page, kind: Option<&Kind>, answered: &AnsweredField) -> FieldView {
+    let known = kind.and_then(|k| k.field(&answered.id));
+    let (name, value) = match (known, kind.and_then(|k| k.predicate(&answered.id))) {
+        (Some(field), _) => (
+            page.of(&field.name),
+            shown(page, &field.of_type, &answered.value, answered.masked),
+        ),
+        (None, Some(rule)) => (
+            page.of(&rule.name),
+            Shown::Text(page.t(&format!("answer-{}", answered.text))),
+        ),
+        (None, None) => (
+            answered.id.as_str(),
+            shown(page, &FieldType::Text, &answered.value, false),
+        ),
+    };
+    FieldView {
+        id: answered.id.clone(),
+        name: name.to_owned(),
+        value,
+        masked: answered.masked,
+        revealable: answered.masked && known.is_some_and(|f| f.mask == Mask::UntilRevealed),
+        note: known.and_then(|f| f.note.as_ref()).map(|n| page.of(n).to_owned()),
+    }
+}
+
+/// What a reveal needs (design: masked until asked for by name at L3).
+pub(super) const REVEAL: Level = Level::L3;

@@ -1,0 +1,93 @@
+//! Proving a real name: name and number at the register and the phone at its carrier, both asked, one result.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::{
+    extract::{Query, State},
+    http::StatusCode,
+};
+use domain::{
+    identifiers::{IdNumber, PersonName},
+    lookup::Person,
+    words::Level,
+};
+
+use super::{
+    Answer, Form, Holder, Page, Shared, html, inputs,
+    page::{go, html_with},
+    preferences::local,
+    sign_in::{Next, with_session},
+};
+use crate::{
+    actions::prove_real_name::{Proof, prove_real_name},
+    error::Error,
+};
+
+/// The form.
+#[derive(Template)]
+#[template(path = "prove.html")]
+pub(super) struct ProveView {
+    pub(super) p: Page,
+    pub(super) next: String,
+    pub(super) name: String,
+    pub(super) id_number: String,
+    pub(super) name_error: Option<String>,
+    pub(super) number_error: Option<String>,
+    /// The outcome's code of a try that came to nothing; `not-proven` for all that must look alike.
+    pub(super) result: Option<String>,
+}
+
+/// The form.
+pub(crate) async fn show(holder: Holder, Query(next): Query<Next>) -> Answer {
+    if holder.requester.level >= Level::L2 {
+        return Ok(go(next.path()));
+    }
+    html(&empty(holder.page, next.path()))
+}
+
+/// The proof.
+pub(crate) async fn submit(State(app): Shared, holder: Holder, form: Form) -> Answer {
+    let mut view = empty(holder.page.clone(), local(form.get("next")));
+    let (name, number) = (form.get("name"), form.get("id_number"));
+    let (name, number) = (
+        PersonName::parse(name),
+        IdNumber::parse(number, app.now().date_in_china()),
+    );
+    let person = match (name, number) {
+        (Ok(name), Ok(number)) => Person {
+            name: name.value,
+            id_number: number.value,
+        },
+        (name, number) => {
+            view.name_error = name.err().map(|e| inputs::sentence(&holder.page, &e));
+            view.number_error = number.err().map(|e| inputs::sentence(&holder.page, &e));
+            form.get("name").clone_into(&mut view.name);
+            form.get("id_number").clone_into(&mut view.id_number);
+            return html_with(StatusCode::BAD_REQUEST, &view);
+        }
+    };
+    let (shared, requester) = (Arc::clone(&app), holder.requester);
+    let (lang, arrived) = (holder.page.lang, holder.arrived);
+    // On a task of its own: who closes the page does not leave an intent behind.
+    let task =
+        tokio::spawn(async move { prove_real_name(&shared, &requester, &person, lang, arrived).await });
+    match task.await.map_err(|e| Error::Internal(e.to_string()))?? {
+        Proof::Proven(signed_in, _) => return Ok(with_session(&app, go(&view.next), &signed_in)),
+        Proof::NotProven(_) => view.result = Some("not-proven".to_owned()),
+        Proof::Failed(answered) => view.result = Some(answered.outcome.code().to_owned()),
+    }
+    html(&view)
+}
+
+fn empty(p: Page, next: &str) -> ProveView {
+    ProveView {
+        p,
+        next: next.to_owned(),
+        name: String::new(),
+        id_number: String::new(),
+        name_error: None,
+        number_error: None,
+        result: None,
+    }
+}

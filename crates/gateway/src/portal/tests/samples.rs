@@ -1,0 +1,518 @@
+//! One of each page, with every part that a page can have. Everybody in it is invented.
+
+use askama::Template;
+use domain::words::Level;
+
+use crate::portal::{
+    Page,
+    access_log::AccessLogView,
+    account::{AccountView, EraseView, ErasedView},
+    answer::{AnswerView, FieldView, MissingView, PartView, SourceView},
+    dress::{ProblemView, StepUpView},
+    history::{DetailView, LookUpLine, LookUpsView},
+    home::HomeView,
+    inputs::{Choice, Input},
+    kinds::KindCard,
+    look_up::{AnswerPage, LookUpView},
+    mine::{Group, MineList, MineView, Thing},
+    notices::{Block, NoticeView},
+    prove::ProveView,
+    public::{CoverageLine, CoverageView, CoveredKind, GenuineView, HelpView, PrivacyView, SourceLine},
+    receipt::ReceiptView,
+    report::ReportView,
+    sentences::EntryLine,
+    sign_in::{CodeView, SignInView},
+    strengthen::{ConsentView, PortraitView, StrengthenView},
+    values::{Cell, Shown},
+    verify::{VerifyView, WHY},
+};
+
+const LOOKUP: &str = "01900000-0000-7000-8000-000000000001";
+
+/// Every page by the name of its template.
+pub(super) fn pages(p: &Page) -> Vec<(&'static str, String)> {
+    let mut pages = vec![];
+    let mut add = |name, html: askama::Result<String>| pages.push((name, html.unwrap()));
+    let text = || Some("sample".to_owned());
+    let card = || kind(vec![]);
+    add(
+        "home.html",
+        HomeView {
+            p: p.clone(),
+            name: text(),
+            kinds: vec![kind(vec![card()]), card()],
+        }
+        .render(),
+    );
+    signing_in(p, &mut add);
+    let problem = ProblemView {
+        p: p.clone(),
+        code: "TOO_MANY_REQUESTS".into(),
+        lookup: text(),
+        trace: text(),
+        minutes: Some("3".into()),
+    };
+    add("problem.html", problem.render());
+    for (shows_notice, is_report) in [(true, false), (false, true)] {
+        add("look_up.html", question(p, shows_notice, is_report).render());
+    }
+    add("answer.html", answer_page(p).render());
+    add("report.html", report(p).render());
+    lists(p, &mut add);
+    public_pages(p, &mut add);
+    pages
+}
+
+type Add<'a> = &'a mut dyn FnMut(&'static str, askama::Result<String>);
+
+/// From the phone to the strongest level.
+fn signing_in(p: &Page, add: Add<'_>) {
+    let text = || Some("sample".to_owned());
+    let next = || "/mine".to_owned();
+    add(
+        "sign_in.html",
+        SignInView {
+            p: p.clone(),
+            next: next(),
+            phone: "1".into(),
+            error: text(),
+        }
+        .render(),
+    );
+    let code = CodeView {
+        p: p.clone(),
+        next: next(),
+        phone: "179****0001".into(),
+        error: text(),
+        again: true,
+    };
+    add("sign_in_code.html", code.render());
+    let prove = ProveView {
+        p: p.clone(),
+        next: next(),
+        name: String::new(),
+        id_number: String::new(),
+        name_error: text(),
+        number_error: text(),
+        result: Some("not-proven".into()),
+    };
+    add("prove.html", prove.render());
+    for level in [Level::L2, Level::L3] {
+        let view = StepUpView {
+            p: p.clone(),
+            level,
+            next_step: "/prove".into(),
+            name_first: true,
+        };
+        add("step_up.html", view.render());
+    }
+    let ways = StrengthenView {
+        p: p.clone(),
+        next: next(),
+        portrait: "/strengthen/portrait".into(),
+    };
+    add("strengthen.html", ways.render());
+    add(
+        "portrait_consent.html",
+        ConsentView {
+            p: p.clone(),
+            next: next(),
+            missing: true,
+        }
+        .render(),
+    );
+    let portrait = PortraitView {
+        p: p.clone(),
+        next: next(),
+        error: Some("PICTURE_UNUSABLE".into()),
+        result: Some("face_below_threshold".into()),
+        drawn: Some("/demo/portraits/sample.png".into()),
+    };
+    add("portrait.html", portrait.render());
+}
+
+fn lists(p: &Page, add: Add<'_>) {
+    let card = || kind(vec![]);
+    let mine = MineView {
+        p: p.clone(),
+        notices: vec![notice()],
+        listed: vec![card()],
+        others: vec![card()],
+    };
+    add("mine.html", mine.render());
+    let thing = || Thing {
+        name: "A".into(),
+        detail: "B".into(),
+        key: vec![("key.a".into(), "A".into())],
+    };
+    let group = |part, things| Group {
+        kind: card(),
+        part,
+        things,
+        notices: vec![notice()],
+    };
+    let missing = MissingView {
+        name: "sample".into(),
+        code: "UNAVAILABLE".into(),
+    };
+    let groups = vec![
+        group(PartView::Came(Box::new(answer())), vec![thing(), thing()]),
+        group(PartView::Came(Box::new(answer())), vec![]),
+        group(PartView::Missing(missing), vec![]),
+    ];
+    add(
+        "mine_list.html",
+        MineList {
+            p: p.clone(),
+            groups,
+            others: vec![card()],
+            once: "1".into(),
+        }
+        .render(),
+    );
+    histories(p, add);
+}
+
+/// What was looked up, by me and about me.
+fn histories(p: &Page, add: Add<'_>) {
+    let look_ups = LookUpsView {
+        p: p.clone(),
+        rows: vec![line(Some("found"), false), line(None, true)],
+        kinds: vec![("sample".into(), "sample".into(), true)],
+        outcomes: vec![("answered", true), ("refused", false)],
+        from: String::new(),
+        to: String::new(),
+        with_hidden: true,
+        is_search: true,
+        older: Some("/look-ups?before=1".into()),
+    };
+    add("look_ups.html", look_ups.render());
+    let detail = |hidden| DetailView {
+        p: p.clone(),
+        line: line(Some("found"), hidden),
+        kind_id: Some("sample".into()),
+        purpose: Some("sample".into()),
+        basis: Some("contract".into()),
+        asked: vec!["a".into()],
+        disclosed: if hidden { vec![] } else { vec!["a".into()] },
+        source: Some("sample".into()),
+        as_of: Some("sample".into()),
+        reason: Some("LEVEL_TOO_LOW".into()),
+        log_index: 1,
+    };
+    add("look_up_detail.html", detail(false).render());
+    add("look_up_detail.html", detail(true).render());
+    add("receipt.html", receipt(p).render());
+    let entry = |by_me, class| EntryLine {
+        place: "1".into(),
+        time: "sample".into(),
+        title: "sample".into(),
+        who: "sample".into(),
+        by_me,
+        class,
+        details: vec![("a".into(), "b".into())],
+    };
+    let log = AccessLogView {
+        p: p.clone(),
+        entries: vec![
+            entry(true, "answered"),
+            entry(false, "refused"),
+            entry(true, "begun"),
+            entry(true, "changed"),
+        ],
+        of_account: false,
+        proven: true,
+        older: Some("/access-log?before=1".into()),
+    };
+    add("access_log.html", log.render());
+}
+
+fn public_pages(p: &Page, add: Add<'_>) {
+    let keys = || vec!["sample.invalid+00000000+AA==".to_owned()];
+    let verify = VerifyView {
+        p: p.clone(),
+        key: "sample".into(),
+        keys: keys(),
+        codes: WHY,
+    };
+    add("verify.html", verify.render());
+    let source = |agreement| SourceLine {
+        name: "sample".into(),
+        freshness: "daily",
+        agreement,
+        kinds: vec!["a".into(), "b".into()],
+    };
+    let sources = || vec![source(Some(("1".into(), "2".into()))), source(None)];
+    let covered = |lines| CoveredKind {
+        name: "sample".into(),
+        about: "sample".into(),
+        level: "sample".into(),
+        statement: Some("sample".into()),
+        lines,
+    };
+    let way = CoverageLine {
+        mode: "read",
+        source: "sample".into(),
+        regions: "a".into(),
+        freshness: "realtime",
+    };
+    let kinds = vec![covered(vec![way]), covered(vec![])];
+    add(
+        "coverage.html",
+        CoverageView {
+            p: p.clone(),
+            kinds,
+            sources: sources(),
+        }
+        .render(),
+    );
+    let genuine = GenuineView {
+        p: p.clone(),
+        public_url: "https://sample.invalid".into(),
+        keys: keys(),
+    };
+    add("genuine.html", genuine.render());
+    add("help.html", HelpView { p: p.clone() }.render());
+    let retention = vec![("sample".into(), "10".into(), "3".into())];
+    add(
+        "privacy.html",
+        PrivacyView {
+            p: p.clone(),
+            sources: sources(),
+            retention,
+        }
+        .render(),
+    );
+    accounts(p, add);
+}
+
+/// The account, and the demo.
+fn accounts(p: &Page, add: Add<'_>) {
+    for level in [Level::L1, Level::L2, Level::L3] {
+        let view = AccountView {
+            p: p.clone(),
+            phone: "1".into(),
+            name: Some("a".into()),
+            level,
+        };
+        add("account.html", view.render());
+    }
+    add(
+        "erase.html",
+        EraseView {
+            p: p.clone(),
+            unconfirmed: true,
+        }
+        .render(),
+    );
+    add("erased.html", ErasedView { p: p.clone() }.render());
+    #[cfg(feature = "demo")]
+    demo(p, add);
+}
+
+#[cfg(feature = "demo")]
+fn demo(p: &Page, add: Add<'_>) {
+    use crate::portal::demo::{DemoView, MessageLine, OutboxView, PersonaLine};
+    let persona = |phone: Option<&str>| PersonaLine {
+        id: "sample".into(),
+        name: "样例".into(),
+        id_number: "1".into(),
+        phone: phone.map(str::to_owned),
+        about: "sample".into(),
+    };
+    add(
+        "demo.html",
+        DemoView {
+            p: p.clone(),
+            personas: vec![persona(Some("1")), persona(None)],
+        }
+        .render(),
+    );
+    let message = MessageLine {
+        phone: "1".into(),
+        text: "a".into(),
+        code: "1234 5678".into(),
+        time: "b".into(),
+    };
+    add(
+        "outbox.html",
+        OutboxView {
+            p: p.clone(),
+            messages: vec![message],
+        }
+        .render(),
+    );
+    add(
+        "outbox.html",
+        OutboxView {
+            p: p.clone(),
+            messages: vec![],
+        }
+        .render(),
+    );
+}
+
+fn kind(parts: Vec<KindCard>) -> KindCard {
+    KindCard {
+        id: "sample".into(),
+        name: "sample".into(),
+        about: "sample".into(),
+        level: Level::L2,
+        parts,
+    }
+}
+
+fn notice() -> NoticeView {
+    let list = Block::List(vec![("a".into(), "b".into())]);
+    let blocks = vec![Block::Paragraph("sample".into()), list];
+    NoticeView {
+        title: "sample".into(),
+        summary: "sample".into(),
+        blocks,
+    }
+}
+
+fn question(p: &Page, shows_notice: bool, is_report: bool) -> LookUpView {
+    let input = |options, error| Input {
+        name: "key.sample".into(),
+        label: "sample".into(),
+        hint: Some("sample".into()),
+        value: "<&\"".into(),
+        error,
+        optional: true,
+        options,
+        html_type: "text",
+    };
+    let choice = Choice {
+        code: "1".into(),
+        name: "sample".into(),
+        chosen: true,
+    };
+    LookUpView {
+        p: p.clone(),
+        kind: kind(vec![kind(vec![])]),
+        action: "/look-up/sample".into(),
+        is_report,
+        notices: vec![notice()],
+        inputs: vec![input(vec![], Some("sample".into())), input(vec![choice], None)],
+        mode: "read",
+        rules: vec![("sample-rule".into(), "sample".into())],
+        purpose: "sample".into(),
+        sources: vec!["a".into(), "b".into()],
+        mark: Some("sample".into()),
+        once: "1".into(),
+        shows_notice,
+        shows_form: !shows_notice,
+    }
+}
+
+fn answer() -> AnswerView {
+    let cell = |text: &str, picture: Option<&str>| Cell {
+        head: "sample".into(),
+        text: text.into(),
+        is_amount: text == "1",
+        picture: picture.map(str::to_owned),
+    };
+    let field = |value, masked, revealable| FieldView {
+        id: "sample".into(),
+        name: "sample".into(),
+        value,
+        masked,
+        revealable,
+        note: Some("sample".into()),
+    };
+    let wide = (0..8).map(|_| cell("", None)).collect();
+    AnswerView {
+        kind: "sample".into(),
+        name: "sample".into(),
+        lookup: LOOKUP.into(),
+        outcome: "found".into(),
+        found: true,
+        failed: false,
+        fields: vec![
+            field(Shown::Text("<b>".into()), true, true),
+            field(Shown::Number("1".into()), false, false),
+            field(Shown::Words(vec!["a".into()]), false, false),
+            field(
+                Shown::Rows(vec![vec![cell("1", None), cell("", Some("handle"))]]),
+                false,
+                false,
+            ),
+            field(Shown::Rows(vec![wide]), false, false),
+            field(Shown::Picture("handle".into()), false, false),
+            field(Shown::Nothing, false, false),
+        ],
+        withheld: vec!["sample".into()],
+        source: Some(SourceView {
+            name: "sample".into(),
+            as_of: Some("sample".into()),
+            freshness: "weekly".into(),
+        }),
+        sealed: "sample".into(),
+        statement: Some("sample".into()),
+        mark: Some("sample".into()),
+        revealed: vec!["other".into()],
+    }
+}
+
+fn answer_page(p: &Page) -> AnswerPage {
+    let key = vec![("key.sample".into(), "<&\"".into())];
+    AnswerPage {
+        p: p.clone(),
+        answer: answer(),
+        key,
+        once: "1".into(),
+        may_reveal: true,
+    }
+}
+
+fn report(p: &Page) -> ReportView {
+    let mut failed = answer();
+    (failed.found, failed.failed, failed.fields) = (false, true, vec![]);
+    let missing = MissingView {
+        name: "sample".into(),
+        code: "NOT_PERMITTED".into(),
+    };
+    let came = |answer| PartView::Came(Box::new(answer));
+    ReportView {
+        p: p.clone(),
+        name: "sample".into(),
+        key: vec![],
+        about: "sample".into(),
+        parts: vec![came(answer()), came(failed), PartView::Missing(missing)],
+        once: "1".into(),
+        may_reveal: false,
+    }
+}
+
+fn line(outcome: Option<&str>, hidden: bool) -> LookUpLine {
+    LookUpLine {
+        lookup: LOOKUP.into(),
+        time: "sample".into(),
+        kind: "sample".into(),
+        class: "answered",
+        outcome: outcome.map(str::to_owned),
+        hidden,
+    }
+}
+
+fn receipt(p: &Page) -> ReceiptView {
+    ReceiptView {
+        p: p.clone(),
+        lookup: LOOKUP.into(),
+        kind: "sample".into(),
+        mark: Some("sample".into()),
+        outcome: Some("found".into()),
+        time: "sample".into(),
+        purpose: Some("sample".into()),
+        source: Some("sample".into()),
+        as_of: Some("sample".into()),
+        disclosed: vec!["a".into(), "b".into()],
+        origin: "sample.invalid".into(),
+        log_index: 1,
+        leaf_hash: "00".repeat(32),
+        keys: vec!["sample.invalid+00000000+AA==".into()],
+        address: "https://sample.invalid".into(),
+        code: Some("<svg></svg>".into()),
+    }
+}

@@ -1,0 +1,206 @@
+// Every page of the portal, and how to get there. A page of the router that is not in this list fails the run.
+
+import { readFile } from "node:fs/promises";
+
+// Files, not pages.
+const FILES = ["/look-ups/export.json", "/look-ups/{id}/receipt.json", "/demo/portraits/{file}"];
+// Where the router has a second address for a page.
+const SAME = ["/strengthen/portrait/upload"];
+
+// Presses the main button of a page, and waits for what comes.
+const press = (selector) => async (page) => {
+  await Promise.all([page.waitForNavigation(), page.locator(selector).first().click()]);
+};
+const typed = (values, then) => async (page) => {
+  for (const [selector, value] of Object.entries(values)) {
+    const field = page.locator(`[id="${selector}"]`);
+    if ((await field.evaluate((e) => e.tagName)) === "SELECT") await field.selectOption(value);
+    else await field.fill(value);
+  }
+  await then(page);
+};
+const send = press("main form.stack button.button");
+const each = async (page) => {
+  for (const step of ["main a.button[href$='step=form']"]) {
+    if (await page.locator(step).count()) await press(step)(page);
+  }
+};
+const lookUp = async (page) => {
+  await each(page);
+  await send(page);
+};
+const ownKey = { "key.plate": "晋N35T08", "key.plate_class": "02" };
+const otherKey = { "key.plate": "晋N10325", "key.plate_class": "02" };
+const withKey = (key) => async (page) => {
+  await each(page);
+  await typed(key, send)(page);
+};
+
+// `as` is who looks: `guest`, or the level of who is signed in.
+export const PAGES = [
+  { name: "home", route: "/", as: "guest", path: "/" },
+  { name: "home-unproven", route: "/", as: "L1", path: "/" },
+  { name: "home-mine", route: "/", as: "L3", path: "/" },
+  { name: "sign-in", route: "/sign-in", as: "guest", path: "/sign-in" },
+  { name: "sign-in-wrong", route: "/sign-in", as: "guest", path: "/sign-in", act: typed({ phone: "12345" }, send) },
+  {
+    name: "sign-in-code",
+    route: "/sign-in/code",
+    as: "guest",
+    path: "/sign-in",
+    act: typed({ phone: "17900100001" }, send),
+  },
+  {
+    name: "sign-in-code-wrong",
+    route: "/sign-in/code",
+    as: "guest",
+    path: "/sign-in/code",
+    act: typed({ code: "0000 0000" }, send),
+  },
+  { name: "prove", route: "/prove", as: "L1", path: "/prove" },
+  {
+    name: "prove-wrong",
+    route: "/prove",
+    as: "L1",
+    path: "/prove",
+    act: typed({ name: "王五", id_number: "110105194912310021" }, send),
+  },
+  { name: "step-up", route: "/mine", as: "L1", path: "/mine" },
+  { name: "step-up-strong", route: "/look-up/{kind}", as: "L2", path: "/look-up/marriage" },
+  { name: "strengthen", route: "/strengthen", as: "L2", path: "/strengthen" },
+  { name: "portrait-consent", route: "/strengthen/portrait", as: "L2", path: "/strengthen/portrait" },
+  {
+    name: "portrait",
+    route: "/strengthen/portrait",
+    as: "L2",
+    path: "/strengthen/portrait",
+    act: async (page) => {
+      await page.check("input[name=consent]");
+      await send(page);
+    },
+  },
+  { name: "mine", route: "/mine", as: "L2", path: "/mine" },
+  { name: "mine-list", route: "/mine", as: "L2", path: "/mine", act: press("main form button.button") },
+  { name: "look-up", route: "/look-up/{kind}", as: "L2", path: "/look-up/vehicle" },
+  {
+    name: "look-up-form",
+    route: "/look-up/{kind}",
+    as: "L2",
+    path: "/look-up/vehicle",
+    act: async (page) => {
+      await each(page);
+      for (const more of await page.locator("details").all()) await more.locator("summary").first().click();
+    },
+  },
+  {
+    name: "look-up-wrong",
+    route: "/look-up/{kind}",
+    as: "L2",
+    path: "/look-up/vehicle",
+    act: withKey({ "key.plate": "晋N3OT08", "key.plate_class": "02" }),
+  },
+  { name: "look-up-nothing", route: "/look-up/{kind}", as: "L2", path: "/look-up/vehicle", act: withKey(otherKey) },
+  { name: "record-vehicle", route: "/look-up/{kind}", as: "L2", path: "/look-up/vehicle", act: withKey(ownKey) },
+  { name: "record-licence", route: "/look-up/{kind}", as: "L2", path: "/look-up/driving-licence", act: lookUp },
+  { name: "record-violations", route: "/look-up/{kind}", as: "L2", path: "/look-up/traffic-violations", act: lookUp },
+  { name: "record-identity", route: "/look-up/{kind}", as: "L2", path: "/look-up/identity", act: lookUp },
+  { name: "record-marriage", route: "/look-up/{kind}", as: "L3", path: "/look-up/marriage", act: lookUp },
+  { name: "report-form", route: "/report/{kind}", as: "L2", path: "/report/vehicle" },
+  { name: "report", route: "/report/{kind}", as: "L2", path: "/report/vehicle", act: withKey(ownKey) },
+  { name: "look-ups", route: "/look-ups", as: "L2", path: "/look-ups" },
+  { name: "look-ups-search", route: "/look-ups", as: "L2", path: "/look-ups?outcome=refused" },
+  { name: "look-up-detail", route: "/look-ups/{id}", as: "L2", path: "/look-ups", act: press("main .line h2 a") },
+  {
+    name: "receipt",
+    route: "/look-ups/{id}/receipt",
+    as: "L2",
+    path: "/look-ups",
+    act: async (page) => {
+      await press("main .line h2 a")(page);
+      await press("main a[href$='/receipt']")(page);
+    },
+  },
+  { name: "access-log", route: "/access-log", as: "L2", path: "/access-log" },
+  {
+    name: "access-log-open",
+    route: "/access-log",
+    as: "L2",
+    path: "/access-log",
+    act: async (page) => {
+      for (const more of (await page.locator("main .line summary").all()).slice(0, 3)) await more.click();
+    },
+  },
+  { name: "access-log-account", route: "/access-log", as: "L2", path: "/access-log?of=account" },
+  { name: "verify", route: "/verify", as: "guest", path: "/verify" },
+  {
+    name: "verify-true",
+    route: "/verify",
+    as: "L2",
+    path: "/look-ups",
+    act: async (page) => {
+      await press("main .line h2 a")(page);
+      await page.click("main a[href^='/verify#']");
+      await page.waitForSelector("#verdict:not([hidden])");
+    },
+  },
+  {
+    name: "verify-false",
+    route: "/verify",
+    as: "guest",
+    path: "/verify",
+    act: async (page) => {
+      await page.fill("#receipt-text", "{}");
+      await page.click("#verifier button");
+      await page.waitForSelector("#verdict:not([hidden])");
+    },
+  },
+  { name: "coverage", route: "/coverage", as: "guest", path: "/coverage" },
+  { name: "genuine", route: "/genuine", as: "guest", path: "/genuine" },
+  { name: "help", route: "/help", as: "guest", path: "/help" },
+  { name: "privacy", route: "/privacy", as: "guest", path: "/privacy" },
+  { name: "account", route: "/account", as: "L2", path: "/account" },
+  { name: "erase", route: "/account/erase", as: "L2", path: "/account/erase" },
+  { name: "erased", route: "/account/erased", as: "guest", path: "/account/erased" },
+  { name: "not-found", route: "/", as: "guest", path: "/no-such-page" },
+  { name: "demo", route: "/demo", as: "guest", path: "/demo" },
+  { name: "outbox", route: "/demo/outbox", as: "guest", path: "/demo/outbox" },
+];
+
+// The pages of the router that this list does not have.
+export async function missing() {
+  const router = await readFile(new URL("../../src/router.rs", import.meta.url), "utf8");
+  const portal = router.slice(router.indexOf("fn portal_routes"), router.indexOf("\n}", router.indexOf("fn portal_routes")));
+  const routes = [...portal.matchAll(/\.route\(\s*"([^"]+)",\s*get\(/gu)].map(([, route]) => route);
+  if (routes.length < 20) throw new Error("the pages of router.rs were not found");
+  const known = new Set([...PAGES.map((page) => page.route), ...FILES, ...SAME]);
+  return routes.filter((route) => !known.has(route));
+}
+
+// Dates and file inputs as a Chinese browser shows them.
+const CHINESE = { locale: "zh-CN" };
+
+// Contexts of a guest and of people at each level, made once.
+export async function visitors(browser, base, tools) {
+  const made = { guest: await browser.newContext(CHINESE) };
+  const people = { L1: "liu-zhiqiang", L2: "chen-weidong", L3: "zhao-xiaomin" };
+  for (const [level, id] of Object.entries(people)) {
+    const context = await browser.newContext(CHINESE);
+    const page = await context.newPage();
+    const who = await tools.person(page, base, id);
+    await tools.signIn(page, base, who);
+    if (level !== "L1") await tools.prove(page, base, who);
+    if (level === "L3") await tools.strengthen(page, base);
+    await page.close();
+    made[level] = context;
+  }
+  return made;
+}
+
+// Opens a page in the context of who looks at it.
+export async function open(context, base, entry, width) {
+  const page = await context.newPage();
+  await page.setViewportSize({ width, height: width < 600 ? 844 : 900 });
+  await page.goto(base + entry.path);
+  if (entry.act) await entry.act(page);
+  return page;
+}

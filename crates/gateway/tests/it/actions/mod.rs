@@ -1,0 +1,17 @@
+//! What the system can do, one file per promise.
+
+mod alike;
+mod codes;
+mod ended;
+mod erasure;
+mod every_kind;
+mod faults;
+mod images;
+mod levels;
+mod limits;
+mod ninth_kind;
+mod others;
+mod purposes;
+mod records;
+mod reports;
+mod together;

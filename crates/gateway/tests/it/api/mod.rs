@@ -1,0 +1,11 @@
+//! The API as a client meets it.
+
+mod bad_body;
+mod bad_input;
+mod catalogue;
+mod document;
+mod history;
+mod hostile;
+mod log;
+mod repeat;
+mod routes;

@@ -1,0 +1,36 @@
+//! Everything through the real router, on both databases, against the simulated authorities.
+//!
+//! A case is a function that takes a [`bed::Bed`]; `on_both!` makes two tests of it, in modules `sqlite` and
+//! `postgres`. After each, the whole log is checked.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests stand outside of test functions"
+)]
+
+/// Makes a test of each case on each database.
+macro_rules! on_both {
+    ($($case:ident),+ $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() {
+                $crate::bed::run($crate::bed::Engine::Sqlite, super::$case).await;
+            })+
+        }
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() {
+                $crate::bed::run($crate::bed::Engine::Postgres, super::$case).await;
+            })+
+        }
+    };
+}
+
+mod actions;
+mod api;
+mod app;
+mod bed;
+mod cast;
+mod portal;
+mod reply;
+mod start;

@@ -1,0 +1,114 @@
+//! A browser of few words: it keeps cookies, fills in forms, and follows where it is led.
+
+use std::collections::BTreeMap;
+
+use axum::body::Body;
+use http::{Method, Request, header};
+use sandbox::Persona;
+
+use crate::{app::TestApp, reply::Reply};
+
+/// Somebody in front of the portal.
+pub(super) struct Browser<'a> {
+    app: &'a TestApp,
+    pub(super) cookies: BTreeMap<String, String>,
+}
+
+/// The value of the hidden field of that name, in the last form that has it.
+#[track_caller]
+pub(super) fn hidden(html: &str, name: &str) -> String {
+    let marked = format!("name=\"{name}\" value=\"");
+    let (_, rest) = html
+        .rsplit_once(&marked)
+        .unwrap_or_else(|| panic!("no {name} in {html}"));
+    rest.split('"').next().unwrap().to_owned()
+}
+
+impl<'a> Browser<'a> {
+    /// Somebody new.
+    pub(super) fn new(app: &'a TestApp) -> Self {
+        Browser {
+            app,
+            cookies: BTreeMap::new(),
+        }
+    }
+
+    /// Somebody with a session.
+    pub(super) fn with_session(app: &'a TestApp, token: &str) -> Self {
+        let cookies = BTreeMap::from([("mingcha-session".to_owned(), token.to_owned())]);
+        Browser { app, cookies }
+    }
+
+    pub(super) async fn get(&mut self, path: &str) -> Reply {
+        self.send(Method::GET, path, Body::empty()).await
+    }
+
+    /// Sends the values as they are.
+    pub(super) async fn post_bare(&mut self, path: &str, values: &[(&str, &str)]) -> Reply {
+        let body: String = url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(values)
+            .finish();
+        self.send(Method::POST, path, body.into()).await
+    }
+
+    /// Sends the values with the token that a page of this browser carries.
+    pub(super) async fn post(&mut self, path: &str, values: &[(&str, &str)]) -> Reply {
+        let token = self.token().await;
+        let mut values = values.to_vec();
+        values.push(("form_token", &token));
+        self.post_bare(path, &values).await
+    }
+
+    /// The token of this browser's forms.
+    pub(super) async fn token(&mut self) -> String {
+        let page = self.get("/help").await.expect(200);
+        hidden(&page.text, "form_token")
+    }
+
+    /// Where a reply leads.
+    #[track_caller]
+    pub(super) fn led_to(reply: &Reply) -> &str {
+        assert_eq!(reply.status, 303, "{}", reply.text);
+        reply.headers["location"].to_str().unwrap()
+    }
+
+    /// Signs in by phone and code, through the pages.
+    pub(super) async fn sign_in(&mut self, persona: &Persona) {
+        let phone = persona.phone.as_deref().unwrap();
+        self.app.clock.advance_seconds(31);
+        let sent = self
+            .post("/sign-in", &[("phone", phone), ("next", "/mine")])
+            .await;
+        assert_eq!(Self::led_to(&sent), "/sign-in/code?next=%2Fmine");
+        let code = self.app.newest_code(phone);
+        let done = self
+            .post("/sign-in/code", &[("code", &code), ("next", "/mine")])
+            .await;
+        assert_eq!(Self::led_to(&done), "/mine");
+    }
+
+    /// Proves a real name, through the page.
+    pub(super) async fn prove(&mut self, persona: &Persona) -> Reply {
+        let values = [("name", persona.name.as_str()), ("id_number", &persona.id_number)];
+        self.post("/prove", &values).await
+    }
+
+    async fn send(&mut self, method: Method, path: &str, body: Body) -> Reply {
+        let cookies: Vec<_> = self.cookies.iter().map(|(n, v)| format!("{n}={v}")).collect();
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .header(header::COOKIE, cookies.join("; "));
+        let reply = self.app.send(request.body(body).unwrap()).await;
+        for set in reply.headers.get_all(header::SET_COOKIE) {
+            let set = set.to_str().unwrap();
+            let (name, value) = set.split(';').next().unwrap().split_once('=').unwrap();
+            match set.contains("Max-Age=0") {
+                true => self.cookies.remove(name),
+                false => self.cookies.insert(name.to_owned(), value.to_owned()),
+            };
+        }
+        reply
+    }
+}

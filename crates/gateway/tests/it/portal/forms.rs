@@ -1,0 +1,182 @@
+//! Forms: only from our own pages, bounded, and precise about what was typed wrong.
+
+use std::sync::Arc;
+
+use super::browser::{Browser, hidden};
+use crate::{
+    bed::Bed,
+    cast::{chen, li},
+};
+
+on_both!(
+    a_form_without_its_token_does_nothing,
+    what_was_typed_wrong_is_told_precisely,
+    hostile_forms_are_refused,
+    cookies_are_guarded,
+);
+
+/// Every form of the portal.
+const FORMS: [&str; 14] = [
+    "/preferences",
+    "/sign-in",
+    "/sign-in/code",
+    "/sign-out",
+    "/prove",
+    "/strengthen",
+    "/strengthen/portrait",
+    "/mine",
+    "/look-up/vehicle",
+    "/look-up/marriage",
+    "/report/vehicle",
+    "/look-ups/0190/hide",
+    "/look-ups/0190/image",
+    "/account/erase",
+];
+
+async fn a_form_without_its_token_does_nothing(bed: Arc<Bed>) {
+    let app = bed.app().start().await;
+    let mut mine = Browser::with_session(&app, &app.at_l3(chen()).await);
+    let others = Browser::with_session(&app, &app.at_l3(li()).await).token().await;
+    let nobodys = Browser::new(&app).token().await;
+    let own = mine.token().await;
+    let flipped = own.replace(['0', '1', '2', '3'], "4");
+    for form in FORMS {
+        for token in ["", "00", &others, &nobodys, &flipped, &own.to_uppercase()] {
+            let values = [
+                ("form_token", token),
+                ("confirm", "yes"),
+                ("once", "1"),
+                ("next", "/"),
+            ];
+            let reply = mine.post_bare(form, &values).await;
+            assert_eq!(reply.status, 403, "{form}: {}", reply.text);
+            assert!(reply.text.contains("FORM_EXPIRED"), "{form}");
+        }
+    }
+    mine.get("/account").await.expect(200);
+    assert_eq!(mine.token().await, own, "the session is still the same");
+}
+
+async fn what_was_typed_wrong_is_told_precisely(bed: Arc<Bed>) {
+    let app = bed.app().start().await;
+    let mut guest = Browser::new(&app);
+    for (phone, words) in [
+        ("", "请填写"),
+        ("12345", "手机号有 11 位"),
+        ("02112345678", "不是手机号"),
+    ] {
+        let reply = guest.post("/sign-in", &[("phone", phone)]).await.expect(400);
+        assert!(reply.text.contains(words), "{phone}");
+        assert!(reply.text.contains("aria-invalid"), "{phone}");
+    }
+    let mut l2 = Browser::with_session(&app, &app.at_l2(chen()).await);
+    for (plate, words) in [
+        ("", "请填写"),
+        ("晋N3OT08", "是不是“0”"),
+        ("X12345", "省份"),
+        ("晋N35T0", "长度不对"),
+        ("晋N35T08\u{202e}", "看不见"),
+    ] {
+        let values = [("once", "1"), ("key.plate", plate), ("key.plate_class", "02")];
+        for path in ["/look-up/vehicle", "/report/vehicle"] {
+            let reply = l2.post(path, &values).await.expect(400);
+            assert!(reply.text.contains(words), "{plate}: {}", reply.text);
+        }
+    }
+    let wrong_class = [
+        ("once", "1"),
+        ("key.plate", "晋N35T08"),
+        ("key.plate_class", "99"),
+    ];
+    let reply = l2.post("/look-up/vehicle", &wrong_class).await.expect(400);
+    assert!(reply.text.contains("没有这个号牌种类"));
+    let mut l1 = Browser::with_session(&app, &app.sign_in(li()).await);
+    let values = [("name", "李美玲"), ("id_number", "142521197211230485")];
+    let reply = l1.post("/prove", &values).await.expect(400);
+    assert!(reply.text.contains("最后一位和前面对不上"));
+    assert_eq!(hidden(&reply.text, "next"), "/");
+}
+
+async fn hostile_forms_are_refused(bed: Arc<Bed>) {
+    let app = bed.app().start().await;
+    let mut l2 = Browser::with_session(&app, &app.at_l2(chen()).await);
+    let long = "x".repeat(5000);
+    let many: Vec<_> = (0..200).map(|_| ("a", "b")).collect();
+    let huge: Vec<_> = (0..100).map(|_| ("a", &long[..4000])).collect();
+    for values in [&[("key.plate", long.as_str())][..], &many, &huge] {
+        l2.post("/look-up/vehicle", values).await.expect(400);
+    }
+    // Not offered by the page, and by nobody's leave.
+    for values in [
+        vec![("once", "1"), ("mode", "list")],
+        vec![
+            ("once", "1"),
+            ("mode", "nonsense"),
+            ("key.vin", "LSVSBX2BXJ2000102"),
+        ],
+        vec![("once", "1"), ("mode", "predicate"), ("rule", "no-such-rule")],
+        vec![("once", "1"), ("mode", "predicate")],
+        vec![("once", ""), ("mode", "read")],
+        vec![("once", "1"), ("reveal", "owner_id_number")],
+    ] {
+        let key = [("key.plate", "晋N35T08"), ("key.plate_class", "02")];
+        let values: Vec<_> = values.into_iter().chain(key).collect();
+        let reply = l2.post("/look-up/vehicle", &values).await;
+        assert!(
+            (400..500).contains(&reply.status) || reply.status == 200,
+            "{}",
+            reply.text
+        );
+        assert!(
+            !reply.text.contains("owner_id_number"),
+            "an internal field is never named"
+        );
+        assert!(!reply.text.contains(&chen().id_number));
+    }
+    for path in [
+        "/look-up/%ff",
+        "/look-ups/%00",
+        "/demo/portraits/..%2f..%2fx.png",
+        "/look-ups?kind=%ff",
+    ] {
+        let reply = l2.get(path).await;
+        assert!(reply.status < 500, "{path}: {}", reply.status);
+    }
+}
+
+async fn cookies_are_guarded(bed: Arc<Bed>) {
+    let app = bed.app().start().await;
+    let mut browser = Browser::new(&app);
+    let first = browser.get("/").await;
+    let set = first.headers["set-cookie"].to_str().unwrap();
+    assert!(
+        set.contains("; HttpOnly; SameSite=Lax") && set.contains("; Path=/"),
+        "{set}"
+    );
+    let before = browser.cookies.clone();
+    browser.sign_in(chen()).await;
+    assert!(
+        !browser.cookies.contains_key("mingcha-phone"),
+        "the phone does not stay in the browser"
+    );
+    assert_ne!(
+        browser.cookies.get("mingcha-visitor"),
+        before.get("mingcha-visitor")
+    );
+    let l1 = browser.cookies["mingcha-session"].clone();
+    assert_eq!(Browser::led_to(&browser.prove(chen()).await), "/");
+    let l2 = browser.cookies["mingcha-session"].clone();
+    assert_ne!(l1, l2, "a session has a new token at each level");
+    let mut stale = Browser::with_session(&app, &l1);
+    assert_eq!(
+        Browser::led_to(&stale.get("/account").await),
+        "/sign-in?next=%2Faccount"
+    );
+    browser.post("/sign-out", &[]).await.expect(303);
+    assert!(!browser.cookies.contains_key("mingcha-session"));
+    let mut copied = Browser::with_session(&app, &l2);
+    assert_eq!(
+        Browser::led_to(&copied.get("/account").await),
+        "/sign-in?next=%2Faccount"
+    );
+}

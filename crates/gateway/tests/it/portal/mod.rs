@@ -1,0 +1,6 @@
+//! The portal as a browser without scripts meets it.
+
+mod browser;
+mod forms;
+mod journey;
+mod pages;

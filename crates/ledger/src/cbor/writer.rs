@@ -1,0 +1,151 @@
+//! Writes the pieces of deterministic CBOR, each in its shortest form.
+
+use super::{ARRAY, BYTES, CborError, MAP, NEGATIVE, TEXT, UNSIGNED, Value, key_order};
+use std::collections::BTreeMap;
+
+/// Writes a map that lies `depth` deep.
+pub(super) fn put_values(
+    out: &mut Vec<u8>,
+    map: &BTreeMap<String, Value>,
+    depth: usize,
+) -> Result<(), CborError> {
+    put_head(out, MAP, map.len() as u64);
+    for (key, value) in in_key_order(map) {
+        put_text(out, key);
+        value.encode_into(out, depth + 1)?;
+    }
+    Ok(())
+}
+
+fn in_key_order<V>(map: &BTreeMap<String, V>) -> Vec<(&String, &V)> {
+    let mut entries: Vec<_> = map.iter().collect();
+    entries.sort_unstable_by(|(a, _), (b, _)| key_order(a, b));
+    entries
+}
+
+pub(super) fn put_head(out: &mut Vec<u8>, major: u8, argument: u64) {
+    match argument {
+        0..=23 => out.push(major | argument as u8),
+        24..=0xff => out.extend_from_slice(&[major | 24, argument as u8]),
+        0x100..=0xffff => {
+            out.push(major | 25);
+            out.extend_from_slice(&(argument as u16).to_be_bytes());
+        }
+        0x1_0000..=0xffff_ffff => {
+            out.push(major | 26);
+            out.extend_from_slice(&(argument as u32).to_be_bytes());
+        }
+        _ => {
+            out.push(major | 27);
+            out.extend_from_slice(&argument.to_be_bytes());
+        }
+    }
+}
+
+pub(crate) fn put_int(out: &mut Vec<u8>, int: i64) {
+    // The complement of a negative number is what CBOR writes for it: -1 - n.
+    if int < 0 {
+        put_head(out, NEGATIVE, !int as u64)
+    } else {
+        put_head(out, UNSIGNED, int as u64)
+    }
+}
+
+pub(crate) fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
+    put_head(out, BYTES, bytes.len() as u64);
+    out.extend_from_slice(bytes);
+}
+
+pub(crate) fn put_text(out: &mut Vec<u8>, text: &str) {
+    put_head(out, TEXT, text.len() as u64);
+    out.extend_from_slice(text.as_bytes());
+}
+
+pub(crate) fn put_array_head(out: &mut Vec<u8>, items: usize) {
+    put_head(out, ARRAY, items as u64);
+}
+
+/// Writes a map whose keys the caller names in their order, without building a [`Value`].
+#[derive(Default)]
+pub(crate) struct MapWriter {
+    body: Vec<u8>,
+    entries: usize,
+    last_key: &'static str,
+}
+
+impl MapWriter {
+    /// Begins an entry; the caller writes its value next. Keys come in the order of [`key_order`].
+    pub(crate) fn key(&mut self, key: &'static str) -> &mut Vec<u8> {
+        debug_assert!(key_order(self.last_key, key).is_lt(), "{key} is out of order");
+        self.last_key = key;
+        self.entries += 1;
+        put_text(&mut self.body, key);
+        &mut self.body
+    }
+
+    /// Writes a text, if there is one.
+    pub(crate) fn optional_text(&mut self, key: &'static str, text: Option<&str>) {
+        if let Some(text) = text {
+            put_text(self.key(key), text);
+        }
+    }
+
+    /// Writes bytes, if there are some.
+    pub(crate) fn optional_bytes(&mut self, key: &'static str, bytes: Option<&[u8]>) {
+        if let Some(bytes) = bytes {
+            put_bytes(self.key(key), bytes);
+        }
+    }
+
+    /// Writes a number, if there is one.
+    pub(crate) fn optional_int(&mut self, key: &'static str, int: Option<i64>) {
+        if let Some(int) = int {
+            put_int(self.key(key), int);
+        }
+    }
+
+    /// Writes a list of texts, if it is not empty.
+    pub(crate) fn texts(&mut self, key: &'static str, texts: &[String]) {
+        if texts.is_empty() {
+            return;
+        }
+        let out = self.key(key);
+        put_array_head(out, texts.len());
+        for text in texts {
+            put_text(out, text);
+        }
+    }
+
+    /// Writes a map from texts to bytes, if it is not empty.
+    pub(crate) fn texts_to_bytes<B: AsRef<[u8]>>(&mut self, key: &'static str, map: &BTreeMap<String, B>) {
+        if map.is_empty() {
+            return;
+        }
+        let out = self.key(key);
+        put_head(out, MAP, map.len() as u64);
+        for (text, bytes) in in_key_order(map) {
+            put_text(out, text);
+            put_bytes(out, bytes.as_ref());
+        }
+    }
+
+    /// Writes a map of any values, if it is not empty.
+    pub(crate) fn values(
+        &mut self,
+        key: &'static str,
+        map: &BTreeMap<String, Value>,
+    ) -> Result<(), CborError> {
+        if map.is_empty() {
+            return Ok(());
+        }
+        put_values(self.key(key), map, 1)
+    }
+
+    /// The whole map.
+    pub(crate) fn finish(self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(self.body.len() + 9);
+        put_head(&mut out, MAP, self.entries as u64);
+        out.extend_from_slice(&self.body);
+        out
+    }
+}

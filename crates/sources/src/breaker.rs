@@ -1,0 +1,144 @@
+//! A circuit breaker: a source that failed often in a row is left alone for a while, then tried with one question.
+//!
+//! It is a plain state machine over milliseconds that the caller passes in, so that every order of events can be
+//! tested. What one person's record looks like never opens it: only a source that cannot be reached or does not
+//! answer in time counts as failing.
+
+/// How many failures in a row open it.
+pub(crate) const OPENS_AFTER: u32 = 10;
+/// For how many milliseconds it stays open before one question may try.
+pub(crate) const OPEN_MS: u64 = 2_000;
+
+/// The state of the way to one source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Breaker {
+    /// Everything passes; so many failures in a row were seen.
+    Closed(u32),
+    /// Nothing passes before this instant.
+    Open(u64),
+    /// One question is trying; nothing else passes.
+    Trying,
+}
+
+/// How a question was let through; to be given back with what became of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pass {
+    /// The way was open to all.
+    Ordinary,
+    /// This question decides whether the way is free again.
+    Trial,
+}
+
+/// What became of a question that was let through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// The source answered, whatever it answered.
+    Answered,
+    /// The source could not be reached or did not answer in time.
+    Failed,
+    /// Nobody waited for the answer, so that nothing was learned.
+    Abandoned,
+}
+
+impl Breaker {
+    /// Asks to pass.
+    pub(crate) fn admit(&mut self, now_ms: u64) -> Option<Pass> {
+        match *self {
+            Breaker::Closed(_) => Some(Pass::Ordinary),
+            Breaker::Open(until) if now_ms >= until => {
+                *self = Breaker::Trying;
+                Some(Pass::Trial)
+            }
+            Breaker::Open(_) | Breaker::Trying => None,
+        }
+    }
+
+    /// Tells what became of a question. Stragglers from before it opened change nothing.
+    pub(crate) fn record(&mut self, pass: Pass, verdict: Verdict, now_ms: u64) {
+        *self = match (*self, pass, verdict) {
+            (Breaker::Closed(_), Pass::Ordinary, Verdict::Answered) => Breaker::Closed(0),
+            (Breaker::Closed(failures), Pass::Ordinary, Verdict::Failed) if failures + 1 >= OPENS_AFTER => {
+                Breaker::Open(now_ms.saturating_add(OPEN_MS))
+            }
+            (Breaker::Closed(failures), Pass::Ordinary, Verdict::Failed) => Breaker::Closed(failures + 1),
+            (Breaker::Trying, Pass::Trial, Verdict::Answered) => Breaker::Closed(0),
+            (Breaker::Trying, Pass::Trial, Verdict::Failed) => Breaker::Open(now_ms.saturating_add(OPEN_MS)),
+            (Breaker::Trying, Pass::Trial, Verdict::Abandoned) => Breaker::Open(now_ms),
+            (unchanged, _, _) => unchanged,
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn verdict() -> impl Strategy<Value = Verdict> {
+        prop_oneof![1 => Just(Verdict::Answered), 3 => Just(Verdict::Failed), 1 => Just(Verdict::Abandoned)]
+    }
+
+    proptest! {
+        /// Any interleaving of questions: at most one trial at a time, none before its time, and the way never
+        /// stays shut once questions come and go.
+        #[test]
+        fn every_order_of_events_is_safe(
+            steps in prop::collection::vec((0u64..900, any::<bool>(), any::<prop::sample::Index>(), verdict()), 1..400),
+        ) {
+            let (mut breaker, mut now, mut passing) = (Breaker::Closed(0), 0u64, Vec::<Pass>::new());
+            let (mut shut_since, mut in_a_row) = (None::<u64>, 0u32);
+            for (wait, asks, which, verdict) in steps {
+                now += wait;
+                if asks || passing.is_empty() {
+                    let admitted = breaker.admit(now);
+                    if let (Some(Pass::Trial), Some(since)) = (admitted, shut_since) {
+                        prop_assert!(now >= since + OPEN_MS);
+                    }
+                    if admitted == Some(Pass::Trial) {
+                        prop_assert!(!passing.contains(&Pass::Trial));
+                    }
+                    passing.extend(admitted);
+                } else {
+                    let pass = passing.swap_remove(which.index(passing.len()));
+                    let before = breaker;
+                    breaker.record(pass, verdict, now);
+                    in_a_row = match (before, verdict) {
+                        (Breaker::Closed(_), Verdict::Answered) => 0,
+                        (Breaker::Closed(_), Verdict::Failed) => in_a_row + 1,
+                        _ => in_a_row,
+                    };
+                    if matches!(before, Breaker::Closed(_)) && matches!(breaker, Breaker::Open(_)) {
+                        prop_assert!(in_a_row >= OPENS_AFTER);
+                    }
+                    match breaker {
+                        Breaker::Closed(0) => { in_a_row = 0; shut_since = None; }
+                        Breaker::Open(until) if before != breaker && verdict == Verdict::Failed => {
+                            prop_assert_eq!(until, now + OPEN_MS);
+                            shut_since = Some(now);
+                        }
+                        _ => {}
+                    }
+                }
+            }
+            for pass in passing.drain(..) {
+                breaker.record(pass, Verdict::Abandoned, now);
+            }
+            prop_assert!(breaker.admit(now + OPEN_MS).is_some());
+        }
+    }
+
+    #[test]
+    fn one_answer_closes_it_again() {
+        let mut breaker = Breaker::Closed(0);
+        for _ in 0..OPENS_AFTER {
+            let pass = breaker.admit(0).unwrap();
+            breaker.record(pass, Verdict::Failed, 0);
+        }
+        assert_eq!(breaker.admit(OPEN_MS - 1), None);
+        let trial = breaker.admit(OPEN_MS).unwrap();
+        assert_eq!(breaker.admit(OPEN_MS), None);
+        breaker.record(trial, Verdict::Answered, OPEN_MS);
+        assert_eq!(breaker.admit(OPEN_MS), Some(Pass::Ordinary));
+    }
+}

@@ -1,0 +1,201 @@
+//! HTTP towards one source: POST only, no redirect followed, nothing compressed, every body bounded.
+//!
+//! The deadline is the caller's: whoever drops the future closes the connection, in whatever phase it is.
+
+use std::{error::Error as _, io, time::Duration};
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderValue, Request, Response, StatusCode, Uri, header};
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Body, Incoming};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::{
+    client::legacy::{self, Client as Pool},
+    rt::{TokioExecutor, TokioTimer},
+};
+
+use crate::{
+    dial::{AddressRefused, Dialler, Realm},
+    report::{Failure, Problem},
+};
+use domain::outcome::Outcome;
+
+/// How long an unused connection is kept. Servers close theirs after 60 s and more.
+const IDLE: Duration = Duration::from_secs(30);
+/// How many bytes the head of a reply may have.
+const MAX_HEAD: usize = 64 << 10;
+/// The pause before a connection that failed is tried again.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// A pool of connections to one source, shared with no other.
+pub(crate) struct Client {
+    pool: Pool<HttpsConnector<Dialler>, Full<Bytes>>,
+    retries: u32,
+}
+
+/// What kind of body is sent and expected.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Content {
+    /// A JSON document.
+    Json,
+    /// A message of the session layer, which proves itself.
+    Message,
+}
+
+/// A reply that may be read: the body of a 200, or the word that the session is unknown.
+pub(crate) enum Reply {
+    /// 200 with its body.
+    Body(Bytes),
+    /// 401.
+    Unknown,
+}
+
+impl Client {
+    /// Makes a pool; no connection is opened yet.
+    pub(crate) fn new(realm: Realm, concurrency: usize, retries: u32) -> Result<Self, rustls::Error> {
+        let connector = HttpsConnectorBuilder::new()
+            .with_provider_and_webpki_roots(rustls::crypto::ring::default_provider())?
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(Dialler { realm });
+        let pool = Pool::builder(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE)
+            .pool_max_idle_per_host(concurrency)
+            .http1_max_buf_size(MAX_HEAD)
+            .build(connector);
+        Ok(Client { pool, retries })
+    }
+
+    /// Sends a body and reads a reply of at most `max_body` bytes. Only a connection that could not be made is
+    /// tried again: what was sent once is never sent twice.
+    pub(crate) async fn post(
+        &self,
+        uri: &Uri,
+        content: Content,
+        body: Bytes,
+        max_body: usize,
+    ) -> Result<Reply, Failure> {
+        let mut tries = 0;
+        let response = loop {
+            match self.pool.request(request(uri, content, body.clone())).await {
+                Ok(response) => break response,
+                Err(e) if e.is_connect() && tries < self.retries && !is_refused(&e) => {
+                    tries += 1;
+                    tokio::time::sleep(PAUSE).await;
+                }
+                Err(e) => return Err(explain(&e)),
+            }
+        };
+        check_status(response.status())?;
+        if response.status() == StatusCode::UNAUTHORIZED {
+            return Ok(Reply::Unknown);
+        }
+        check_headers(&response, content)?;
+        read(response.into_body(), max_body).await.map(Reply::Body)
+    }
+}
+
+/// Reads a body of bounded length. The usual body comes in one piece, which is not copied.
+async fn read(mut body: Incoming, max_body: usize) -> Result<Bytes, Failure> {
+    let too_large = || Failure::bad_answer(Problem::BodyTooLarge);
+    if body.size_hint().lower() > max_body as u64 {
+        return Err(too_large());
+    }
+    let mut first = Bytes::new();
+    let mut rest = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|e| explain_hyper(&e))?;
+        let Ok(data) = frame.into_data() else { continue };
+        if first.len() + rest.len() + data.len() > max_body {
+            return Err(too_large());
+        }
+        if first.is_empty() {
+            first = data;
+        } else {
+            rest.extend_from_slice(&data);
+        }
+    }
+    if rest.is_empty() {
+        return Ok(first);
+    }
+    let mut whole = BytesMut::from(first);
+    whole.unsplit(rest);
+    Ok(whole.freeze())
+}
+
+fn request(uri: &Uri, content: Content, body: Bytes) -> Request<Full<Bytes>> {
+    let mut request = Request::new(Full::new(body));
+    *request.method_mut() = http::Method::POST;
+    *request.uri_mut() = uri.clone();
+    let content_type = match content {
+        Content::Json => "application/json",
+        Content::Message => "application/octet-stream",
+    };
+    request
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    request
+}
+
+fn check_status(status: StatusCode) -> Result<(), Failure> {
+    let outcome = match status {
+        StatusCode::OK | StatusCode::UNAUTHORIZED => return Ok(()),
+        _ if status.is_redirection() => return Err(Failure::bad_answer(Problem::Redirected)),
+        StatusCode::TOO_MANY_REQUESTS => Outcome::Overloaded,
+        StatusCode::SERVICE_UNAVAILABLE => Outcome::Maintenance,
+        StatusCode::GATEWAY_TIMEOUT => Outcome::TimedOut,
+        _ if status.is_server_error() => Outcome::Broken,
+        _ => Outcome::BadAnswer,
+    };
+    Err(Failure::new(outcome, Problem::BadStatus))
+}
+
+/// We ask for nothing compressed, so that no small body becomes a large one; and JSON must say that it is.
+fn check_headers(response: &Response<Incoming>, content: Content) -> Result<(), Failure> {
+    let text = |name| response.headers().get(name).map(|v| v.to_str().unwrap_or("?"));
+    let plain = text(header::CONTENT_ENCODING).is_none_or(|e| e == "identity");
+    let agreed = content == Content::Message
+        || text(header::CONTENT_TYPE)
+            .and_then(|t| t.split(';').next())
+            .is_some_and(|t| t.trim() == "application/json");
+    if plain && agreed {
+        Ok(())
+    } else {
+        Err(Failure::bad_answer(Problem::BadContentType))
+    }
+}
+
+fn explain(error: &legacy::Error) -> Failure {
+    if is_refused(error) {
+        return Failure::new(Outcome::Broken, Problem::AddressRefused);
+    }
+    if error.is_connect() {
+        return Failure::new(Outcome::Broken, Problem::NotConnected);
+    }
+    match error.source().and_then(|e| e.downcast_ref::<hyper::Error>()) {
+        Some(inner) => explain_hyper(inner),
+        None => Failure::new(Outcome::Broken, Problem::ConnectionBroken),
+    }
+}
+
+fn explain_hyper(error: &hyper::Error) -> Failure {
+    if error.is_parse() {
+        Failure::bad_answer(Problem::NotHttp)
+    } else {
+        Failure::new(Outcome::Broken, Problem::ConnectionBroken)
+    }
+}
+
+fn is_refused(error: &legacy::Error) -> bool {
+    let mut cause = error.source();
+    while let Some(e) = cause {
+        let inner = e.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        if e.is::<AddressRefused>() || inner.is_some_and(|i| i.is::<AddressRefused>()) {
+            return true;
+        }
+        cause = e.source();
+    }
+    false
+}

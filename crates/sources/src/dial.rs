@@ -1,0 +1,203 @@
+//! The one place where a connection to a source is opened, after the address actually used was checked.
+//!
+//! A name that resolves to an inner address is how a connector is turned against its own host (SSRF). The check
+//! stands between resolution and connection, so that a second answer of the name server cannot pass by it.
+
+use std::{
+    future::Future,
+    io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use http::Uri;
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpStream, lookup_host};
+
+/// To whom a deployment may speak; it follows from the realm of its database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Realm {
+    /// Only to the simulated authorities on this machine.
+    Demo,
+    /// To record holders: neither to this machine nor to its link.
+    Production,
+}
+
+/// The name resolved only to addresses that this realm must not speak to.
+#[derive(Debug, thiserror::Error)]
+#[error("the address is not one that this realm may speak to")]
+pub(crate) struct AddressRefused;
+
+impl Realm {
+    /// Whether this address may be spoken to.
+    #[must_use]
+    pub fn permits(self, address: IpAddr) -> bool {
+        let address = inner(address);
+        match self {
+            Realm::Demo => address.is_loopback(),
+            Realm::Production => !is_inward(address),
+        }
+    }
+}
+
+/// An IPv4 address that travels inside an IPv6 one is judged as what it is: mapped (`::ffff:0:0/96`), compatible
+/// (`::/96`), translated (`64:ff9b::/96`) and 6to4 (`2002::/16`).
+fn inner(address: IpAddr) -> IpAddr {
+    let IpAddr::V6(v6) = address else { return address };
+    if v6 == Ipv6Addr::LOCALHOST || v6 == Ipv6Addr::UNSPECIFIED {
+        return address;
+    }
+    let last = |s: [u16; 8]| {
+        let [a, b] = s[6].to_be_bytes();
+        let [c, d] = s[7].to_be_bytes();
+        IpAddr::V4(Ipv4Addr::new(a, b, c, d))
+    };
+    match v6.segments() {
+        s @ ([0, 0, 0, 0, 0, 0 | 0xffff, ..] | [0x64, 0xff9b, 0, 0, 0, 0, ..]) => last(s),
+        [0x2002, high, low, ..] => {
+            let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
+            IpAddr::V4(Ipv4Addr::new(a, b, c, d))
+        }
+        _ => address,
+    }
+}
+
+fn is_inward(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => {
+            // 100.100.100.200 is where a large cloud keeps the credentials of its machines.
+            let metadata = v4 == Ipv4Addr::new(100, 100, 100, 200);
+            let this_network = v4.octets()[0] == 0;
+            v4.is_loopback()
+                || v4.is_link_local()
+                || v4.is_multicast()
+                || v4.is_broadcast()
+                || this_network
+                || metadata
+        }
+        IpAddr::V6(v6) => {
+            let metadata = v6.segments() == [0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254];
+            v6.is_loopback()
+                || v6.is_unspecified()
+                || v6.is_multicast()
+                || v6.is_unicast_link_local()
+                || metadata
+        }
+    }
+}
+
+/// Opens a connection to a host and port. Every address is tried in the order of the name server.
+async fn dial(realm: Realm, host: &str, port: u16) -> io::Result<TcpStream> {
+    let literal = host
+        .trim_start_matches('[')
+        .trim_end_matches(']')
+        .parse::<IpAddr>();
+    let addresses: Vec<SocketAddr> = match literal {
+        Ok(address) => vec![SocketAddr::new(address, port)],
+        Err(_) => lookup_host((host, port)).await?.collect(),
+    };
+    let mut failure = io::Error::new(io::ErrorKind::PermissionDenied, AddressRefused);
+    for address in addresses.into_iter().filter(|a| realm.permits(a.ip())) {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "this is the one function that dials a source"
+        )]
+        match TcpStream::connect(address).await {
+            Ok(stream) => {
+                stream.set_nodelay(true)?;
+                return Ok(stream);
+            }
+            Err(e) => failure = e,
+        }
+    }
+    Err(failure)
+}
+
+/// [`dial`] in the form in which the HTTP client calls it.
+#[derive(Debug, Clone)]
+pub(crate) struct Dialler {
+    pub(crate) realm: Realm,
+}
+
+impl tower_service::Service<Uri> for Dialler {
+    type Response = TokioIo<TcpStream>;
+    type Error = io::Error;
+    type Future = Pin<Box<dyn Future<Output = io::Result<Self::Response>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        let realm = self.realm;
+        Box::pin(async move {
+            let host = uri.host().ok_or(io::ErrorKind::InvalidInput)?;
+            let port = uri.port_u16().unwrap_or(if uri.scheme_str() == Some("https") {
+                443
+            } else {
+                80
+            });
+            dial(realm, host, port).await.map(TokioIo::new)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn production_never_turns_inward() {
+        let inward = [
+            "127.0.0.1",
+            "127.9.9.9",
+            "0.0.0.0",
+            "0.1.2.3",
+            "169.254.169.254",
+            "224.0.0.1",
+            "255.255.255.255",
+            "100.100.100.200",
+            "::1",
+            "::",
+            "fe80::1",
+            "ff02::1",
+            "::ffff:127.0.0.1",
+            "::ffff:169.254.169.254",
+            "::7f00:1",
+            "64:ff9b::7f00:1",
+            "2002:7f00:1::",
+            "2002:a9fe:a9fe::1",
+            "fd00:ec2::254",
+        ];
+        for text in inward {
+            assert!(!Realm::Production.permits(text.parse().unwrap()), "{text}");
+        }
+        for text in [
+            "10.1.2.3",
+            "192.168.0.9",
+            "203.0.113.7",
+            "fd12::1",
+            "2001:db8::1",
+            "::ffff:203.0.113.7",
+        ] {
+            assert!(Realm::Production.permits(text.parse().unwrap()), "{text}");
+            assert!(!Realm::Demo.permits(text.parse().unwrap()), "{text}");
+        }
+        for text in ["127.0.0.1", "::1", "::ffff:127.0.0.1"] {
+            assert!(Realm::Demo.permits(text.parse().unwrap()), "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_refused_address_is_not_dialled() {
+        let refused = |e: io::Error| e.get_ref().is_some_and(|inner| inner.is::<AddressRefused>());
+        for host in ["127.0.0.1", "[::1]", "localhost"] {
+            assert!(
+                dial(Realm::Production, host, 1).await.is_err_and(refused),
+                "{host}"
+            );
+        }
+        assert!(dial(Realm::Demo, "203.0.113.7", 1).await.is_err_and(refused));
+    }
+}

@@ -1,0 +1,335 @@
+//! The schema of `sources/*.toml`: one file per source, unknown keys refused, errors with file and line.
+//!
+//! ```toml
+//! id = "city-police"                    # stands in the evidence; lower case, digits, hyphens
+//! version = 3                           # of the mapping; raise it with every change
+//! name = { zh = "…", en = "…" }
+//! protocol = "http"                     # JSON by POST
+//! endpoint = "https://host:443/base"    # no redirect is followed, no identifier stands in an address
+//! freshness = "realtime"                # or daily, weekly: what the agreement promises
+//! deadline_ms = 3000                    # for connecting, handshake, request and reply together
+//! concurrency = 64                      # questions at once; a question waits 50 ms for a place at most
+//! charset = "utf-8"                     # gb18030, gbk: in what the register keeps names
+//! max_body = 1048576                    # bytes of a reply
+//! regions = []                          # shown to people; empty is the whole country
+//! retries = 1                           # of a connection that could not be made; what was sent is not repeated
+//! agreement = { number = "…", expires = 2036-12-31 }   # required in production; after it: `maintenance`
+//!
+//! [envelope]                            # message encryption; without it only https is spoken in production
+//! suite = "gm"                          # or intl
+//! own_name = "…"
+//! own_key = "file:/keys/city-police.key"   # or env:MINGCHA_SOURCE_CITY_POLICE_…; base64:… in the demo only
+//! peer_name = "…"
+//! peer_key = "gm-public:…"
+//!
+//! [[serves]]
+//! kind = "vehicle"
+//! mode = "read"                         # list, match; a predicate is asked as `read`
+//! path = "/vehicle/query"               # after the endpoint; /session is the handshake's
+//! base = true                           # mode match: asked with name and number in every case …
+//! claims = []                           # … or only where one of these is claimed
+//! [serves.request]                      # subject.name and subject.id_number, the whole key and all claims are needed
+//! hphm = "key.plate"                    # or claims.…, portrait (base64), lookup.id, literal:…
+//! xm = "subject.name"
+//! sfz = "subject.id_number"
+//! [serves.outcome]
+//! at = "/code"                          # a code that is not listed makes a bad answer
+//! codes = { "0" = "found", "1" = "not_found" }
+//! [serves.answer]
+//! as_of = "/time"                       # RFC 3339, or China's time as 2026-11-22 10:25:04 or 20261122102504
+//! rows = "/data/list"                   # mode list: each row maps the key's parts and the owner's number
+//! [serves.fields]
+//! vin = "/data/clsbdh"
+//! fuel = { at = "/data/rlzl", codes = { A = "petrol" } }
+//! registered_on = { at = "/data/djrq", format = "yyyyMMdd" }   # yyyyMMddHHmmss, china-datetime, yuan
+//! states = { at = "/data/zt", split = "," }                    # a text into rows of one item; "" cuts everywhere
+//! visits = { at = "/data/wx", items = { place = "/dd", cost = { at = "/fy", format = "yuan" } } }
+//!
+//! [[images]]                            # the bytes of images whose digest and handle this source gives
+//! kinds = ["vehicle-violations"]        # each served above in mode read
+//! path = "/evidence/query"
+//! [images.request]                      # subject.name, subject.id_number and image.handle are needed
+//! xm = "subject.name"                   # or lookup.id (of the look-up that gave the handle), literal:…
+//! sfz = "subject.id_number"
+//! zjbh = "image.handle"
+//! [images.outcome]
+//! at = "/code"
+//! codes = { "0" = "found", "1" = "not_found" }
+//! [images.answer]
+//! bytes = "/data/tp"                    # base64 of a PNG or JPEG, at most 1 MiB and 20 megapixels
+//! ```
+
+use std::{collections::BTreeMap, fmt, ops::Range};
+
+use domain::{
+    identifiers::SourceEncoding,
+    outcome::Outcome,
+    words::{Bilingual, Freshness, Mode},
+};
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error, MapAccess, Visitor, value::MapAccessDeserializer},
+};
+use thiserror::Error;
+use toml::{Spanned, value::Datetime};
+
+use crate::format::Format;
+
+/// One file of a deployment's folder `sources/`.
+#[derive(Debug, Clone)]
+pub struct SourceFile {
+    /// The file's name, for errors.
+    pub name: String,
+    /// Its content.
+    pub text: String,
+}
+
+/// Why a source's file cannot be used.
+#[derive(Debug, Error, Clone, PartialEq, Eq)]
+#[error("{file}{}: {problem}", line.map(|l| format!(":{l}")).unwrap_or_default())]
+pub struct SourceError {
+    /// The file.
+    pub file: String,
+    /// The line, counted from one, where one is meant.
+    pub line: Option<usize>,
+    /// What is wrong and what to write instead. Never a secret.
+    pub problem: String,
+}
+
+impl SourceFile {
+    /// Reads the schema; what the words mean is checked afterwards.
+    pub(crate) fn parse(&self) -> Result<Raw, SourceError> {
+        toml::from_str(&self.text).map_err(|e| match e.span() {
+            Some(span) => self.wrong(&span, e.message()),
+            None => self.wrong_as_a_whole(e.message()),
+        })
+    }
+
+    /// An error at a place in the file.
+    pub(crate) fn wrong(&self, at: &Range<usize>, problem: impl Into<String>) -> SourceError {
+        let before = self.text.get(..at.start).unwrap_or(&self.text);
+        let line = Some(1 + before.matches('\n').count());
+        SourceError {
+            file: self.name.clone(),
+            line,
+            problem: problem.into(),
+        }
+    }
+
+    /// An error that is about no single line.
+    pub(crate) fn wrong_as_a_whole(&self, problem: impl Into<String>) -> SourceError {
+        SourceError {
+            file: self.name.clone(),
+            line: None,
+            problem: problem.into(),
+        }
+    }
+}
+
+/// A whole file.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Raw {
+    pub(crate) id: Spanned<String>,
+    pub(crate) version: u32,
+    pub(crate) name: Spanned<Bilingual>,
+    #[serde(rename = "protocol")]
+    pub(crate) _protocol: Protocol,
+    pub(crate) endpoint: Spanned<String>,
+    pub(crate) freshness: Freshness,
+    #[serde(default)]
+    pub(crate) deadline_ms: Option<Spanned<u64>>,
+    #[serde(default)]
+    pub(crate) concurrency: Option<Spanned<usize>>,
+    #[serde(default)]
+    pub(crate) charset: Charset,
+    #[serde(default)]
+    pub(crate) max_body: Option<Spanned<usize>>,
+    #[serde(default)]
+    pub(crate) regions: Vec<String>,
+    #[serde(default)]
+    pub(crate) retries: Option<Spanned<u32>>,
+    #[serde(default)]
+    pub(crate) agreement: Option<RawAgreement>,
+    #[serde(default)]
+    pub(crate) envelope: Option<Spanned<RawEnvelope>>,
+    pub(crate) serves: Vec<Spanned<RawServes>>,
+    #[serde(default)]
+    pub(crate) images: Vec<Spanned<RawImages>>,
+}
+
+/// How the source is spoken to. The others of the plan (`sql`, `file`) get their own clients.
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Protocol {
+    /// JSON by POST.
+    Http,
+}
+
+/// In what the register behind the source keeps names. What travels is UTF-8 in any case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+pub(crate) enum Charset {
+    /// Every name can be asked about.
+    #[default]
+    #[serde(rename = "utf-8")]
+    Utf8,
+    /// Every name can be asked about.
+    #[serde(rename = "gb18030")]
+    Gb18030,
+    /// Rare characters cannot be written, so that the source could not compare such names.
+    #[serde(rename = "gbk")]
+    Gbk,
+}
+
+impl Charset {
+    /// What it means for names.
+    pub(crate) fn encoding(self) -> SourceEncoding {
+        match self {
+            Charset::Utf8 | Charset::Gb18030 => SourceEncoding::Complete,
+            Charset::Gbk => SourceEncoding::Gbk,
+        }
+    }
+}
+
+/// The agreement with the record holder.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawAgreement {
+    pub(crate) number: String,
+    pub(crate) expires: Spanned<Datetime>,
+}
+
+/// Message encryption.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawEnvelope {
+    pub(crate) suite: Spanned<crypto::Suite>,
+    pub(crate) own_name: Spanned<String>,
+    pub(crate) own_key: Spanned<String>,
+    pub(crate) peer_name: Spanned<String>,
+    pub(crate) peer_key: Spanned<String>,
+}
+
+/// One kind in one mode.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawServes {
+    pub(crate) kind: Spanned<String>,
+    pub(crate) mode: Spanned<Mode>,
+    pub(crate) path: Spanned<String>,
+    #[serde(default)]
+    pub(crate) base: Option<Spanned<bool>>,
+    #[serde(default)]
+    pub(crate) claims: Vec<Spanned<String>>,
+    pub(crate) request: BTreeMap<String, Spanned<String>>,
+    pub(crate) outcome: RawOutcome,
+    #[serde(default)]
+    pub(crate) answer: RawAnswer,
+    #[serde(default)]
+    pub(crate) fields: BTreeMap<Spanned<String>, RawField>,
+}
+
+/// Where the outcome's code stands, and what each code means.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawOutcome {
+    pub(crate) at: Spanned<String>,
+    pub(crate) codes: BTreeMap<String, Spanned<Outcome>>,
+}
+
+/// What stands beside the fields.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawAnswer {
+    #[serde(default)]
+    pub(crate) as_of: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(crate) rows: Option<Spanned<String>>,
+}
+
+/// The bytes of images.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawImages {
+    pub(crate) kinds: Spanned<Vec<Spanned<String>>>,
+    pub(crate) path: Spanned<String>,
+    pub(crate) request: BTreeMap<String, Spanned<String>>,
+    pub(crate) outcome: RawOutcome,
+    pub(crate) answer: RawImageAnswer,
+}
+
+/// Where an image's bytes stand.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawImageAnswer {
+    pub(crate) bytes: Spanned<String>,
+}
+
+/// Where a field stands and how it is written: `"/pointer"` or a table.
+pub(crate) struct RawField {
+    pub(crate) at: Spanned<String>,
+    pub(crate) codes: Option<BTreeMap<String, String>>,
+    pub(crate) format: Option<Format>,
+    pub(crate) split: Option<String>,
+    pub(crate) items: BTreeMap<Spanned<String>, RawField>,
+}
+
+/// The table form of [`RawField`].
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawFieldTable {
+    at: Spanned<String>,
+    #[serde(default)]
+    codes: Option<BTreeMap<String, String>>,
+    #[serde(default)]
+    format: Option<Format>,
+    #[serde(default)]
+    split: Option<String>,
+    #[serde(default)]
+    items: BTreeMap<Spanned<String>, RawField>,
+}
+
+impl<'de> Deserialize<'de> for RawField {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(FieldVisitor)
+    }
+}
+
+struct FieldVisitor;
+
+impl<'de> Visitor<'de> for FieldVisitor {
+    type Value = RawField;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON pointer such as \"/data/vin\", or a table with `at`")
+    }
+
+    fn visit_str<E: Error>(self, pointer: &str) -> Result<RawField, E> {
+        // The name of the field, which knows its line, stands in for the pointer's place.
+        let at = Spanned::new(0..0, pointer.to_owned());
+        Ok(RawField {
+            at,
+            codes: None,
+            format: None,
+            split: None,
+            items: BTreeMap::new(),
+        })
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, access: A) -> Result<RawField, A::Error> {
+        let RawFieldTable {
+            at,
+            codes,
+            format,
+            split,
+            items,
+        } = RawFieldTable::deserialize(MapAccessDeserializer::new(access))?;
+        Ok(RawField {
+            at,
+            codes,
+            format,
+            split,
+            items,
+        })
+    }
+}

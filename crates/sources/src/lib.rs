@@ -1,0 +1,39 @@
+//! Clients of record holders: one file of data per source, one function to ask, one closed set of outcomes.
+//!
+//! [`Sources::new`] reads and checks `sources/*.toml`; [`Sources::ask`] asks, and always answers;
+//! [`Sources::image`] fetches an image whose digest a record gave. What a bad source
+//! can do ends here: its time by a deadline, its memory by bounds, its share of the process by a bulkhead and a
+//! breaker, and a record about anyone else than the subject is dropped and reported (invariant 7). Whoever asks has
+//! made the INTENT durable before (invariant 1). Nothing personal is in a URL, trace or metric (invariant 5).
+
+mod ask;
+mod breaker;
+mod client;
+mod dial;
+mod envelope;
+mod field;
+mod file;
+mod format;
+mod gate;
+mod image;
+mod json;
+mod media_type;
+mod outcomes;
+mod pointer;
+mod question;
+mod report;
+mod request;
+mod route;
+mod secret;
+mod source;
+mod sources;
+mod target;
+
+pub use dial::Realm;
+pub use file::{SourceError, SourceFile};
+pub use image::{ImageBytes, ImageQuestion, NoImage};
+pub use media_type::MediaType;
+pub use question::{Answer, Question};
+pub use report::{Problem, Report};
+pub use source::{Agreement, SourceInfo};
+pub use sources::{Coverage, Sources};

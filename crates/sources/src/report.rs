@@ -1,0 +1,160 @@
+//! What the operator is told about a source that misbehaved: codes and places of the configuration, never content.
+
+use domain::outcome::Outcome;
+
+/// For the operator only: which source, what was wrong, and at which field of ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// The source's id.
+    pub source: String,
+    /// What was wrong.
+    pub problem: Problem,
+    /// The id of the field of the kind, where one is meant.
+    pub field: Option<String>,
+}
+
+/// What was wrong with a source's behaviour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Problem {
+    /// The agreement with the record holder has expired.
+    AgreementExpired,
+    /// All places towards the source stayed taken.
+    NoPlace,
+    /// The source failed often and is left alone for a while.
+    BreakerOpen,
+    /// The name does not resolve, or no connection could be made.
+    NotConnected,
+    /// The address is one that this realm must not speak to.
+    AddressRefused,
+    /// The connection broke before the answer was complete.
+    ConnectionBroken,
+    /// The deadline passed.
+    DeadlinePassed,
+    /// The source answered with a redirect, which is never followed.
+    Redirected,
+    /// The source answered with an HTTP status other than 200.
+    BadStatus,
+    /// What came is not HTTP, or its headers are too large.
+    NotHttp,
+    /// The content type or encoding is not the agreed one.
+    BadContentType,
+    /// The body is longer than the configuration allows.
+    BodyTooLarge,
+    /// The body is not UTF-8.
+    NotUtf8,
+    /// The body is not JSON.
+    NotJson,
+    /// An object of the body has a key twice.
+    RepeatedKey,
+    /// The body nests too deep.
+    TooDeep,
+    /// The body holds too many values.
+    TooManyValues,
+    /// The outcome's code is missing.
+    NoOutcome,
+    /// The outcome's code is not in the mapping.
+    UnknownOutcome,
+    /// A field that the kind requires is missing.
+    FieldMissing,
+    /// A field is not of its type, or its code is not in the mapping.
+    FieldMalformed,
+    /// The instant as of which the data stood is missing or malformed.
+    AsOfMalformed,
+    /// The instant as of which the data stood lies in the future.
+    AsOfInFuture,
+    /// The rows of a list are missing or too many.
+    BadRows,
+    /// The record is about somebody else than the subject; it was dropped.
+    WrongSubject,
+    /// The record carries another key than the one asked about.
+    OtherRecord,
+    /// The handshake of message encryption failed.
+    HandshakeFailed,
+    /// The source lost the session, and lost the next one as well.
+    SessionLost,
+    /// The reply does not open: changed, repeated, or an answer to another request.
+    NotAuthentic,
+    /// The bytes of an image are missing or not base64.
+    ImageMissing,
+    /// An image has more bytes or more pixels than are taken.
+    ImageTooLarge,
+    /// An image is neither PNG nor JPEG by its head, or its head says no size.
+    NotAnImage,
+    /// An image is not the one whose digest was released; it was dropped.
+    OtherImage,
+}
+
+impl Problem {
+    /// The stable word for traces and metrics.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Problem::AgreementExpired => "agreement_expired",
+            Problem::NoPlace => "no_place",
+            Problem::BreakerOpen => "breaker_open",
+            Problem::NotConnected => "not_connected",
+            Problem::AddressRefused => "address_refused",
+            Problem::ConnectionBroken => "connection_broken",
+            Problem::DeadlinePassed => "deadline_passed",
+            Problem::Redirected => "redirected",
+            Problem::BadStatus => "bad_status",
+            Problem::NotHttp => "not_http",
+            Problem::BadContentType => "bad_content_type",
+            Problem::BodyTooLarge => "body_too_large",
+            Problem::NotUtf8 => "not_utf8",
+            Problem::NotJson => "not_json",
+            Problem::RepeatedKey => "repeated_key",
+            Problem::TooDeep => "too_deep",
+            Problem::TooManyValues => "too_many_values",
+            Problem::NoOutcome => "no_outcome",
+            Problem::UnknownOutcome => "unknown_outcome",
+            Problem::FieldMissing => "field_missing",
+            Problem::FieldMalformed => "field_malformed",
+            Problem::AsOfMalformed => "as_of_malformed",
+            Problem::AsOfInFuture => "as_of_in_future",
+            Problem::BadRows => "bad_rows",
+            Problem::WrongSubject => "wrong_subject",
+            Problem::OtherRecord => "other_record",
+            Problem::HandshakeFailed => "handshake_failed",
+            Problem::SessionLost => "session_lost",
+            Problem::NotAuthentic => "not_authentic",
+            Problem::ImageMissing => "image_missing",
+            Problem::ImageTooLarge => "image_too_large",
+            Problem::NotAnImage => "not_an_image",
+            Problem::OtherImage => "other_image",
+        }
+    }
+}
+
+/// A question that got no usable answer: what is told, and what the operator learns besides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Failure {
+    pub(crate) outcome: Outcome,
+    pub(crate) problem: Problem,
+    pub(crate) field: Option<String>,
+}
+
+impl Failure {
+    /// A failure that is about no field.
+    pub(crate) fn new(outcome: Outcome, problem: Problem) -> Self {
+        Failure {
+            outcome,
+            problem,
+            field: None,
+        }
+    }
+
+    /// The answer made no sense.
+    pub(crate) fn bad_answer(problem: Problem) -> Self {
+        Failure::new(Outcome::BadAnswer, problem)
+    }
+
+    /// One field of the answer made no sense.
+    pub(crate) fn bad_field(problem: Problem, field: &str) -> Self {
+        Failure {
+            outcome: Outcome::BadAnswer,
+            problem,
+            field: Some(field.to_owned()),
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! The body of a request, built from a template that was checked at start.
+
+use std::{collections::BTreeMap, ops::Range};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use domain::{
+    ids::LookupId,
+    kind::{FieldType, Kind, Value},
+    lookup::Person,
+    words::Mode,
+};
+use toml::Spanned;
+
+use crate::{
+    file::{SourceError, SourceFile},
+    image::ImageQuestion,
+    question::Question,
+};
+
+/// The longest picture that is sent, in bytes.
+pub(crate) const MAX_PORTRAIT: usize = 4 << 20;
+
+/// Members in order, each with what stands before its value, such as `,"hphm":`.
+pub(crate) struct Template(Vec<(Vec<u8>, Part)>);
+
+/// What a member's value is taken from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Part {
+    Key(String),
+    SubjectName,
+    SubjectNumber,
+    Claim(String),
+    LookupId,
+    Literal(String),
+    /// The picture that is claimed by this id.
+    Portrait(String),
+    /// By what name the source streams an image.
+    ImageHandle,
+}
+
+/// What the members are filled with.
+struct Filling<'a> {
+    lookup: LookupId,
+    person: &'a Person,
+    /// Where a record is asked for.
+    record: Option<&'a Question>,
+    /// Where an image is asked for.
+    handle: Option<&'a str>,
+}
+
+impl Template {
+    /// Reads the expressions and checks that nothing is missing: every request names the subject, the whole key
+    /// where there is one, every claim that the route is for, and an image's handle.
+    pub(crate) fn compile(
+        file: &SourceFile,
+        line: &Range<usize>,
+        scope: &Scope<'_>,
+        raw: &BTreeMap<String, Spanned<String>>,
+    ) -> Result<Self, SourceError> {
+        let mut parts = Vec::new();
+        for (name, expression) in raw {
+            let wrong = |problem| file.wrong(&expression.span(), format!("request member {name}: {problem}"));
+            let part = Part::parse(expression.get_ref(), scope).map_err(wrong)?;
+            let lead = format!(",{}:", serde_json::Value::from(name.as_str()));
+            parts.push((lead.into_bytes(), part));
+        }
+        let needed = scope.needed();
+        match needed
+            .iter()
+            .find(|(part, _)| !parts.iter().any(|(_, p)| p == part))
+        {
+            Some((_, words)) => Err(file.wrong(line, format!("the request must carry {words}"))),
+            None => Ok(Template(parts)),
+        }
+    }
+
+    /// The body; `None` where the question lacks something that the route needs.
+    pub(crate) fn render(&self, question: &Question) -> Option<Vec<u8>> {
+        let portrait = question.portrait.as_ref().map_or(0, |p| p.len() * 4 / 3);
+        let filling = Filling {
+            lookup: question.lookup,
+            person: &question.person,
+            record: Some(question),
+            handle: None,
+        };
+        self.fill(&filling, portrait)
+    }
+
+    /// The body of a question for an image.
+    pub(crate) fn render_image(&self, question: &ImageQuestion) -> Option<Vec<u8>> {
+        let filling = Filling {
+            lookup: question.lookup,
+            person: &question.person,
+            record: None,
+            handle: Some(&question.handle),
+        };
+        self.fill(&filling, 0)
+    }
+
+    fn fill(&self, filling: &Filling<'_>, extra: usize) -> Option<Vec<u8>> {
+        let mut body = Vec::with_capacity(256 + extra);
+        for (lead, part) in self.0.iter().filter(|(_, part)| part.applies(filling)) {
+            body.extend_from_slice(lead);
+            part.write(filling, &mut body)?;
+        }
+        // The subject's name is always there, so that the body begins with a comma: here stands the brace instead.
+        *body.first_mut()? = b'{';
+        body.push(b'}');
+        Some(body)
+    }
+}
+
+/// What a route is for.
+pub(crate) enum Scope<'a> {
+    /// A record of this kind.
+    Record {
+        kind: &'a Kind,
+        mode: Mode,
+        base: bool,
+        claims: &'a [String],
+    },
+    /// The bytes of an image.
+    Image,
+}
+
+impl Scope<'_> {
+    /// What the request must carry, with the words to write.
+    fn needed(&self) -> Vec<(Part, String)> {
+        let mut needed = vec![
+            (Part::SubjectName, "\"subject.name\"".to_owned()),
+            (Part::SubjectNumber, "\"subject.id_number\"".to_owned()),
+        ];
+        let Scope::Record {
+            kind,
+            mode,
+            base,
+            claims,
+        } = self
+        else {
+            needed.push((Part::ImageHandle, "\"image.handle\"".to_owned()));
+            return needed;
+        };
+        if *mode != Mode::List && *base {
+            needed.extend(
+                kind.key
+                    .iter()
+                    .map(|k| (Part::Key(k.id.clone()), format!("\"key.{}\"", k.id))),
+            );
+        }
+        needed.extend(claims.iter().map(|id| {
+            if self.is_image(id) {
+                (Part::Portrait(id.clone()), "\"portrait\"".to_owned())
+            } else {
+                (Part::Claim(id.clone()), format!("\"claims.{id}\""))
+            }
+        }));
+        needed
+    }
+
+    fn has_key(&self, id: &str) -> bool {
+        match self {
+            Scope::Record { kind, mode, .. } => *mode != Mode::List && kind.key.iter().any(|k| k.id == id),
+            Scope::Image => false,
+        }
+    }
+
+    fn claims(&self) -> &[String] {
+        match self {
+            Scope::Record { claims, .. } => claims,
+            Scope::Image => &[],
+        }
+    }
+
+    /// Whether a claim of this route is a picture.
+    fn is_image(&self, claim: &str) -> bool {
+        match self {
+            Scope::Record { kind, .. } => kind.claim(claim).is_some_and(|c| c.of_type == FieldType::Image),
+            Scope::Image => false,
+        }
+    }
+}
+
+impl Part {
+    fn parse(text: &str, scope: &Scope<'_>) -> Result<Self, String> {
+        if let Some(literal) = text.strip_prefix("literal:") {
+            return Ok(Part::Literal(serde_json::Value::from(literal).to_string()));
+        }
+        if let Some(id) = text.strip_prefix("key.") {
+            return if scope.has_key(id) {
+                Ok(Part::Key(id.to_owned()))
+            } else {
+                Err(format!("there is no key {id} here"))
+            };
+        }
+        if let Some(id) = text.strip_prefix("claims.") {
+            let known = scope.claims().iter().any(|c| c == id) && !scope.is_image(id);
+            let missing = || format!("there is no claim {id} among this route's `claims`");
+            return if known {
+                Ok(Part::Claim(id.to_owned()))
+            } else {
+                Err(missing())
+            };
+        }
+        let mut images = scope.claims().iter().filter(|c| scope.is_image(c));
+        if let ("portrait", Some(id)) = (text, images.next()) {
+            return Ok(Part::Portrait(id.clone()));
+        }
+        match (text, scope) {
+            ("subject.name", _) => Ok(Part::SubjectName),
+            ("subject.id_number", _) => Ok(Part::SubjectNumber),
+            ("lookup.id", _) => Ok(Part::LookupId),
+            ("image.handle", Scope::Image) => Ok(Part::ImageHandle),
+            (_, Scope::Image) => Err(
+                "expected image.handle, subject.name, subject.id_number, lookup.id or literal:…".to_owned(),
+            ),
+            (_, Scope::Record { .. }) => Err(
+                "expected key.…, subject.name, subject.id_number, claims.…, lookup.id, portrait \
+                      (a claimed image) or literal:…"
+                    .to_owned(),
+            ),
+        }
+    }
+
+    /// A claim that is not made is not sent.
+    fn applies(&self, filling: &Filling<'_>) -> bool {
+        match self {
+            Part::Claim(id) | Part::Portrait(id) => filling
+                .record
+                .is_some_and(|question| question.claims.contains_key(id)),
+            _ => true,
+        }
+    }
+
+    fn write(&self, filling: &Filling<'_>, body: &mut Vec<u8>) -> Option<()> {
+        match self {
+            Part::Key(id) => write_value(filling.record?.key.get(id)?, body),
+            Part::Claim(id) => write_value(filling.record?.claims.get(id)?, body),
+            Part::SubjectName => write_text(filling.person.name.expose(), body),
+            Part::SubjectNumber => write_text(filling.person.id_number.expose(), body),
+            Part::LookupId => write_text(filling.lookup.0.hyphenated().encode_lower(&mut [0; 36]), body),
+            Part::Literal(json) => {
+                body.extend_from_slice(json.as_bytes());
+                Some(())
+            }
+            Part::Portrait(_) => {
+                let portrait = filling.record?.portrait.as_ref();
+                write_text(
+                    &STANDARD.encode(portrait.filter(|p| p.len() <= MAX_PORTRAIT)?),
+                    body,
+                )
+            }
+            Part::ImageHandle => write_text(filling.handle?, body),
+        }
+    }
+}
+
+fn write_text(text: &str, body: &mut Vec<u8>) -> Option<()> {
+    serde_json::to_writer(body, text).ok()
+}
+
+fn write_value(value: &Value, body: &mut Vec<u8>) -> Option<()> {
+    match value {
+        Value::Text(text) => write_text(text, body),
+        other => serde_json::to_writer(body, &other.json()).ok(),
+    }
+}

@@ -1,0 +1,343 @@
+//! One route: how one kind is asked in one mode of one source, and how the answer is read.
+
+use std::ops::Range;
+
+use domain::{
+    kind::{Kind, Row, Value},
+    outcome::Outcome,
+    record::Record,
+    time::Timestamp,
+    words::Mode,
+};
+use serde_json::Value as Json;
+use toml::Spanned;
+
+use crate::{
+    field::{FieldMap, Wanted, compile_all, read_row},
+    file::{RawServes, SourceError, SourceFile},
+    format, json,
+    outcomes::Outcomes,
+    pointer::Pointer,
+    question::Question,
+    report::{Failure, Problem},
+    request::{Scope, Template},
+    target::Target,
+};
+
+/// How many rows a list may have. Nobody owns more vehicles by name than a page can hold.
+const MAX_ROWS: usize = 500;
+/// How far ahead of our clock an as-of time may be.
+const AS_OF_SKEW_SECONDS: i64 = 300;
+
+/// One compiled `[[serves]]`.
+pub(crate) struct Route {
+    pub(crate) kind: String,
+    pub(crate) mode: Mode,
+    /// In mode `match`: the route that is always asked, with name and number.
+    pub(crate) base: bool,
+    pub(crate) claims: Vec<String>,
+    pub(crate) target: Target,
+    pub(crate) template: Template,
+    outcomes: Outcomes,
+    as_of: Option<Pointer>,
+    rows: Option<Pointer>,
+    fields: Vec<FieldMap>,
+}
+
+/// What an answer said.
+#[derive(Debug)]
+pub(crate) struct Reading {
+    pub(crate) outcome: Outcome,
+    pub(crate) record: Option<Record>,
+    pub(crate) rows: Vec<Row>,
+    pub(crate) as_of: Option<Timestamp>,
+    /// Something about somebody else came and was dropped.
+    pub(crate) wrong_subject: bool,
+}
+
+impl Route {
+    /// Checks a route against its kind.
+    pub(crate) fn compile(
+        file: &SourceFile,
+        (endpoint, max_body): (&str, usize),
+        kind: &Kind,
+        serves: &Spanned<RawServes>,
+    ) -> Result<Self, SourceError> {
+        let (line, raw) = (&serves.span(), serves.get_ref());
+        let mode = check_mode(file, kind, raw)?;
+        let claims = check_claims(file, kind, mode, raw)?;
+        let base = match &raw.base {
+            Some(base) if mode != Mode::Match && !base.get_ref() => {
+                return Err(file.wrong(&base.span(), "only a route in mode match can be other than base"));
+            }
+            Some(base) => *base.get_ref(),
+            None => mode != Mode::Match || claims.is_empty(),
+        };
+        if !base && claims.is_empty() {
+            return Err(file.wrong(
+                line,
+                "a route that is not base must name the claims that it is asked for",
+            ));
+        }
+        let scope = Scope::Record {
+            kind,
+            mode,
+            base,
+            claims: &claims,
+        };
+        let rows = raw
+            .answer
+            .rows
+            .as_ref()
+            .map(|rows| Pointer::compile(file, rows))
+            .transpose()?;
+        if rows.is_some() != (mode == Mode::List) {
+            return Err(file.wrong(line, "answer.rows belongs to mode list, and only there"));
+        }
+        Ok(Route {
+            kind: kind.id.clone(),
+            mode,
+            base,
+            target: Target::compile(file, endpoint, &raw.path, max_body)?,
+            template: Template::compile(file, line, &scope, &raw.request)?,
+            claims,
+            outcomes: Outcomes::compile(file, line, mode, &raw.outcome)?,
+            as_of: raw
+                .answer
+                .as_of
+                .as_ref()
+                .map(|as_of| Pointer::compile(file, as_of))
+                .transpose()?,
+            rows,
+            fields: compile_fields(file, line, kind, mode, raw)?,
+        })
+    }
+
+    /// Reads a body. The rules stand in this order: it is sound JSON, its code is known, and if a record is there,
+    /// it is the subject's, and every field is there and typed. Whose it is comes first: what else is wrong with
+    /// somebody else's record would tell that there is one.
+    pub(crate) fn read(&self, question: &Question, body: &[u8], now: Timestamp) -> Result<Reading, Failure> {
+        let answer = json::parse(body).map_err(Failure::bad_answer)?;
+        let outcome = self.outcomes.read(&answer)?;
+        let mut reading = Reading {
+            outcome,
+            record: None,
+            rows: Vec::new(),
+            as_of: None,
+            wrong_subject: false,
+        };
+        if !matches!(outcome, Outcome::Found | Outcome::Match) {
+            return Ok(reading);
+        }
+        if self.is_somebody_elses(question, &answer, now) {
+            (reading.outcome, reading.wrong_subject) = (Outcome::NotFound, true);
+            return Ok(reading);
+        }
+        reading.as_of = self.read_as_of(&answer, now)?;
+        match self.mode {
+            Mode::List => self.read_rows(question, &answer, now, &mut reading)?,
+            Mode::Match => {}
+            Mode::Read | Mode::Predicate => self.read_record(question, &answer, now, &mut reading)?,
+        }
+        if reading.outcome == Outcome::NotFound {
+            // "No record" looks the same whether there is none or it is somebody else's.
+            reading.as_of = None;
+        }
+        Ok(reading)
+    }
+
+    /// Every owner that the record names can be read, and the subject is none of them. A list is judged row by row
+    /// instead. An owner that cannot be read may be the subject: that is for the source to mend.
+    fn is_somebody_elses(&self, question: &Question, answer: &Json, now: Timestamp) -> bool {
+        let owners = &question.kind.kind.belongs_to.any_of;
+        if !matches!(self.mode, Mode::Read | Mode::Predicate) {
+            return false;
+        }
+        let today = now.date_in_china();
+        let named = self.fields.iter().filter(|field| owners.contains(&field.id));
+        let named: Result<Vec<_>, _> = named.map(|field| field.read(answer, today)).collect();
+        let named: Vec<_> = named.into_iter().flatten().flatten().collect();
+        let subject = Value::Text(question.person.id_number.expose().to_owned());
+        !named.is_empty() && !named.contains(&subject)
+    }
+
+    fn read_as_of(&self, answer: &Json, now: Timestamp) -> Result<Option<Timestamp>, Failure> {
+        let Some(pointer) = &self.as_of else {
+            return Ok(None);
+        };
+        let text = pointer.find(answer).and_then(Json::as_str);
+        let as_of = text
+            .and_then(format::instant)
+            .ok_or(Failure::bad_answer(Problem::AsOfMalformed))?;
+        if as_of > now.plus_seconds(AS_OF_SKEW_SECONDS) {
+            return Err(Failure::bad_answer(Problem::AsOfInFuture));
+        }
+        Ok(Some(as_of))
+    }
+
+    fn read_record(
+        &self,
+        question: &Question,
+        answer: &Json,
+        now: Timestamp,
+        into: &mut Reading,
+    ) -> Result<(), Failure> {
+        let kind = &question.kind.kind;
+        let mut record = Record(self.read_fields(answer, now)?);
+        if !record.belongs_to(kind, &question.person.id_number) {
+            into.outcome = Outcome::NotFound;
+            into.wrong_subject = true;
+            return Ok(());
+        }
+        if !is_asked_for(question, &record) {
+            return Err(Failure::bad_answer(Problem::OtherRecord));
+        }
+        if question.mode == Mode::Read {
+            // What decides whether an asked field applies is needed until the record is minimised.
+            let decides = |id: &String| kind.predicates.iter().any(|p| p.field == *id);
+            let internal = |id: &String| kind.field(id).is_some_and(|f| f.internal);
+            record
+                .0
+                .retain(|id, _| question.fields.contains(id) || internal(id) || decides(id));
+        }
+        into.record = Some(record);
+        Ok(())
+    }
+
+    fn read_fields(&self, answer: &Json, now: Timestamp) -> Result<Row, Failure> {
+        let today = now.date_in_china();
+        let mut read = Row::new();
+        for field in &self.fields {
+            let value = field
+                .read(answer, today)
+                .map_err(|problem| Failure::bad_field(problem, &field.id))?;
+            read.extend(value.map(|value| (field.id.clone(), value)));
+        }
+        Ok(read)
+    }
+
+    /// Keeps the keys of rows that are the subject's; an empty list is no record.
+    fn read_rows(
+        &self,
+        question: &Question,
+        answer: &Json,
+        now: Timestamp,
+        into: &mut Reading,
+    ) -> Result<(), Failure> {
+        let kind = &question.kind.kind;
+        let rows = self
+            .rows
+            .as_ref()
+            .and_then(|rows| rows.find(answer))
+            .and_then(Json::as_array);
+        let rows = rows
+            .filter(|rows| rows.len() <= MAX_ROWS)
+            .ok_or(Failure::bad_answer(Problem::BadRows))?;
+        let today = now.date_in_china();
+        for row in rows {
+            let mut record = Record(read_row(&self.fields, row, today).map_err(Failure::bad_answer)?);
+            if record.belongs_to(kind, &question.person.id_number) {
+                record.0.retain(|id, _| kind.key.iter().any(|k| k.id == *id));
+                into.rows.push(record.0);
+            } else {
+                into.wrong_subject = true;
+            }
+        }
+        if into.rows.is_empty() {
+            into.outcome = Outcome::NotFound;
+        }
+        Ok(())
+    }
+}
+
+/// The record does not carry another key than the one asked about: a person's other vehicle is not this one.
+fn is_asked_for(question: &Question, record: &Record) -> bool {
+    let same = |(id, asked)| record.0.get(id).is_none_or(|found| found == asked);
+    question.key.iter().all(same)
+}
+
+fn check_mode(file: &SourceFile, kind: &Kind, raw: &RawServes) -> Result<Mode, SourceError> {
+    let mode = *raw.mode.get_ref();
+    let wrong = |problem: String| Err(file.wrong(&raw.mode.span(), problem));
+    let by_read = mode == Mode::Read && kind.modes.contains(&Mode::Predicate);
+    match mode {
+        Mode::Predicate => wrong("a predicate is asked as a record is read: write mode = \"read\"".into()),
+        _ if !kind.modes.contains(&mode) && !by_read => {
+            wrong(format!("the kind {} has no mode {mode}", kind.id))
+        }
+        Mode::List if kind.key.is_empty() => {
+            wrong(format!("the kind {} has no key that could be listed", kind.id))
+        }
+        _ => Ok(mode),
+    }
+}
+
+fn check_claims(
+    file: &SourceFile,
+    kind: &Kind,
+    mode: Mode,
+    raw: &RawServes,
+) -> Result<Vec<String>, SourceError> {
+    let mut claims: Vec<String> = Vec::new();
+    for claim in &raw.claims {
+        let id = claim.get_ref();
+        if mode != Mode::Match || kind.claim(id).is_none() || claims.contains(id) {
+            let problem = format!(
+                "{id} is no claim of the kind {} in mode match, or stands twice",
+                kind.id
+            );
+            return Err(file.wrong(&claim.span(), problem));
+        }
+        claims.push(id.clone());
+    }
+    Ok(claims)
+}
+
+fn compile_fields(
+    file: &SourceFile,
+    line: &Range<usize>,
+    kind: &Kind,
+    mode: Mode,
+    raw: &RawServes,
+) -> Result<Vec<FieldMap>, SourceError> {
+    match mode {
+        Mode::Match if raw.fields.is_empty() => Ok(Vec::new()),
+        Mode::Match => Err(file.wrong(line, "in mode match a source answers an outcome and no fields")),
+        Mode::Read | Mode::Predicate => compile_all(file, line, kind.fields.iter().map(wanted), &raw.fields),
+        Mode::List => {
+            let owners = kind.belongs_to.any_of.iter().filter_map(|id| kind.field(id));
+            let owners: Vec<_> = owners
+                .map(|f| Wanted {
+                    optional: true,
+                    ..wanted(f)
+                })
+                .collect();
+            let keys = kind.key.iter().map(|k| Wanted {
+                id: &k.id,
+                of_type: &k.of_type,
+                optional: false,
+            });
+            let names_owner = kind
+                .belongs_to
+                .any_of
+                .iter()
+                .any(|id| raw.fields.contains_key(id.as_str()));
+            if !names_owner && !kind.belongs_to.asserted_by_source {
+                let problem = format!(
+                    "each row must show whose it is: map one of {:?}",
+                    kind.belongs_to.any_of
+                );
+                return Err(file.wrong(line, problem));
+            }
+            compile_all(file, line, keys.chain(owners), &raw.fields)
+        }
+    }
+}
+
+fn wanted(field: &domain::kind::Field) -> Wanted<'_> {
+    Wanted {
+        id: &field.id,
+        of_type: &field.of_type,
+        optional: field.optional,
+    }
+}

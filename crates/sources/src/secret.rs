@@ -1,0 +1,134 @@
+//! Where a source's own key comes from: a reference in its file, resolved once at start.
+//!
+//! A reference resolves only under the source's own name, so that a file that came in from outside cannot ask
+//! for another source's key, or for any other secret of the process.
+
+use std::path::Path;
+
+use crypto::session::{Identity, Peer};
+use zeroize::Zeroizing;
+
+use crate::{
+    dial::Realm,
+    file::{RawEnvelope, SourceError, SourceFile},
+};
+
+/// Keys are shorter by far; a larger file is not one.
+const MAX_KEY_FILE: u64 = 4096;
+
+/// Reads both parties of the envelope.
+pub(crate) fn parties(
+    file: &SourceFile,
+    source: &str,
+    realm: Realm,
+    raw: &RawEnvelope,
+) -> Result<(Identity, Peer), SourceError> {
+    let suite = *raw.suite.get_ref();
+    let own_span = raw.own_key.span();
+    let secret =
+        resolve(raw.own_key.get_ref(), source, realm).map_err(|problem| file.wrong(&own_span, problem))?;
+    let secret = Zeroizing::new(typed(&secret, suite, "secret"));
+    let identity = Identity::from_base64(raw.own_name.get_ref(), &secret)
+        .map_err(|e| file.wrong(&own_span, format!("own_key: {e}")))?;
+    let peer = Peer::from_base64(
+        raw.peer_name.get_ref(),
+        &typed(raw.peer_key.get_ref(), suite, "public"),
+    )
+    .map_err(|e| file.wrong(&raw.peer_key.span(), format!("peer_key: {e}")))?;
+    if identity.suite() != suite || peer.suite() != suite {
+        return Err(file.wrong(&raw.suite.span(), format!("the keys are not of suite {suite}")));
+    }
+    Ok((identity, peer))
+}
+
+/// A bare base64 is taken as of the envelope's suite.
+fn typed(key: &str, suite: crypto::Suite, half: &str) -> String {
+    let key = key.trim();
+    if key.contains(':') {
+        key.to_owned()
+    } else {
+        format!("{suite}-{half}:{key}")
+    }
+}
+
+fn resolve(reference: &str, source: &str, realm: Realm) -> Result<Zeroizing<String>, String> {
+    match reference.split_once(':') {
+        Some(("env", name)) => from_environment(name, source),
+        Some(("file", path)) => from_file(path, source),
+        Some(("base64", key)) if realm == Realm::Demo => Ok(Zeroizing::new(key.to_owned())),
+        Some(("base64", _)) => {
+            Err("own_key: a key in the file itself is for the demo; use env: or file:".into())
+        }
+        _ => Err("own_key: expected env:NAME, file:PATH or, in the demo, base64:…".into()),
+    }
+}
+
+fn from_environment(name: &str, source: &str) -> Result<Zeroizing<String>, String> {
+    let prefix = format!("MINGCHA_SOURCE_{}_", source.to_uppercase().replace('-', "_"));
+    if !name.starts_with(&prefix) {
+        return Err(format!(
+            "own_key: this source may read only variables whose names begin with {prefix}"
+        ));
+    }
+    std::env::var(name)
+        .map(Zeroizing::new)
+        .map_err(|_| format!("own_key: the variable {name} is not set"))
+}
+
+fn from_file(path: &str, source: &str) -> Result<Zeroizing<String>, String> {
+    let name = Path::new(path)
+        .file_name()
+        .and_then(|n| n.to_str())
+        .unwrap_or_default();
+    if !name
+        .strip_prefix(source)
+        .is_some_and(|rest| rest.starts_with('.'))
+    {
+        return Err(format!(
+            "own_key: this source may read only files named {source}.… (such as {source}.key)"
+        ));
+    }
+    let unreadable = |e: std::io::Error| format!("own_key: {path} cannot be read: {}", e.kind());
+    let metadata = std::fs::symlink_metadata(path).map_err(unreadable)?;
+    if !metadata.is_file() || metadata.len() > MAX_KEY_FILE {
+        return Err(format!(
+            "own_key: {path} must be a plain file of at most {MAX_KEY_FILE} bytes"
+        ));
+    }
+    std::fs::read_to_string(path)
+        .map(Zeroizing::new)
+        .map_err(unreadable)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reference_resolves_only_under_the_sources_own_name() {
+        let problem = |reference: &str, realm| resolve(reference, "city-police", realm).unwrap_err();
+        assert!(problem("env:HOME", Realm::Demo).contains("MINGCHA_SOURCE_CITY_POLICE_"));
+        assert!(problem("env:MINGCHA_SOURCE_CITY_POLICE_KEY", Realm::Demo).contains("not set"));
+        for path in [
+            "/etc/passwd",
+            "/keys/other.key",
+            "/keys/city-police-2.key",
+            "/keys/..",
+            "",
+        ] {
+            assert!(
+                problem(&format!("file:{path}"), Realm::Demo).contains("city-police."),
+                "{path}"
+            );
+        }
+        assert!(problem("file:/nowhere/city-police.key", Realm::Demo).contains("cannot be read"));
+        assert!(problem("base64:AAAA", Realm::Production).contains("demo"));
+        assert!(problem("AAAA", Realm::Demo).contains("expected"));
+        assert_eq!(
+            resolve("base64:AAAA", "city-police", Realm::Demo)
+                .unwrap()
+                .as_str(),
+            "AAAA"
+        );
+    }
+}

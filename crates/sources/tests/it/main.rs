@@ -1,0 +1,17 @@
+//! What a source can do to us: each behaviour against the real client, over real sockets.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests stand outside of test functions"
+)]
+
+mod canary;
+mod envelope;
+mod faults;
+mod files;
+mod images;
+mod mapping;
+mod matching;
+mod server;
+mod subject;
+mod world;

@@ -1,0 +1,191 @@
+//! The conditions of a batch, judged in the transaction that commits it.
+//!
+//! Changes come first, then the look-ups: all of a batch were waiting at once, so any order is a fair one, and in
+//! this one a withdrawal is never overtaken by a release of the same batch.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::{ids::SubjectId, time::Timestamp};
+use futures_util::future::try_join4;
+use ledger::Hash;
+
+use super::{Act, Seal, batch::int};
+use crate::{
+    engine::{DbError, Row, Sql, Tx, Value},
+    lookups::{EndLookup, NewLookup},
+};
+
+const OWNER: Sql = Sql::both("SELECT state, next_seq, chain_head FROM subject WHERE subject_id = $1");
+const LOOKUP: Sql = Sql::both("SELECT state FROM lookup WHERE subject_id = $1 AND lookup_id = $2");
+const SESSION: Sql = Sql::both("SELECT ended_us, expires_us FROM session WHERE session_id = $1");
+const REPEATED: Sql = Sql::both("SELECT lookup_id FROM lookup WHERE subject_id = $1 AND repeat_key = $2");
+const MOVE_OWNER: Sql = Sql::both("UPDATE subject SET next_seq = $1, chain_head = $2 WHERE subject_id = $3");
+
+/// What the conditions said about one seal.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Condition {
+    Holds,
+    SessionEnded,
+    SubjectErased,
+    Fails,
+}
+
+/// A chain as it grows within the batch.
+pub(super) struct Link {
+    active: bool,
+    pub(super) next_seq: u64,
+    pub(super) head: Hash,
+}
+
+/// The chains of a batch's owners.
+pub(super) struct Links(BTreeMap<SubjectId, Link>);
+
+impl Links {
+    /// The chain of this owner. Who seals for an owner has made sure of the chain; without one it is refused.
+    pub(super) fn of(&mut self, owner: SubjectId) -> Result<&mut Link, DbError> {
+        self.0
+            .get_mut(&owner)
+            .ok_or(DbError::NotFound { sql: OWNER.sqlite })
+    }
+
+    fn is_active(&self, owner: SubjectId) -> bool {
+        self.0.get(&owner).is_some_and(|link| link.active)
+    }
+
+    /// Writes how far the chains have grown.
+    pub(super) async fn write(&self, tx: &Tx<'_>) -> Result<(), DbError> {
+        let move_one = |(owner, link): (&SubjectId, &Link)| {
+            vec![int(link.next_seq), link.head.0.into(), owner.bytes().into()]
+        };
+        let moves: Vec<Vec<Value>> = self.0.iter().map(move_one).collect();
+        tx.execute_many(&MOVE_OWNER, &moves).await.map(|_| ())
+    }
+}
+
+/// Runs the changes, then judges every seal, in the order of the batch.
+pub(super) async fn judge(
+    tx: &Tx<'_>,
+    seals: &[Seal],
+    time: Timestamp,
+) -> Result<(Vec<Condition>, Links), DbError> {
+    let mut changed = vec![];
+    for seal in seals {
+        if let Act::Change(effect) = &seal.act {
+            changed.push((effect.run)(tx, time).await?);
+        }
+    }
+    let mut changed = changed.into_iter();
+    let mut found = Found::read(tx, seals).await?;
+    let mut conditions = Vec::with_capacity(seals.len());
+    for seal in seals {
+        conditions.push(match &seal.act {
+            Act::Change(_) if changed.next() == Some(true) => Condition::Holds,
+            Act::Change(_) => Condition::Fails,
+            Act::End(end) => found.of_end(seal.owner, end, time)?,
+            Act::Begin(new) | Act::Refuse(new) => found.of_new(seal.owner, new),
+        });
+    }
+    Ok((conditions, found.links))
+}
+
+/// What the database says about the batch's look-ups, each list in the order of the seals that it concerns.
+struct Found {
+    links: Links,
+    lookups: std::vec::IntoIter<Vec<Row>>,
+    sessions: std::vec::IntoIter<Vec<Row>>,
+    repeated: std::vec::IntoIter<Vec<Row>>,
+    ended: BTreeSet<(SubjectId, [u8; 16])>,
+    repeat_keys: BTreeSet<(SubjectId, [u8; 32])>,
+}
+
+impl Found {
+    /// Four statements that travel together.
+    async fn read(tx: &Tx<'_>, seals: &[Seal]) -> Result<Self, DbError> {
+        let owners: BTreeSet<SubjectId> = seals.iter().map(|seal| seal.owner).collect();
+        let by_owner: Vec<Vec<Value>> = owners.iter().map(|o| vec![o.bytes().into()]).collect();
+        let (mut by_lookup, mut by_session, mut by_key) = (vec![], vec![], vec![]);
+        for seal in seals {
+            let owner = Value::from(seal.owner.bytes());
+            match &seal.act {
+                Act::End(end) => {
+                    by_lookup.push(vec![owner, end.lookup.bytes().into()]);
+                    by_session.push(vec![end.session.bytes().into()]);
+                }
+                Act::Begin(new) | Act::Refuse(new) => {
+                    by_key.extend(new.repeat_key.map(|key| vec![owner, key.into()]));
+                }
+                Act::Change(_) => {}
+            }
+        }
+        let (chains, lookups, sessions, repeated) = try_join4(
+            tx.query_many(&OWNER, &by_owner),
+            tx.query_many(&LOOKUP, &by_lookup),
+            tx.query_many(&SESSION, &by_session),
+            tx.query_many(&REPEATED, &by_key),
+        )
+        .await?;
+        let mut links = BTreeMap::new();
+        for (owner, rows) in owners.into_iter().zip(chains) {
+            if let Some(row) = rows.first() {
+                links.insert(owner, link(row)?);
+            }
+        }
+        Ok(Found {
+            links: Links(links),
+            lookups: lookups.into_iter(),
+            sessions: sessions.into_iter(),
+            repeated: repeated.into_iter(),
+            ended: BTreeSet::new(),
+            repeat_keys: BTreeSet::new(),
+        })
+    }
+
+    fn of_end(&mut self, owner: SubjectId, end: &EndLookup, time: Timestamp) -> Result<Condition, DbError> {
+        let lookup = self.lookups.next().unwrap_or_default();
+        let session = self.sessions.next().unwrap_or_default();
+        let first = self.ended.insert((owner, end.lookup.bytes()));
+        Ok(if !first || !is_intended(&lookup)? {
+            Condition::Fails
+        } else if end.release && !self.links.is_active(owner) {
+            Condition::SubjectErased
+        } else if end.release && !lives(&session, time)? {
+            Condition::SessionEnded
+        } else {
+            Condition::Holds
+        })
+    }
+
+    fn of_new(&mut self, owner: SubjectId, new: &NewLookup) -> Condition {
+        if let Some(key) = new.repeat_key {
+            let before = self.repeated.next().unwrap_or_default();
+            if !before.is_empty() || !self.repeat_keys.insert((owner, key)) {
+                return Condition::Fails;
+            }
+        }
+        if self.links.is_active(owner) {
+            Condition::Holds
+        } else {
+            Condition::SubjectErased
+        }
+    }
+}
+
+fn link(row: &Row) -> Result<Link, DbError> {
+    let next_seq = row.int(1, "subject.next_seq")?;
+    Ok(Link {
+        active: row.text(0, "subject.state")? == "active",
+        next_seq: u64::try_from(next_seq).map_err(|_| row.corrupt("subject.next_seq"))?,
+        head: Hash(row.hash(2, "subject.chain_head")?),
+    })
+}
+
+fn is_intended(rows: &[Row]) -> Result<bool, DbError> {
+    rows.first()
+        .map_or(Ok(false), |row| Ok(row.text(0, "lookup.state")? == "intended"))
+}
+
+fn lives(rows: &[Row], time: Timestamp) -> Result<bool, DbError> {
+    let Some(row) = rows.first() else { return Ok(false) };
+    let ended = row.opt_int(0, "session.ended_us")?.is_some();
+    Ok(!ended && row.int(1, "session.expires_us")? > time.0)
+}

@@ -1,0 +1,189 @@
+//! The rows of a batch, gathered and then written with one statement per table.
+
+use domain::time::Timestamp;
+use futures_util::future::try_join5;
+
+use super::{Act, LOG, Seal, batch::int, conditions::Condition, openings::Built};
+use crate::{
+    engine::{DbError, Insert, Sql, Tx, Value},
+    lookups::NewLookup,
+};
+
+const ENTRY: Insert = Insert {
+    table: "entry",
+    columns: &[
+        "subject_id",
+        "seq",
+        "log_id",
+        "leaf_index",
+        "time_us",
+        "lookup_id",
+        "key_class",
+        "shared",
+        "chain",
+    ],
+    tail: "",
+};
+const LEAF: Insert = Insert {
+    table: "leaf",
+    columns: &["log_id", "leaf_index", "leaf"],
+    tail: "",
+};
+const LOOKUP: Insert = Insert {
+    table: "lookup",
+    columns: &[
+        "subject_id",
+        "lookup_id",
+        "state",
+        "requester_id",
+        "session_id",
+        "node_id",
+        "created_us",
+        "deadline_us",
+        "intent_seq",
+        "outcome_seq",
+        "repeat_key",
+        "request_hash",
+    ],
+    tail: "",
+};
+const OUTBOX: Insert = Insert {
+    table: "outbox",
+    columns: &[
+        "outbox_id",
+        "topic",
+        "subject_id",
+        "requester_id",
+        "lookup_id",
+        "time_us",
+    ],
+    tail: "",
+};
+const END_LOOKUP: Sql = Sql::both(
+    "UPDATE lookup SET state = $1, outcome_seq = $2, answer = $3, answer_until_us = $4 \
+     WHERE subject_id = $5 AND lookup_id = $6 AND state = 'intended'",
+);
+
+/// Where and when an entry stands.
+#[derive(Clone, Copy)]
+pub(super) struct Numbers {
+    pub(super) seq: u64,
+    pub(super) index: u64,
+    pub(super) time: Timestamp,
+}
+
+pub(super) struct Rows<'a> {
+    node: [u8; 16],
+    key_class: &'a str,
+    entries: Vec<Vec<Value>>,
+    leaves: Vec<Vec<Value>>,
+    lookups: Vec<Vec<Value>>,
+    ends: Vec<Vec<Value>>,
+    outbox: Vec<Vec<Value>>,
+}
+
+impl<'a> Rows<'a> {
+    pub(super) fn new(node: [u8; 16], key_class: &'a str) -> Self {
+        Rows {
+            node,
+            key_class,
+            entries: vec![],
+            leaves: vec![],
+            lookups: vec![],
+            ends: vec![],
+            outbox: vec![],
+        }
+    }
+
+    pub(super) fn push(&mut self, seal: &Seal, condition: Condition, entry: &Built, at: Numbers) {
+        let owner = seal.owner.bytes();
+        self.entries.push(vec![
+            owner.into(),
+            int(at.seq),
+            LOG.into(),
+            int(at.index),
+            at.time.0.into(),
+            seal.shared.lookup.into(),
+            self.key_class.into(),
+            entry.shared_sealed.as_slice().into(),
+            entry.chain_sealed.as_slice().into(),
+        ]);
+        self.leaves
+            .push(vec![LOG.into(), int(at.index), entry.leaf.into()]);
+        let refused = condition != Condition::Holds;
+        match &seal.act {
+            Act::Begin(new) if !refused => self.push_lookup(owner, "intended", new, at),
+            Act::Begin(new) | Act::Refuse(new) => {
+                self.push_lookup(owner, "refused", new, at);
+                self.push_outbox(owner, new.requester.bytes(), new.lookup.bytes(), at);
+            }
+            Act::End(end) => {
+                let (state, answer) = match (refused, end.release) {
+                    (true, _) => ("refused", None),
+                    (false, true) => ("released", end.answer.as_ref()),
+                    (false, false) => ("failed", None),
+                };
+                self.ends.push(vec![
+                    state.into(),
+                    int(at.seq),
+                    answer.map(|(bytes, _)| bytes.as_slice()).into(),
+                    answer.map(|(_, until)| until.0).into(),
+                    owner.into(),
+                    end.lookup.bytes().into(),
+                ]);
+                self.push_outbox(owner, end.requester.bytes(), end.lookup.bytes(), at);
+            }
+            Act::Change(_) => {}
+        }
+    }
+
+    fn push_lookup(&mut self, owner: [u8; 16], state: &str, new: &NewLookup, at: Numbers) {
+        let (intent, outcome) = if state == "intended" {
+            (Some(at.seq), None)
+        } else {
+            (None, Some(at.seq))
+        };
+        self.lookups.push(vec![
+            owner.into(),
+            new.lookup.bytes().into(),
+            state.into(),
+            new.requester.bytes().into(),
+            new.session.bytes().into(),
+            self.node.into(),
+            at.time.0.into(),
+            new.deadline.0.into(),
+            intent.map_or(Value::Null, int),
+            outcome.map_or(Value::Null, int),
+            new.repeat_key.into(),
+            new.request_hash.into(),
+        ]);
+    }
+
+    /// Ids of the outbox are log and index of the leaf, so that they are read in the order of the log.
+    fn push_outbox(&mut self, owner: [u8; 16], requester: [u8; 16], lookup: [u8; 16], at: Numbers) {
+        let mut id = [0; 16];
+        id[..8].copy_from_slice(&LOG.to_be_bytes());
+        id[8..].copy_from_slice(&at.index.to_be_bytes());
+        self.outbox.push(vec![
+            id.into(),
+            "lookup-ended".into(),
+            owner.into(),
+            requester.into(),
+            lookup.into(),
+            at.time.0.into(),
+        ]);
+    }
+
+    /// Writes all; the statements travel together.
+    pub(super) async fn write(&self, tx: &Tx<'_>) -> Result<(), DbError> {
+        try_join5(
+            tx.insert_many(&ENTRY, &self.entries),
+            tx.insert_many(&LEAF, &self.leaves),
+            tx.insert_many(&LOOKUP, &self.lookups),
+            tx.execute_many(&END_LOOKUP, &self.ends),
+            tx.insert_many(&OUTBOX, &self.outbox),
+        )
+        .await
+        .map(|_| ())
+    }
+}

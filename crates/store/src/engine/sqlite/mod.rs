@@ -1,0 +1,108 @@
+//! SQLite: one writer thread, few readers that work on the calling thread.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+
+use futures_util::future::BoxFuture;
+use rusqlite::Connection;
+
+use super::{DbError, Row, Sql, Tx, Value};
+
+mod drive;
+mod open;
+pub(crate) mod statement;
+mod write_back;
+mod writer;
+
+/// An open SQLite database.
+pub(super) struct Sqlite {
+    path: PathBuf,
+    // Readers are closed before the writer ends (it ends when its queue does), so that the last
+    // connection to close is one that may empty the log.
+    readers: Vec<Reader>,
+    next: AtomicUsize,
+    pub(super) writer: writer::Writer,
+}
+
+struct Reader {
+    /// Held while a body runs, so that its statements share a snapshot where they ask for one.
+    busy: Mutex<()>,
+    connection: Mutex<Connection>,
+}
+
+impl Sqlite {
+    /// Opens or creates the database at `path`; its folder must exist.
+    pub(super) fn open(path: &Path, readers: usize) -> Result<Self, DbError> {
+        let (writer, second) = open::writers(path)?;
+        let writer = writer::Writer::start(writer, write_back::WriteBack::start(second)?)?;
+        let readers = (0..readers.max(1))
+            .map(|_| {
+                Ok(Reader {
+                    busy: Mutex::new(()),
+                    connection: Mutex::new(open::reader(path)?),
+                })
+            })
+            .collect::<Result<_, DbError>>()?;
+        Ok(Self {
+            path: path.to_owned(),
+            readers,
+            next: AtomicUsize::new(0),
+            writer,
+        })
+    }
+
+    /// Empties the log, on a thread that may wait.
+    pub(super) async fn scrub(&self) -> Result<(), DbError> {
+        let path = self.path.clone();
+        let scrubbed = tokio::task::spawn_blocking(move || open::scrub(&path));
+        scrubbed.await.unwrap_or(Err(DbError::Panicked))
+    }
+
+    /// Runs a body on a reader, on this thread, in one snapshot: every statement outside a transaction
+    /// would take and give back the file's locks, which costs more than the statement.
+    pub(super) fn read<T, F>(&self, work: F) -> Result<T, DbError>
+    where
+        F: for<'t> FnOnce(&'t Tx<'t>) -> BoxFuture<'t, Result<T, DbError>>,
+    {
+        let (reader, _busy) = self.reader();
+        statement::execute(&locked(&reader.connection), "BEGIN DEFERRED", &[])?;
+        let tx = Tx::sqlite(&reader.connection);
+        let result =
+            catch_unwind(AssertUnwindSafe(|| drive::drive(work(&tx)))).unwrap_or(Err(DbError::Panicked));
+        let connection = locked(&reader.connection);
+        // A failed read may have ended the transaction already.
+        if !connection.is_autocommit() {
+            statement::execute(&connection, "COMMIT", &[])?;
+        }
+        result
+    }
+
+    /// The rows of one statement, on this thread.
+    pub(super) fn query(&self, sql: &Sql, params: &[Value]) -> Result<Vec<Row>, DbError> {
+        let (reader, _busy) = self.reader();
+        statement::query(&locked(&reader.connection), sql.sqlite, params)
+    }
+
+    /// The first free reader, because its cache is the warmest; if none is free, one after the other
+    /// is waited for.
+    fn reader(&self) -> (&Reader, MutexGuard<'_, ()>) {
+        for reader in &self.readers {
+            match reader.busy.try_lock() {
+                Ok(guard) => return (reader, guard),
+                Err(TryLockError::Poisoned(error)) => return (reader, error.into_inner()),
+                Err(TryLockError::WouldBlock) => {}
+            }
+        }
+        let at = self.next.fetch_add(1, Ordering::Relaxed) % self.readers.len();
+        let reader = &self.readers[at];
+        (reader, reader.busy.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// The connection behind its lock. A panic cannot leave it half-changed (SQLite is in C), so a
+/// poisoned lock is as good as any.
+pub(super) fn locked(connection: &Mutex<Connection>) -> MutexGuard<'_, Connection> {
+    connection.lock().unwrap_or_else(PoisonError::into_inner)
+}

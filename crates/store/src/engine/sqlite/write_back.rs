@@ -1,0 +1,81 @@
+//! Copies the log's pages back into the database's file, on a thread beside the writer.
+//!
+//! SQLite would do it within a commit: every thousandth commit would take much longer, and a sync that
+//! fails there would go unnoticed.
+
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::sync::{Arc, OnceLock};
+
+use rusqlite::{Connection, ErrorCode};
+
+use crate::engine::DbError;
+
+/// Pages by which the log grows until they are copied (16 MB with pages of 4 KB): a page that changed several
+/// times meanwhile is copied once.
+const COPY: i32 = 4000;
+
+/// Pages in the log at which the writer waits for the copy, so that the log starts again from its
+/// beginning (64 MB). It is also what a start after a crash has to read.
+const WAIT: i32 = 16_000;
+
+/// The way to the thread, which ends when this is dropped.
+pub(super) struct WriteBack {
+    wanted: SyncSender<Option<Sender<()>>>,
+    failed: Arc<OnceLock<DbError>>,
+    /// Pages in the log when the last copy was asked for.
+    asked: i32,
+}
+
+impl WriteBack {
+    /// Starts the thread with its connection, which must sync as the writer's does.
+    pub(super) fn start(connection: Connection) -> Result<Self, DbError> {
+        let (wanted, requests) = sync_channel(1);
+        let failed = Arc::new(OnceLock::new());
+        let told = Arc::clone(&failed);
+        std::thread::Builder::new()
+            .name("store-write-back".to_owned())
+            .spawn(move || serve(&connection, &requests, &told))
+            .map_err(|error| DbError::Open(format!("a thread does not start: {}", error.kind())))?;
+        Ok(Self {
+            wanted,
+            failed,
+            asked: 0,
+        })
+    }
+
+    /// Takes note of the log's length after a commit.
+    pub(super) fn grown_to(&mut self, pages: i32) {
+        if pages >= WAIT {
+            let (done, wait) = channel();
+            // The thread ends only after a failure, which the next commit meets.
+            if self.wanted.send(Some(done)).is_ok() {
+                wait.iter().for_each(drop);
+            }
+            self.asked = pages;
+        } else if pages < self.asked {
+            self.asked = 0;
+        } else if pages - self.asked >= COPY && self.wanted.try_send(None).is_ok() {
+            self.asked = pages;
+        }
+    }
+
+    /// Why the disk is not to be trusted any more, if so.
+    pub(super) fn failed(&self) -> Option<DbError> {
+        self.failed.get().cloned()
+    }
+}
+
+/// The thread. Dropping the request's sender is the answer to who waits.
+fn serve(connection: &Connection, requests: &Receiver<Option<Sender<()>>>, failed: &OnceLock<DbError>) {
+    while let Ok(_waits) = requests.recv() {
+        match connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())) {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure) => {
+                let text = "the log could not be written back into the database's file".to_owned();
+                failed.get_or_init(|| DbError::Uncertain(text));
+                return;
+            }
+            // Another process is at it, or the disk is full: a later commit asks again.
+            Ok(()) | Err(_) => {}
+        }
+    }
+}

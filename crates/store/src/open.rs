@@ -1,0 +1,108 @@
+//! Opening a store: migrations, realm, keys, the last known head, the effects journal, the tail of the log.
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicI64, AtomicU64},
+    },
+};
+
+use crypto::RootKeys;
+use domain::time::{Clock, Timestamp};
+use tokio::sync::watch;
+
+use crate::{
+    Store, StoreError,
+    committer::{Committer, LOG},
+    deployment::settle_deployment,
+    engine::{Db, DbConfig},
+    head_file::HeadFile,
+    inner::{Inner, LogKeys},
+    journal::{Effected, Journal, Line},
+    random::Random,
+    schema,
+    seen::Seen,
+    subject_keys::KeyStore,
+};
+
+/// Lines of the journal applied by one transaction.
+const APPLIED_AT_ONCE: usize = 500;
+
+/// Where a store is and whose it is.
+#[derive(Debug, Clone)]
+pub struct StoreConfig {
+    /// The data.
+    pub data: DbConfig,
+    /// The wrapped keys; never the same file or schema as the data.
+    pub keys: DbConfig,
+    /// The folder of the head file and the effects journal; of this process alone.
+    pub folder: PathBuf,
+    /// The name under which the log is known, such as `records.city.example`; realm and log number are added.
+    pub name: String,
+}
+
+impl Store {
+    /// Opens the store, making it if it is new, and starts the committer.
+    ///
+    /// # Errors
+    /// Another realm, suite, name or log key than the database was made with; a database behind its last known
+    /// head; a log that does not add up.
+    pub async fn open(
+        config: &StoreConfig,
+        root: Arc<RootKeys>,
+        clock: Arc<dyn Clock>,
+        random: Arc<Random>,
+    ) -> Result<Self, StoreError> {
+        let db = Db::open_or_create(&config.data).await?;
+        db.migrate(schema::DATA, clock.now().0).await?;
+        let keys_db = Db::open_or_create(&config.keys).await?;
+        keys_db.migrate(schema::KEYS, clock.now().0).await?;
+        let origin = format!("{}/{}/log/{LOG}", config.name, root.realm());
+        let log_keys = LogKeys::new(&origin, &root)?;
+        let latest = settle_deployment(&db, &root, &origin, clock.now()).await?;
+        let (head_file, last_head) = HeadFile::open(&config.folder.join("log.head"))?;
+        let (journal, effects) = Journal::open(&config.folder.join("effects.journal"), clock.now())?;
+        let inner = Arc::new(Inner {
+            keys: KeyStore::new(keys_db, Arc::clone(&root)),
+            db,
+            root,
+            clock,
+            node: random.bytes(),
+            random,
+            origin,
+            log_keys,
+            head_file: Mutex::new(head_file),
+            journal: Arc::new(journal),
+            seen: Mutex::new(Seen::default()),
+            latest: AtomicI64::new(latest.0),
+            tiled: AtomicU64::new(0),
+            tiling: tokio::sync::Mutex::new(()),
+            stopping: watch::channel(None).0,
+        });
+        let committer = Committer::start(Arc::clone(&inner));
+        let store = Store { inner, committer };
+        store.check_tail(last_head).await?;
+        store.apply_journal(effects).await?;
+        store.finish_erasures().await?;
+        Ok(store)
+    }
+
+    /// Applies the journal once more: the database may be an older copy than the file.
+    async fn apply_journal(&self, lines: Vec<Line>) -> Result<(), StoreError> {
+        for some in lines.chunks(APPLIED_AT_ONCE) {
+            let (mut ended, mut erased) = (vec![], vec![]);
+            for line in some {
+                match line.effect {
+                    Effected::SessionEnded { session } => ended.push((session, Timestamp(line.at))),
+                    Effected::Erased { subject, account } => erased.push((subject, account)),
+                }
+            }
+            self.end_sessions(ended).await?;
+            if !erased.is_empty() {
+                self.erase_again(erased).await?;
+            }
+        }
+        Ok(())
+    }
+}

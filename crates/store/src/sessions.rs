@@ -1,0 +1,181 @@
+//! Sessions: a token, stored hashed, that stands for an account at a level for a while.
+
+use std::sync::Arc;
+
+use domain::{
+    ids::{AccountId, SessionId, SubjectId},
+    time::Timestamp,
+    words::Level,
+};
+
+use crate::{
+    Effect, Store, StoreError,
+    engine::{Insert, Sql, Value},
+    inner::blocking,
+    journal::{Effected, Line},
+};
+
+/// No session lives longer than a day, whatever is asked for.
+pub const MAX_SESSION_SECONDS: i64 = 24 * 3600;
+
+/// A session to be started.
+#[derive(Debug, Clone)]
+pub struct NewSession {
+    /// Its id.
+    pub id: SessionId,
+    /// Hash of its token.
+    pub token_digest: [u8; 32],
+    /// Who signed in.
+    pub account: AccountId,
+    /// At which level.
+    pub level: Level,
+    /// How many seconds it lives, at most [`MAX_SESSION_SECONDS`].
+    pub seconds: i64,
+    /// The session that it replaces: the id changes with every change of privilege.
+    pub replaces: Option<SessionId>,
+}
+
+/// A session that lives.
+#[derive(Debug, Clone, Copy)]
+pub struct SessionView {
+    /// Its id.
+    pub id: SessionId,
+    /// Who signed in.
+    pub account: AccountId,
+    /// The person that the account was proven to be.
+    pub subject: Option<SubjectId>,
+    /// At which level.
+    pub level: Level,
+    /// Until when it lives.
+    pub expires: Timestamp,
+}
+
+const INSERT: Insert = Insert {
+    table: "session",
+    columns: &[
+        "token_digest",
+        "session_id",
+        "account_id",
+        "level",
+        "created_us",
+        "expires_us",
+    ],
+    tail: "ON CONFLICT DO NOTHING",
+};
+const LIVES: Sql = Sql::both(
+    "SELECT session_id FROM session \
+     WHERE session_id = $1 AND account_id = $2 AND ended_us IS NULL AND expires_us > $3",
+);
+const END: Sql = Sql::both("UPDATE session SET ended_us = $1 WHERE session_id = $2 AND ended_us IS NULL");
+const RAISE: Sql = Sql::both("UPDATE account SET level = $1 WHERE account_id = $2 AND level < $3");
+
+impl Store {
+    /// The session of a token, if it lives and its account is active.
+    ///
+    /// A person is told only where person and account name each other: the person's side is authenticated with the
+    /// profile, so that a changed row of an account makes nobody somebody else.
+    ///
+    /// # Errors
+    /// The database, or an account that names a person who does not name it.
+    pub async fn session(&self, token_digest: [u8; 32]) -> Result<Option<SessionView>, StoreError> {
+        const READ: Sql = Sql::both(
+            "SELECT s.session_id, s.account_id, a.subject_id, p.subject_id, s.level, s.expires_us \
+             FROM session s JOIN account a ON a.account_id = s.account_id \
+             LEFT JOIN subject p ON p.subject_id = a.subject_id AND p.account_id = a.account_id \
+             WHERE s.token_digest = $1 AND s.ended_us IS NULL AND s.expires_us > $2 AND a.state = 'active'",
+        );
+        let now = self.inner.now();
+        let row = self
+            .read_opt(&READ, vec![token_digest.into(), now.0.into()])
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        if row.opt_id(2, "account.subject_id")? != row.opt_id(3, "account.subject_id")? {
+            return Err(row.corrupt("account.subject_id").into());
+        }
+        Ok(Some(SessionView {
+            id: SessionId::from_bytes(row.id(0, "session.session_id")?),
+            account: AccountId::from_bytes(row.id(1, "session.account_id")?),
+            subject: row.opt_id(2, "account.subject_id")?.map(SubjectId::from_bytes),
+            level: Level::from_code(row.text(4, "session.level")?)
+                .ok_or_else(|| row.corrupt("session.level"))?,
+            expires: Timestamp(row.int(5, "session.expires_us")?),
+        }))
+    }
+
+    /// Starts a session, and ends the one of the same account that it replaces, in the transaction of the returned
+    /// effect. Its condition is that the replaced one lives and the token is new.
+    #[must_use]
+    pub fn start_session(&self, new: NewSession) -> Effect {
+        let replaces = new.replaces;
+        let effect = Effect::new(move |tx, time| {
+            let new = new.clone();
+            Box::pin(async move {
+                let account = Value::from(new.account.bytes());
+                if let Some(old) = new.replaces {
+                    let old = [old.bytes().into(), account.clone(), time.0.into()];
+                    if tx.query_opt(&LIVES, &old).await?.is_none() {
+                        return Ok(false);
+                    }
+                }
+                let row = vec![
+                    new.token_digest.into(),
+                    new.id.bytes().into(),
+                    new.account.bytes().into(),
+                    new.level.code().into(),
+                    time.0.into(),
+                    time.plus_seconds(new.seconds.min(MAX_SESSION_SECONDS)).0.into(),
+                ];
+                if tx.insert_many(&INSERT, &[row]).await? == 0 {
+                    return Ok(false);
+                }
+                if let Some(old) = new.replaces {
+                    tx.execute(&END, &[time.0.into(), old.bytes().into()]).await?;
+                }
+                let level = new.level.code();
+                tx.execute(&RAISE, &[level.into(), account, level.into()]).await?;
+                Ok(true)
+            })
+        });
+        match replaces {
+            Some(session) => effect.lasting(Effected::SessionEnded { session }),
+            None => effect,
+        }
+    }
+
+    /// Ends a session now, for good: also a restored backup does not bring it back.
+    ///
+    /// # Errors
+    /// The database or the journal; the session may live on.
+    pub async fn end_session(&self, session: SessionId) -> Result<(), StoreError> {
+        let now = self.inner.clock.now();
+        let effect = Effected::SessionEnded { session };
+        self.inner.write_journal(vec![Line { at: now.0, effect }]).await?;
+        self.end_sessions(vec![(session, now)]).await
+    }
+
+    /// Ends these sessions in the database, in one transaction.
+    pub(crate) async fn end_sessions(&self, ended: Vec<(SessionId, Timestamp)>) -> Result<(), StoreError> {
+        let end = |(session, at): (SessionId, Timestamp)| vec![at.0.into(), session.bytes().into()];
+        let ends: Arc<Vec<Vec<Value>>> = Arc::new(ended.into_iter().map(end).collect());
+        let done = self.inner.db.write(move |tx| {
+            let ends = Arc::clone(&ends);
+            Box::pin(async move { tx.execute_many(&END, &ends).await })
+        });
+        done.await?;
+        Ok(())
+    }
+
+    /// Removes sessions that expired a day ago, from the effects journal too; how many.
+    ///
+    /// # Errors
+    /// The database or the journal.
+    pub async fn forget_sessions(&self) -> Result<u64, StoreError> {
+        const FORGET: Sql = Sql::both(
+            "DELETE FROM session WHERE token_digest IN (SELECT token_digest FROM session WHERE expires_us < $1 LIMIT $2)",
+        );
+        let now = self.inner.clock.now();
+        let journal = Arc::clone(&self.inner.journal);
+        blocking(move || journal.compact(now)).await?;
+        self.forget(&FORGET, now.plus_seconds(-24 * 3600)).await
+    }
+}

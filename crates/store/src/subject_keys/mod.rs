@@ -1,0 +1,277 @@
+//! The keys of subjects: made at first need, kept wrapped in a database of their own, destroyed at erasure.
+//!
+//! Every subject has one key per retention class. `profile` opens what an account needs to live, `record` the
+//! answers that are kept for minutes, `evidence-YEAR` the openings of that year's entries. A key that was
+//! destroyed is never made again.
+
+mod destroy;
+mod rewrap;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use crypto::{
+    DataKey, RootKeys,
+    key_ring::{KeyContext, KeyError},
+};
+use domain::{ids::SubjectId, time::Timestamp};
+use moka::sync::Cache;
+
+use crate::{
+    StoreError,
+    engine::{Db, Insert, Sql, Value},
+    random::Random,
+};
+
+pub(crate) use destroy::Destroyed;
+
+/// The version of a subject's key within its class; rotation of the root key does not change it.
+pub(crate) const KEY_VERSION: u32 = 1;
+/// How many subjects' keys stay unwrapped in memory: about a kilobyte each.
+const CACHED_SUBJECTS: u64 = 20_000;
+/// How long: after that a key which another node has destroyed is forgotten here too.
+const CACHED_FOR: Duration = Duration::from_secs(600);
+
+/// The unwrapped keys of one subject, by class.
+#[derive(Clone, Default)]
+pub(crate) struct SubjectKeys(BTreeMap<String, Arc<DataKey>>);
+
+impl SubjectKeys {
+    /// The key of that class, if there is one.
+    pub(crate) fn get(&self, class: &str) -> Option<&Arc<DataKey>> {
+        self.0.get(class)
+    }
+}
+
+/// The database of wrapped keys.
+pub(crate) struct KeyStore {
+    db: Db,
+    root: RwLock<Arc<RootKeys>>,
+    cache: Cache<SubjectId, Arc<SubjectKeys>>,
+    /// Grows with every change of keys, so that what was read before one is not kept after it.
+    changes: AtomicU64,
+}
+
+const OF: Sql = Sql::both("SELECT class, wrapped FROM wrapped_key WHERE subject_id = $1");
+const DESTROYED: Sql = Sql::both("SELECT class FROM destroyed_key WHERE subject_id = $1 AND class = $2");
+const KEY: Insert = Insert {
+    table: "wrapped_key",
+    columns: &["subject_id", "class", "key_version", "wrapped", "created_us"],
+    // Two nodes may make the same key at once: the first one's stands, and both read it back.
+    tail: "ON CONFLICT DO NOTHING",
+};
+
+impl KeyStore {
+    pub(crate) fn new(db: Db, root: Arc<RootKeys>) -> Self {
+        KeyStore {
+            db,
+            root: RwLock::new(root),
+            cache: Cache::builder()
+                .max_capacity(CACHED_SUBJECTS)
+                .time_to_live(CACHED_FOR)
+                .build(),
+            changes: AtomicU64::new(0),
+        }
+    }
+
+    /// The class of the openings of entries of that time, by China's calendar.
+    pub(crate) fn evidence_class(time: Timestamp) -> String {
+        evidence_of(i64::from(time.date_in_china().year()))
+    }
+
+    /// The root keys that wrap and unwrap now.
+    fn root(&self) -> Arc<RootKeys> {
+        Arc::clone(&self.root.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Wraps and unwraps with these root keys from here on; `false` if they are fewer than the present ones.
+    pub(crate) fn adopt(&self, root: Arc<RootKeys>) -> bool {
+        let mut current = self.root.write().unwrap_or_else(PoisonError::into_inner);
+        let grown = root.newest_root() >= current.newest_root();
+        if grown {
+            *current = root;
+        }
+        grown
+    }
+
+    /// All keys that a subject has.
+    pub(crate) async fn of(&self, subject: SubjectId) -> Result<Arc<SubjectKeys>, StoreError> {
+        let mut found = self.of_all(&BTreeSet::from([subject])).await?;
+        Ok(found.remove(&subject).unwrap_or_default())
+    }
+
+    /// All keys that a subject has, these classes among them if they exist: another node may have made them just now.
+    pub(crate) async fn having(
+        &self,
+        subject: SubjectId,
+        classes: &BTreeSet<&str>,
+    ) -> Result<Arc<SubjectKeys>, StoreError> {
+        let keys = self.of(subject).await?;
+        if classes.iter().all(|class| keys.get(class).is_some()) {
+            return Ok(keys);
+        }
+        let mut found = self.read(&BTreeSet::from([subject])).await?;
+        Ok(found.remove(&subject).unwrap_or_default())
+    }
+
+    /// The keys of one subject, with those of `classes` made if they are missing.
+    pub(crate) async fn ensure(
+        &self,
+        subject: SubjectId,
+        classes: &[&str],
+        now: Timestamp,
+        random: &Random,
+    ) -> Result<Arc<SubjectKeys>, StoreError> {
+        let subjects = BTreeSet::from([subject]);
+        let mut found = self.ensure_all(&subjects, classes, now, random).await?;
+        Ok(found.remove(&subject).unwrap_or_default())
+    }
+
+    /// The keys of these subjects, with those of `classes` made where they are missing.
+    ///
+    /// The new keys are durable before this returns, so that nothing is ever encrypted under a key that a crash
+    /// could take away.
+    ///
+    /// # Errors
+    /// [`StoreError::Erased`] where one of the keys was destroyed.
+    pub(crate) async fn ensure_all(
+        &self,
+        subjects: &BTreeSet<SubjectId>,
+        classes: &[&str],
+        now: Timestamp,
+        random: &Random,
+    ) -> Result<BTreeMap<SubjectId, Arc<SubjectKeys>>, StoreError> {
+        let mut found = self.of_all(subjects).await?;
+        let missing = |keys: &Arc<SubjectKeys>, class: &str| keys.get(class).is_none();
+        let root = self.root();
+        let (mut rows, mut incomplete) = (vec![], BTreeSet::new());
+        for (subject, keys) in &found {
+            for class in classes.iter().copied().filter(|class| missing(keys, class)) {
+                let wrapped = random.with(|rng| {
+                    let key = DataKey::generate(root.suite(), rng);
+                    root.wrap(&key, &context(*subject, class), rng)
+                });
+                rows.push(vec![
+                    subject.bytes().into(),
+                    class.into(),
+                    KEY_VERSION.into(),
+                    wrapped.into(),
+                    now.0.into(),
+                ]);
+                incomplete.insert(*subject);
+            }
+        }
+        if rows.is_empty() {
+            return Ok(found);
+        }
+        self.insert(rows).await?;
+        found.extend(self.read(&incomplete).await?);
+        match found
+            .values()
+            .any(|keys| classes.iter().any(|class| missing(keys, class)))
+        {
+            true => Err(StoreError::Erased),
+            false => Ok(found),
+        }
+    }
+
+    /// Inserts wrapped keys, except those that were destroyed before.
+    async fn insert(&self, rows: Vec<Vec<Value>>) -> Result<(), StoreError> {
+        let rows = Arc::new(rows);
+        self.db
+            .write(move |tx| {
+                let rows = Arc::clone(&rows);
+                Box::pin(async move {
+                    let names: Vec<Vec<Value>> = rows.iter().map(|row| row[..2].to_vec()).collect();
+                    let destroyed = tx.query_many(&DESTROYED, &names).await?;
+                    let new = rows
+                        .iter()
+                        .zip(destroyed)
+                        .filter(|(_, destroyed)| destroyed.is_empty());
+                    let new: Vec<Vec<Value>> = new.map(|(row, _)| row.clone()).collect();
+                    tx.insert_many(&KEY, &new).await
+                })
+            })
+            .await?;
+        self.changes.fetch_add(1, Ordering::SeqCst);
+        Ok(())
+    }
+
+    /// The keys of these subjects from the cache, and the others' from the database.
+    async fn of_all(
+        &self,
+        subjects: &BTreeSet<SubjectId>,
+    ) -> Result<BTreeMap<SubjectId, Arc<SubjectKeys>>, StoreError> {
+        let mut found = BTreeMap::new();
+        let mut others = BTreeSet::new();
+        for subject in subjects {
+            match self.cache.get(subject) {
+                Some(keys) => drop(found.insert(*subject, keys)),
+                None => drop(others.insert(*subject)),
+            }
+        }
+        if !others.is_empty() {
+            found.extend(self.read(&others).await?);
+        }
+        Ok(found)
+    }
+
+    async fn read(
+        &self,
+        subjects: &BTreeSet<SubjectId>,
+    ) -> Result<BTreeMap<SubjectId, Arc<SubjectKeys>>, StoreError> {
+        let changes = self.changes.load(Ordering::SeqCst);
+        let params: Arc<Vec<Vec<Value>>> = Arc::new(
+            subjects
+                .iter()
+                .map(|subject| vec![subject.bytes().into()])
+                .collect(),
+        );
+        let read = self
+            .db
+            .read(move |tx| Box::pin(async move { tx.query_many(&OF, &params).await }));
+        let root = self.root();
+        let mut found = BTreeMap::new();
+        for (subject, rows) in subjects.iter().zip(read.await?) {
+            let mut keys = BTreeMap::new();
+            for row in &rows {
+                let class = row.text(0, "wrapped_key.class")?.to_owned();
+                let wrapped = row.blob(1, "wrapped_key.wrapped")?;
+                let key = root.unwrap(wrapped, &context(*subject, &class))?;
+                keys.insert(class, Arc::new(key));
+            }
+            let keys = Arc::new(SubjectKeys(keys));
+            self.cache.insert(*subject, Arc::clone(&keys));
+            found.insert(*subject, keys);
+        }
+        // Keys that were destroyed while they were read do not stay: whoever destroys counts first, then clears.
+        if self.changes.load(Ordering::SeqCst) != changes {
+            subjects.iter().for_each(|subject| self.cache.invalidate(subject));
+        }
+        Ok(found)
+    }
+}
+
+fn evidence_of(year: i64) -> String {
+    format!("evidence-{year:04}")
+}
+
+fn context(subject: SubjectId, class: &str) -> KeyContext<'_> {
+    KeyContext {
+        subject: subject.bytes(),
+        class,
+        key_version: KEY_VERSION,
+    }
+}
+
+impl From<KeyError> for StoreError {
+    fn from(error: KeyError) -> Self {
+        StoreError::Key(error.to_string())
+    }
+}

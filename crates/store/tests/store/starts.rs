@@ -1,0 +1,316 @@
+//! What every start checks: whose database it is, whether it is the newest, and what must not come back.
+
+use std::{fs, path::Path, sync::Arc};
+
+use crypto::{RootKeys, Suite};
+use domain::words::Level;
+use rand_chacha::ChaCha20Rng;
+use rand_core::SeedableRng;
+use store::{
+    Store, StoreConfig, StoreError,
+    engine::{Db, DbConfig, Engine},
+};
+
+use crate::{acts::*, world::*};
+
+/// What the start says.
+async fn refusal(world: &World) -> String {
+    match world.try_open().await {
+        Ok(_) => panic!("it started"),
+        Err(error) => error.to_string(),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_goes_on_where_it_was() {
+    each_world(|world| async move {
+        let store = world.open().await;
+        let by = sign_up(&store, 1).await;
+        let owner = by.account.chain();
+        for round in 0..6 {
+            for n in 0..30 {
+                sealed(store.seal(note(owner, &format!("note {round} {n}"))).await);
+            }
+            if round % 2 == 0 {
+                store.publish_checkpoint().await.unwrap();
+            }
+        }
+        let receipt = store.receipt(owner, 5).await.unwrap().unwrap();
+        close(store).await;
+        for published_is_behind in [true, false] {
+            let store = world.open().await;
+            assert_eq!(store.log_size().await.unwrap(), 182);
+            let published = store.published().await.unwrap().unwrap().0;
+            assert_eq!(published < 182, published_is_behind);
+            verify(&store, &receipt).unwrap();
+            verify(&store, &store.receipt(owner, 181).await.unwrap().unwrap()).unwrap();
+            store.publish_checkpoint().await.unwrap();
+            check(&store).await;
+            close(store).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_with_other_keys_or_another_name_is_refused() {
+    each_world(|world| async move {
+        close(world.open().await).await;
+        for (realm, suite, name, said) in [
+            ("demo", Suite::Intl, "log.example", "realm \"production\""),
+            ("production", Suite::Gm, "log.example", "suite \"intl\""),
+            (
+                "production",
+                Suite::Intl,
+                "other.example",
+                "log origin \"log.example/production/log/0\"",
+            ),
+            (
+                "production",
+                Suite::Intl,
+                "log.example",
+                "key file is not the one",
+            ),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            let mut rng = ChaCha20Rng::from_seed([9; 32]);
+            let path = folder.path().join("keys");
+            let root = Arc::new(RootKeys::create(&path, realm, suite, 0, &mut rng).unwrap());
+            let other = StoreConfig {
+                name: name.into(),
+                ..world.config.clone()
+            };
+            let random = Arc::new(store::Random::new([3; 32]));
+            let opened = Store::open(&other, root, world.clock.clone(), random).await;
+            let text = opened.map(drop).unwrap_err().to_string();
+            assert!(text.contains(said), "{text}");
+        }
+        close(world.open().await).await;
+    })
+    .await;
+}
+
+/// Two nodes make the same deployment at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_first_starts_at_once_are_one() {
+    on_postgres(|world| async move {
+        let (one, two) = tokio::join!(
+            world.open_node(1, world.clock.clone()),
+            world.open_node(2, world.clock.clone())
+        );
+        sealed(one.seal(note(domain::ids::DEPLOYMENT, "started")).await);
+        sealed(two.seal(note(domain::ids::DEPLOYMENT, "started")).await);
+        check(&one).await;
+    })
+    .await;
+}
+
+/// A copy of a database: the bytes of a file, or tables beside the others.
+struct Copy(Vec<u8>);
+
+/// Takes a copy of the data or of the keys.
+async fn copy(config: &DbConfig) -> Copy {
+    match config {
+        DbConfig::Sqlite { path, .. } => {
+            let db = Db::open(config).await.unwrap();
+            let copy = path.with_extension("copy");
+            vacuum_into(path, &copy);
+            drop(db);
+            let bytes = fs::read(&copy).unwrap();
+            fs::remove_file(copy).unwrap();
+            Copy(bytes)
+        }
+        DbConfig::Postgres { .. } => {
+            let db = Db::open(config).await.unwrap();
+            for table in tables(&db).await {
+                run(&db, &format!("CREATE TABLE copy_{table} AS TABLE {table}"), &[]).await;
+            }
+            Copy(vec![])
+        }
+    }
+}
+
+/// Puts it back.
+async fn put_back(config: &DbConfig, copy: &Copy) {
+    match config {
+        DbConfig::Sqlite { path, .. } => {
+            for side in ["sqlite-wal", "sqlite-shm"] {
+                drop(fs::remove_file(path.with_extension(side)));
+            }
+            fs::write(path, &copy.0).unwrap();
+        }
+        DbConfig::Postgres { .. } => {
+            let db = Db::open(config).await.unwrap();
+            for table in tables(&db).await {
+                run(&db, &format!("DELETE FROM {table}"), &[]).await;
+                run(
+                    &db,
+                    &format!("INSERT INTO {table} SELECT * FROM copy_{table}"),
+                    &[],
+                )
+                .await;
+            }
+        }
+    }
+}
+
+fn vacuum_into(from: &Path, to: &Path) {
+    let connection = rusqlite::Connection::open(from).unwrap();
+    connection
+        .execute("VACUUM INTO ?1", [to.to_str().unwrap()])
+        .unwrap();
+}
+
+async fn tables(db: &Db) -> Vec<String> {
+    assert_eq!(db.engine(), Engine::Postgres);
+    let sql = store::engine::Sql::both(
+        "SELECT table_name::text FROM information_schema.tables WHERE table_schema = current_schema() \
+         AND table_name NOT LIKE 'copy%' ORDER BY 1",
+    );
+    let rows = db.query(&sql, &[]).await.unwrap();
+    rows.iter()
+        .map(|row| row.text(0, "t.name").unwrap().to_owned())
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_put_back_to_an_older_state_is_refused() {
+    each_world(|world| async move {
+        let store = world.open().await;
+        let by = sign_up(&store, 1).await;
+        store.publish_checkpoint().await.unwrap();
+        close(store).await;
+        let older = copy(&world.config.data).await;
+        let store = world.open().await;
+        sealed(store.seal(note(by.account.chain(), "the last one")).await);
+        close(store).await;
+        put_back(&world.config.data, &older).await;
+        let text = refusal(&world).await;
+        assert!(
+            text.contains("has 2 entries, but 3 were sealed") && text.contains("older state"),
+            "{text}"
+        );
+        // Whoever restores on purpose removes the file, and says so to nobody but the traces.
+        fs::remove_file(world.folder.path().join("log.head")).unwrap();
+        check(&world.open().await).await;
+    })
+    .await;
+}
+
+/// The file outside may be older (a crash before it was synced) or missing, but never of another log.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_head_outside_may_lag_but_not_differ() {
+    each_world(|world| async move {
+        let head = world.folder.path().join("log.head");
+        let store = world.open().await;
+        let by = sign_up(&store, 1).await;
+        close(store).await;
+        let older = fs::read(&head).unwrap();
+        let store = world.open().await;
+        for _ in 0..5 {
+            sealed(store.seal(note(by.account.chain(), "note")).await);
+        }
+        close(store).await;
+        let newest = fs::read(&head).unwrap();
+        // Behind the head, before and after the published checkpoint went past it.
+        for publish in [true, false] {
+            fs::write(&head, &older).unwrap();
+            let store = world.open().await;
+            if publish {
+                store.publish_checkpoint().await.unwrap();
+            }
+            close(store).await;
+        }
+        let another = World::other_head_file(2);
+        fs::write(&head, another).unwrap();
+        let text = refusal(&world).await;
+        assert!(text.contains("differs from the head kept outside"), "{text}");
+        let another = World::other_head_file(7);
+        fs::write(&head, another).unwrap();
+        assert!(
+            refusal(&world)
+                .await
+                .contains("differs from the head kept outside")
+        );
+        fs::write(&head, [7; 144]).unwrap();
+        assert!(refusal(&world).await.contains("is damaged"));
+        fs::write(&head, newest).unwrap();
+        check(&world.open().await).await;
+    })
+    .await;
+}
+
+/// Both databases are put back to before a session ended, another was replaced, and a person was erased.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restored_copy_brings_nothing_back() {
+    each_world(|world| async move {
+        let store = world.open().await;
+        let (ended, replaced) = (sign_up(&store, 1).await, sign_up(&store, 2).await);
+        let person = prove(&store, 3).await;
+        look_up(&store, person.subject, person.holder).await;
+        close(store).await;
+        let (data, keys) = (copy(&world.config.data).await, copy(&world.config.keys).await);
+        let store = world.open().await;
+        store.end_session(ended.session).await.unwrap();
+        sign_in(&store, replaced.account, Level::L1, Some(replaced.session)).await;
+        let erase = store.erase(person.subject, person.account);
+        sealed(store.seal(change(person.subject, "person-erased", erase)).await);
+        store.destroy_keys(person.subject, person.account).await.unwrap();
+        close(store).await;
+        // The keys alone, then both.
+        for both in [false, true] {
+            put_back(&world.config.keys, &keys).await;
+            if both {
+                put_back(&world.config.data, &data).await;
+                fs::remove_file(world.folder.path().join("log.head")).unwrap();
+            }
+            let store = world.open().await;
+            for session in [ended.session, replaced.session, person.holder.session] {
+                assert!(
+                    store.session(token_of(session)).await.unwrap().is_none(),
+                    "{both}"
+                );
+            }
+            let subject = store.subject(person.subject).await.unwrap().unwrap();
+            assert!(!subject.active && subject.person.is_none() && subject.account.is_none());
+            assert!(store.account(person.account).await.unwrap().is_none());
+            assert!(store.account_by_phone(&phone(3)).await.unwrap().is_none());
+            let wrapped = "SELECT count(*) FROM wrapped_key WHERE class = 'profile'";
+            assert_eq!(
+                number_of(&world.keys().await, wrapped).await,
+                2,
+                "those of the two others"
+            );
+            let key = store
+                .encrypt_answer(person.subject, look_up_id(&store), b"x")
+                .await;
+            assert!(matches!(key, Err(StoreError::Erased)), "{key:?}");
+            check(&store).await;
+            close(store).await;
+        }
+    })
+    .await;
+}
+
+/// The process ends between the seal of an erasure and the destruction of the keys: the next start finishes it.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_erasure_that_was_cut_off_is_finished() {
+    each_world(|world| async move {
+        let store = world.open().await;
+        let person = prove(&store, 1).await;
+        look_up(&store, person.subject, person.holder).await;
+        let erase = store.erase(person.subject, person.account);
+        sealed(store.seal(change(person.subject, "person-erased", erase)).await);
+        let left = "SELECT count(*) FROM wrapped_key WHERE class = 'profile'";
+        assert_eq!(number_of(&world.keys().await, left).await, 2);
+        check(&store).await;
+        close(store).await;
+        let store = world.open().await;
+        assert_eq!(number_of(&world.keys().await, left).await, 0);
+        assert_eq!(store.finish_erasures().await.unwrap(), 0);
+        let state = "SELECT count(*) FROM subject WHERE state = 'erased' AND account_id IS NULL";
+        assert_eq!(number_of(&world.data().await, state).await, 1);
+        check(&store).await;
+    })
+    .await;
+}
