@@ -23,6 +23,8 @@ pub(crate) enum Build {
     Plain,
     /// With bugs that a variable switches on.
     Planted,
+    /// As it is shipped, without the demo.
+    Shipped,
 }
 
 /// Builds the program and gives the path of a copy: the next build writes over the original.
@@ -33,6 +35,7 @@ pub(crate) fn build(build: Build, release: bool) -> Result<PathBuf, String> {
     let name = match build {
         Build::Plain => "mingcha",
         Build::Planted => "mingcha-planted",
+        Build::Shipped => "mingcha-shipped",
     };
     eprintln!("building {name}");
     let mut cargo = run::cargo([
@@ -47,8 +50,10 @@ pub(crate) fn build(build: Build, release: bool) -> Result<PathBuf, String> {
     if release {
         cargo.arg("--release");
     }
-    if build == Build::Planted {
-        cargo.args(["--features", "planted"]);
+    match build {
+        Build::Plain => {}
+        Build::Planted => drop(cargo.args(["--features", "planted"])),
+        Build::Shipped => drop(cargo.arg("--no-default-features")),
     }
     run::show(&mut cargo)?;
     let profile = if release { "release" } else { "debug" };
@@ -292,7 +297,11 @@ impl Drop for Demo {
     }
 }
 
-fn free_address() -> Result<SocketAddr, String> {
+/// A port that was free a moment ago.
+///
+/// # Errors
+/// There is none.
+pub(crate) fn free_address() -> Result<SocketAddr, String> {
     let listener = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr());
     listener.map_err(|e| format!("no free port: {e}"))
 }

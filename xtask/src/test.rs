@@ -7,6 +7,7 @@ mod dependencies;
 mod direction;
 mod licence;
 mod postgres;
+mod shipped;
 mod tally;
 
 use clap::{Args, ValueEnum};
@@ -41,6 +42,8 @@ enum Part {
     Dependencies,
     /// Warnings, with and without the demo, and of the documentation
     Lint,
+    /// What is shipped: built without the demo, started by the manual's first configuration
+    Shipped,
     /// Tests that need no database
     Unit,
     /// Tests that run on SQLite and on PostgreSQL
@@ -120,6 +123,7 @@ fn run_part(part: Part, chosen: &[Part], tally: &mut Tally) -> Result<(), String
             tally.check("licences, sources and doubles", licence::check(&metadata));
         }
         Part::Lint => build::lint(tally),
+        Part::Shipped => shipped::run(tally)?,
         Part::Unit | Part::Postgres => cargo_tests::run(
             chosen.contains(&Part::Unit),
             chosen.contains(&Part::Postgres),

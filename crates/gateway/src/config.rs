@@ -89,7 +89,7 @@ pub struct Limits {
     pub codes_per_phone_per_day: u32,
     /// Codes sent to everybody within a day: the bound on what SMS may cost.
     pub codes_per_day: u32,
-    /// Real-name proofs that one account may try within a day.
+    /// Real-name proofs of one account that may fail within a day.
     pub proofs_per_account_per_day: u32,
     /// Real-name proofs that may be tried about one person within a day, by whomever. A low bound lets a few
     /// strangers keep the person from proving for a day; a high one fills the person's view with tries.

@@ -155,6 +155,18 @@ impl Store {
         })
     }
 
+    /// Takes one counted attempt back: it was none after all.
+    ///
+    /// # Errors
+    /// The database; then it stays counted.
+    pub async fn forgive_attempt(&self, bucket: &'static str, about: &[u8]) -> Result<(), StoreError> {
+        const LESS: Sql =
+            Sql::both("UPDATE attempt SET count = count - 1 WHERE bucket = $1 AND about = $2 AND count > 0");
+        self.execute(&LESS, vec![bucket.into(), about.into()])
+            .await
+            .map(|_| ())
+    }
+
     /// How often it happened in the present window, without counting.
     ///
     /// # Errors

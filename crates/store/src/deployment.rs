@@ -12,15 +12,15 @@ use crate::{
 };
 
 /// The deployment's row: written once, compared ever after.
-/// The time of the newest entry.
+/// How many entries the log has, and the time of the newest.
 pub(crate) async fn settle_deployment(
     db: &Db,
     root: &RootKeys,
     origin: &str,
     now: Timestamp,
-) -> Result<Timestamp, StoreError> {
+) -> Result<(i64, Timestamp), StoreError> {
     const READ: Sql = Sql::both(
-        "SELECT d.realm, d.suite, d.origin, d.log_key, h.time_us FROM deployment d, log_head h \
+        "SELECT d.realm, d.suite, d.origin, d.log_key, h.time_us, h.size FROM deployment d, log_head h \
          WHERE d.only_row = 1 AND h.log_id = $1",
     );
     let ours = Deployment {
@@ -52,7 +52,10 @@ pub(crate) async fn settle_deployment(
         log_key: row.blob(3, "deployment.log_key")?.to_vec(),
     };
     theirs.must_be(&ours)?;
-    Ok(Timestamp(row.int(4, "log_head.time_us")?))
+    Ok((
+        row.int(5, "log_head.size")?,
+        Timestamp(row.int(4, "log_head.time_us")?),
+    ))
 }
 
 async fn create_deployment(tx: &Tx<'_>, ours: &Deployment, now: Timestamp) -> Result<(), DbError> {

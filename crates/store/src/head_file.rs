@@ -31,12 +31,21 @@ pub(crate) struct Handle {
 }
 
 impl HeadFile {
-    /// Opens the file, making it if it is missing, and tells the greatest head in it.
-    pub(crate) fn open(path: &Path) -> Result<(Self, Option<(u64, Hash)>), StoreError> {
+    /// Opens the file and tells the greatest head in it. Only of a new log may the file be missing: it is made. Whoever
+    /// lost it and is sure of the database makes an empty one.
+    pub(crate) fn open(path: &Path, new_log: bool) -> Result<(Self, Option<(u64, Hash)>), StoreError> {
+        if !new_log && !path.exists() {
+            return Err(StoreError::File {
+                file: path.display().to_string(),
+                problem: "is missing, though the log has entries: nothing tells whether the database was put back to an \
+                          older state; see the operations manual, \"a database behind its head\""
+                    .to_owned(),
+            });
+        }
         let file = OpenOptions::new()
             .read(true)
             .write(true)
-            .create(true)
+            .create(new_log)
             .truncate(false)
             .mode(0o600)
             .open(path)
@@ -139,12 +148,12 @@ mod tests {
     fn the_newest_whole_slot_counts() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("head");
-        let (mut file, none) = HeadFile::open(&path).unwrap();
+        let (mut file, none) = HeadFile::open(&path, true).unwrap();
         assert_eq!(none, None);
         file.write(1, Hash([1; 32])).unwrap();
         file.write(2, Hash([2; 32])).unwrap();
         file.write(3, Hash([3; 32])).unwrap();
-        let (mut again, head) = HeadFile::open(&path).unwrap();
+        let (mut again, head) = HeadFile::open(&path, true).unwrap();
         assert_eq!(head, Some((3, Hash([3; 32]))));
         again.write(4, Hash([4; 32])).unwrap();
         // The write of 4 is cut off: 3 is still known.
@@ -154,22 +163,38 @@ mod tests {
             SLOT as u64
         };
         again.handle.file.write_all_at(&[0xff], slot + 9).unwrap();
-        assert_eq!(HeadFile::open(&path).unwrap().1, Some((3, Hash([3; 32]))));
+        assert_eq!(HeadFile::open(&path, true).unwrap().1, Some((3, Hash([3; 32]))));
         again
             .handle
             .file
             .write_all_at(&[0xff], (SLOT as u64 - slot.min(SLOT as u64)) + 9)
             .unwrap();
-        let damaged = HeadFile::open(&path).map(|_| ()).unwrap_err().to_string();
+        let damaged = HeadFile::open(&path, true).map(|_| ()).unwrap_err().to_string();
         assert!(damaged.contains("is damaged"), "{damaged}");
+    }
+
+    #[test]
+    fn a_log_with_entries_has_a_file_or_an_empty_one_made_by_hand() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("head");
+        for _ in 0..2 {
+            let missing = HeadFile::open(&path, false).map(|_| ()).unwrap_err().to_string();
+            assert!(
+                missing.contains("is missing, though the log has entries"),
+                "{missing}"
+            );
+            assert!(!path.exists());
+        }
+        std::fs::write(&path, b"").unwrap();
+        assert_eq!(HeadFile::open(&path, false).unwrap().1, None);
     }
 
     #[test]
     fn a_file_that_was_made_and_never_written_is_new() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("head");
-        assert_eq!(HeadFile::open(&path).unwrap().1, None);
+        assert_eq!(HeadFile::open(&path, true).unwrap().1, None);
         assert_eq!(std::fs::metadata(&path).unwrap().len(), 2 * SLOT as u64);
-        assert_eq!(HeadFile::open(&path).unwrap().1, None);
+        assert_eq!(HeadFile::open(&path, true).unwrap().1, None);
     }
 }

@@ -60,8 +60,8 @@ impl Store {
         keys_db.migrate(schema::KEYS, clock.now().0).await?;
         let origin = format!("{}/{}/log/{LOG}", config.name, root.realm());
         let log_keys = LogKeys::new(&origin, &root)?;
-        let latest = settle_deployment(&db, &root, &origin, clock.now()).await?;
-        let (head_file, last_head) = HeadFile::open(&config.folder.join("log.head"))?;
+        let (entries, latest) = settle_deployment(&db, &root, &origin, clock.now()).await?;
+        let (head_file, last_head) = HeadFile::open(&config.folder.join("log.head"), entries == 0)?;
         let (journal, effects) = Journal::open(&config.folder.join("effects.journal"), clock.now())?;
         let inner = Arc::new(Inner {
             keys: KeyStore::new(keys_db, Arc::clone(&root)),

@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File},
     io::{BufRead, BufReader, Read, Write},
-    net::{SocketAddr, TcpListener, TcpStream},
+    net::{SocketAddr, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     thread,
@@ -14,7 +14,10 @@ use super::{
     Bench,
     load::{Asked, Target},
 };
-use crate::run::{self, Stopwatch};
+use crate::{
+    program,
+    run::{self, Stopwatch},
+};
 
 /// How long a server may take to answer at first.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -162,7 +165,7 @@ impl Gateway {
         database: &str,
         sandbox: &Sandbox,
     ) -> Result<Self, String> {
-        let address = free_address()?;
+        let address = program::free_address()?;
         let tokens = bench.place.tokens(database);
         let request = first_request(&tokens, &address)?;
         let mut command = bench.cores.server(program);
@@ -244,12 +247,6 @@ pub(crate) fn seed(bench: &Bench, database: &str, suite: Suite, people: u64) -> 
         .stdout(file)
         .env("MINGCHA_TRACE", "error");
     run::show(&mut command)
-}
-
-/// A port that was free a moment ago.
-fn free_address() -> Result<SocketAddr, String> {
-    let listener = TcpListener::bind("127.0.0.1:0").map_err(|e| e.to_string())?;
-    listener.local_addr().map_err(|e| e.to_string())
 }
 
 /// A look-up of the first person's identity, which needs no key, as text of HTTP.

@@ -37,6 +37,9 @@ pub enum Proof {
     Failed(Box<Answered>),
 }
 
+/// The counter of tries by one account.
+const TRIES_OF_ACCOUNT: &str = "proof-account";
+
 /// Proves that the requester is this person. Every way of not being proven takes the same time in steps of the floor.
 ///
 /// # Errors
@@ -109,6 +112,10 @@ async fn prove(
     if !bound {
         return Ok(Proof::NotProven(Some(answered)));
     }
+    // Who signs in often proves often: only what fails is a try too many.
+    app.store
+        .forgive_attempt(TRIES_OF_ACCOUNT, &requester.account.bytes())
+        .await?;
     let session = sign_in::start(
         app,
         requester.account,
@@ -127,7 +134,7 @@ async fn count(app: &App, requester: &Requester, person: &Person) -> Result<Opti
     // Counted before the person is mentioned: it bounds how many people one account can bring into being.
     let own = app
         .store
-        .count_attempt("proof-account", &requester.account.bytes(), DAY_SECONDS)
+        .count_attempt(TRIES_OF_ACCOUNT, &requester.account.bytes(), DAY_SECONDS)
         .await?;
     if own.count > i64::from(limits.proofs_per_account_per_day) {
         return Err(Error::too_many(own.until, app.now()));

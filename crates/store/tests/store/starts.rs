@@ -190,14 +190,20 @@ async fn a_database_put_back_to_an_older_state_is_refused() {
             text.contains("has 2 entries, but 3 were sealed") && text.contains("older state"),
             "{text}"
         );
-        // Whoever restores on purpose removes the file, and says so to nobody but the traces.
-        fs::remove_file(world.folder.path().join("log.head")).unwrap();
+        // Whoever restores on purpose empties the file; that it is gone is no word of theirs.
+        let head = world.folder.path().join("log.head");
+        fs::remove_file(&head).unwrap();
+        for _ in 0..2 {
+            let text = refusal(&world).await;
+            assert!(text.contains("is missing, though the log has entries"), "{text}");
+        }
+        fs::write(&head, b"").unwrap();
         check(&world.open().await).await;
     })
     .await;
 }
 
-/// The file outside may be older (a crash before it was synced) or missing, but never of another log.
+/// The file outside may be older (a crash before it was synced) but never of another log.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_head_outside_may_lag_but_not_differ() {
     each_world(|world| async move {
@@ -262,7 +268,7 @@ async fn a_restored_copy_brings_nothing_back() {
             put_back(&world.config.keys, &keys).await;
             if both {
                 put_back(&world.config.data, &data).await;
-                fs::remove_file(world.folder.path().join("log.head")).unwrap();
+                fs::write(world.folder.path().join("log.head"), b"").unwrap();
             }
             let store = world.open().await;
             for session in [ended.session, replaced.session, person.holder.session] {

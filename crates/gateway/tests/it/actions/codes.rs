@@ -187,7 +187,7 @@ async fn who_has_an_account_is_not_told(bed: Arc<Bed>) {
         sent.insert(bytes(&reply));
         let reply = app.post_openly("/v1/account/codes", &request).await;
         let reply = reply.expect_problem(429, "TOO_MANY_REQUESTS");
-        assert_eq!(reply.headers["retry-after"], "29");
+        assert_eq!(reply.headers["retry-after"], "30");
         early.insert(bytes(&reply));
         tried.insert(wrong(&app, phone, &not(&app.newest_code(phone))).await);
     }

@@ -25,6 +25,7 @@ on_both!(
     a_portrait_needs_consent_a_picture_and_a_proven_name,
     a_register_that_is_down_proves_nothing,
     proofs_are_bounded,
+    who_proves_often_is_not_shut_out,
 );
 
 async fn a_phone_alone_opens_no_record(bed: Arc<Bed>) {
@@ -61,9 +62,6 @@ async fn a_phone_alone_opens_no_record(bed: Arc<Bed>) {
         mine.json,
         json!([{ "kind": "vehicle", "missing": "LEVEL_TOO_LOW" }])
     );
-    app.delete(&token, "/v1/account")
-        .await
-        .expect_problem(400, "PROVE_NAME_FIRST");
 }
 
 async fn a_marriage_and_a_tap_need_l3(bed: Arc<Bed>) {
@@ -324,6 +322,29 @@ async fn a_register_that_is_down_proves_nothing(bed: Arc<Bed>) {
     app.look_up(l2, &my_vehicle("vehicle", &chen().vehicles[0]))
         .await
         .expect_outcome("found");
+}
+
+async fn who_proves_often_is_not_shut_out(bed: Arc<Bed>) {
+    let few = (
+        "proofs_per_account_per_day = 1000",
+        "proofs_per_account_per_day = 2",
+    );
+    let app = bed.app().replacing(few.0, few.1).start().await;
+    for _ in 0..5 {
+        app.at_l2(chen()).await;
+    }
+    // What fails still counts.
+    let token = app.sign_in(chen()).await;
+    let other = persona("liu-zhiqiang");
+    for _ in 0..2 {
+        assert_eq!(
+            app.prove(&token, other).await.expect(200).json,
+            json!({ "result": "NOT_PROVEN" })
+        );
+    }
+    app.prove(&token, chen())
+        .await
+        .expect_problem(429, "TOO_MANY_REQUESTS");
 }
 
 async fn proofs_are_bounded(bed: Arc<Bed>) {

@@ -25,16 +25,15 @@ const PUBLIC: [&str; 9] = [
     "/demo",
 ];
 /// For whoever is signed in.
-const SIGNED_IN: [&str; 3] = ["/prove", "/account", "/access-log"];
+const SIGNED_IN: [&str; 4] = ["/prove", "/account", "/access-log", "/account/erase"];
 /// From L2 on.
-const PROVEN: [&str; 7] = [
+const PROVEN: [&str; 6] = [
     "/mine",
     "/strengthen",
     "/strengthen/portrait",
     "/look-up/vehicle",
     "/look-up/identity",
     "/report/vehicle",
-    "/account/erase",
 ];
 /// At L3.
 const STRONG: [&str; 1] = ["/look-up/marriage"];
@@ -71,6 +70,10 @@ async fn every_page_is_for_whom_it_is(bed: Arc<Bed>) {
     for path in PROVEN {
         l2.get(path).await.expect(200);
     }
+    // The account is a person's now: the phone alone does not erase it.
+    l1 = Browser::with_session(&app, &app.sign_in(chen()).await);
+    assert!(is_step_up(&l1.get("/account/erase").await));
+    l2.get("/account/erase").await.expect(200);
     for path in STRONG {
         assert!(is_step_up(&l2.get(path).await), "{path}");
     }

@@ -1,0 +1,224 @@
+//! The program as it is shipped, built without the demo: what it must not have, what it refuses, and that the first
+//! configuration of the operations manual starts it.
+
+use std::{
+    fs,
+    net::SocketAddr,
+    path::Path,
+    process::{Child, Command, Stdio},
+    thread::sleep,
+    time::Duration,
+};
+
+use super::tally::Tally;
+use crate::{
+    http::Client,
+    program::{self, Build, Setup},
+    run,
+    scratch::Scratch,
+};
+
+/// How long a start may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// What only the demo serves.
+const DEMO_ROUTES: [&str; 3] = ["/demo", "/demo/outbox", "/demo/portraits/liu-zhiqiang.png"];
+/// What stands only in a program that has the demo or a planted bug.
+const ABSENT: [&str; 2] = ["/demo/outbox", "MINGCHA_PLANTED"];
+
+/// Runs it.
+///
+/// # Errors
+/// Something does not build, or the demo does not start.
+pub(super) fn run(tally: &mut Tally) -> Result<(), String> {
+    let (plain, shipped) = (
+        program::build(Build::Plain, false)?,
+        program::build(Build::Shipped, false)?,
+    );
+    let scratch = Scratch::new("shipped")?;
+    let place = Place::new(&shipped, scratch.path())?;
+    tally.check("shipped: no commands of the demo", no_commands(&plain, &shipped));
+    tally.check(
+        "shipped: nothing of the demo is in it",
+        nothing_inside(&plain, &shipped),
+    );
+    tally.check("shipped: no messenger, no start", place.without_a_messenger());
+    tally.check(
+        "shipped: no route of the demo",
+        place.no_routes(&plain, &scratch.path().join("demo")),
+    );
+    tally.check(
+        "shipped: a database of the demo is refused",
+        place.not_the_demos(scratch.path()),
+    );
+    Ok(())
+}
+
+fn no_commands(plain: &Path, shipped: &Path) -> Result<(), String> {
+    for command in ["demo", "sandbox"] {
+        let helps = |program: &Path| {
+            let mut asked = Command::new(program);
+            asked
+                .args([command, "--help"])
+                .stdout(Stdio::null())
+                .stderr(Stdio::null());
+            asked.status().map(|s| s.success()).map_err(|e| e.to_string())
+        };
+        if helps(shipped)? || !helps(plain)? {
+            return Err(format!(
+                "`{command}` belongs to builds with the demo, and only there"
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn nothing_inside(plain: &Path, shipped: &Path) -> Result<(), String> {
+    let read = |path: &Path| fs::read(path).map_err(|e| format!("{}: {e}", path.display()));
+    let (plain, shipped) = (read(plain)?, read(shipped)?);
+    let has = |program: &[u8], text: &str| program.windows(text.len()).any(|w| w == text.as_bytes());
+    if !has(&plain, ABSENT[0]) {
+        return Err(format!(
+            "{:?} was looked for and is not even in the demo",
+            ABSENT[0]
+        ));
+    }
+    match ABSENT.iter().find(|text| has(&shipped, text)) {
+        Some(text) => Err(format!("{text:?} is in it")),
+        None => Ok(()),
+    }
+}
+
+/// Where a deployment stands, as the manual's first configuration has it.
+struct Place<'a> {
+    program: &'a Path,
+    folder: &'a Path,
+    config: String,
+    address: SocketAddr,
+}
+
+impl<'a> Place<'a> {
+    fn new(program: &'a Path, folder: &'a Path) -> Result<Self, String> {
+        let manual = run::root().join("docs/operations.md");
+        let text = fs::read_to_string(&manual).map_err(|e| format!("{}: {e}", manual.display()))?;
+        let first = text.split("```toml\n").nth(1).and_then(|t| t.split("```").next());
+        let first = first.ok_or("the operations manual has no first configuration")?;
+        let (address, metrics) = (program::free_address()?, program::free_address()?);
+        let at = |name: &str| folder.join(name).display().to_string();
+        let config = first
+            .replace("127.0.0.1:8700", &address.to_string())
+            .replace("127.0.0.1:9700", &metrics.to_string())
+            .replace("/var/lib/mingcha-keys", &at("keys"))
+            .replace("/var/lib/mingcha", &at("data"))
+            .replace("/etc/mingcha/sources", &at("sources"));
+        for name in ["keys", "sources"] {
+            fs::create_dir_all(folder.join(name)).map_err(|e| format!("{name}: {e}"))?;
+        }
+        Ok(Place {
+            program,
+            folder,
+            config,
+            address,
+        })
+    }
+
+    fn serve(&self, config: &str) -> Result<Child, String> {
+        let path = self.folder.join("config.toml");
+        fs::write(&path, config).map_err(|e| format!("{}: {e}", path.display()))?;
+        let mut command = Command::new(self.program);
+        command.arg("serve").arg("--config").arg(&path);
+        command
+            .env("SMS_AUTHORIZATION", "Bearer none")
+            .env("MINGCHA_TRACE", "error");
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
+        command
+            .spawn()
+            .map_err(|e| format!("{}: {e}", self.program.display()))
+    }
+
+    /// Serving by this configuration ends at once, for this reason.
+    fn refuses(&self, config: &str, why: &str) -> Result<(), String> {
+        let mut child = self.serve(config)?;
+        let watch = run::Stopwatch::start();
+        while child.try_wait().map_err(|e| e.to_string())?.is_none() {
+            if watch.elapsed() > PATIENCE {
+                drop(child.kill());
+                drop(child.wait());
+                return Err(format!("it serves, though it should refuse: {why}"));
+            }
+            sleep(Duration::from_millis(10));
+        }
+        let done = child.wait_with_output().map_err(|e| e.to_string())?;
+        let said = String::from_utf8_lossy(&done.stderr).into_owned();
+        if !done.status.success() && said.contains(why) {
+            Ok(())
+        } else {
+            Err(format!("it ended with {} and said: {said}", done.status))
+        }
+    }
+
+    fn without_a_messenger(&self) -> Result<(), String> {
+        let (without, _) = self
+            .config
+            .split_once("[messenger]")
+            .ok_or("the first configuration has no messenger")?;
+        self.refuses(without, "there is no messenger")
+    }
+
+    fn no_routes(&self, plain: &Path, folder: &Path) -> Result<(), String> {
+        let statuses = |address: SocketAddr| -> Result<Vec<u16>, String> {
+            let mut client = Client::new(address);
+            let mut all = vec![];
+            for path in DEMO_ROUTES {
+                all.push(client.get(path).map_err(|e| e.to_string())?.status);
+            }
+            Ok(all)
+        };
+        let mut child = self.serve(&self.config)?;
+        let shipped = ready(self.address, &mut child).and_then(|()| statuses(self.address));
+        drop(child.kill());
+        let ended = child.wait_with_output().map_err(|e| e.to_string())?;
+        let shipped = shipped.map_err(|e| format!("{e}: {}", String::from_utf8_lossy(&ended.stderr)))?;
+        let setup = Setup::new(plain, folder)?;
+        let demo = setup.start()?;
+        let served = statuses(setup.address)?;
+        demo.stop_and_wait()?;
+        if shipped.iter().any(|status| *status != 404) || served.iter().any(|status| *status != 200) {
+            return Err(format!(
+                "{DEMO_ROUTES:?} gave {shipped:?} as shipped and {served:?} in the demo"
+            ));
+        }
+        Ok(())
+    }
+
+    /// After the demo has run in the same folder, by its keys and by new ones.
+    fn not_the_demos(&self, folder: &Path) -> Result<(), String> {
+        let at = |name: &str| folder.join(name).display().to_string();
+        let on_it = self.config.replace(
+            &format!("data_folder = \"{}\"", at("data")),
+            &format!("data_folder = \"{}\"", at("demo/data")),
+        );
+        let its_keys = on_it.replace(&at("keys/root-keys.json"), &at("demo/data/root-keys.json"));
+        if on_it == self.config || its_keys == on_it {
+            return Err("the first configuration names its folders otherwise".to_owned());
+        }
+        self.refuses(&its_keys, "of the realm \"demo\"")?;
+        self.refuses(&on_it, "realm")
+    }
+}
+
+fn ready(address: SocketAddr, child: &mut Child) -> Result<(), String> {
+    let watch = run::Stopwatch::start();
+    while watch.elapsed() < PATIENCE {
+        if Client::new(address).get("/readyz").is_ok_and(|r| r.status == 200) {
+            return Ok(());
+        }
+        if child.try_wait().map_err(|e| e.to_string())?.is_some() {
+            break;
+        }
+        sleep(Duration::from_millis(10));
+    }
+    Err("it does not start by the manual's first configuration".to_owned())
+}
