@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// What only the demo serves.
 const DEMO_ROUTES: [&str; 3] = ["/demo", "/demo/outbox", "/demo/portraits/liu-zhiqiang.png"];
 /// What stands only in a program that has the demo or a planted bug.
-const ABSENT: [&str; 2] = ["/demo/outbox", "MINGCHA_PLANTED"];
+const ABSENT: [&str; 3] = ["/demo/portraits/{file}", "Codes by SMS", "MINGCHA_PLANTED"];
 
 /// Runs it.
 ///

@@ -551,7 +551,7 @@ async fn seal_outcome(
     #[cfg(feature = "planted")]
     if crate::planted::acts("leak-metric") {
         let person = intent.person.id_number.expose().to_owned();
-        metrics::counter!("mingcha_lookups_by_person_total", "person" => person).increment(1);
+        metrics::counter!("mingcha_requests_total", "route" => person).increment(1);
     }
     match app.store.seal(seal).await? {
         store::Outcome::Sealed(sealed) => {
