@@ -112,6 +112,7 @@ fn portal_routes() -> Router<Arc<App>> {
         .route("/look-ups/{id}/receipt.json", get(portal::receipt::file))
         .route("/access-log", get(portal::access_log::show))
         .route("/verify", get(portal::verify::show))
+        .route("/vin", get(portal::vin::show).post(portal::vin::read))
         .route("/coverage", get(portal::public::coverage))
         .route("/genuine", get(portal::public::genuine))
         .route("/help", get(portal::public::help))

@@ -36,6 +36,7 @@ pub(crate) mod strengthen;
 mod tests;
 mod values;
 pub(crate) mod verify;
+pub(crate) mod vin;
 
 pub(crate) use dress::dress;
 

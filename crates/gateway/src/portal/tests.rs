@@ -7,7 +7,7 @@ use std::{
 
 use domain::{
     decision::Reason,
-    identifiers::PlateClass,
+    identifiers::{PlateClass, Vin, Warning},
     outcome::Outcome,
     words::{Bilingual, Freshness, LegalBasis, Level, Mode},
 };
@@ -115,6 +115,30 @@ fn error_codes() -> BTreeSet<String> {
     codes
 }
 
+/// What the page about a VIN says of its parts.
+fn vin_words(all: &mut impl FnMut(&[&str], &mut dyn Iterator<Item = String>)) {
+    // One first character of each region.
+    let of_region = ["AAV", "JAA", "LSV", "WBA", "1G1", "6G1", "9BW"];
+    let region = |start| {
+        Vin::compose(&format!("{start}AAAAA"), "A0000001")
+            .unwrap()
+            .region()
+            .unwrap()
+            .code()
+    };
+    all(
+        &["vin-region"],
+        &mut of_region.map(|s| region(s).to_owned()).into_iter(),
+    );
+    let checks = ["right", "wrong", "not-used"];
+    all(&["vin-check"], &mut checks.map(str::to_owned).into_iter());
+    let warnings = [Warning::YearCode, Warning::LegacyFrameNumber, Warning::Sentinel];
+    all(
+        &["warning"],
+        &mut warnings.map(|w| w.code().to_owned()).into_iter(),
+    );
+}
+
 /// The messages whose names are put together from a code.
 fn families() -> BTreeSet<String> {
     let mut keys = BTreeSet::new();
@@ -154,6 +178,7 @@ fn families() -> BTreeSet<String> {
     all(&["class"], &mut words(&["begun", "changed"]).into_iter());
     all(&["change"], &mut words(&CHANGES).into_iter());
     all(&["answer"], &mut words(&["yes", "no"]).into_iter());
+    vin_words(&mut all);
     all(&["verify-why"], &mut words(&WHY).into_iter());
     let colours = PlateClass::all().filter_map(PlateClass::colour);
     all(&["colour"], &mut colours.map(|c| c.code().to_owned()));

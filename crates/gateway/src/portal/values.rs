@@ -18,6 +18,8 @@ pub(super) enum Shown {
     Text(String),
     /// An identifier, in letters of one width.
     Number(String),
+    /// A VIN, which can be compared with the one on the vehicle.
+    Vin(String),
     /// A list of one column.
     Words(Vec<String>),
     /// A list of rows.
@@ -43,6 +45,7 @@ pub(super) struct Cell {
 pub(super) fn shown(page: &Page, of_type: &FieldType, value: &Json, masked: bool) -> Shown {
     match (of_type, value) {
         (FieldType::List { items, .. }, Json::Array(rows)) => list(page, items, rows),
+        (FieldType::Vin, _) if !masked => Shown::Vin(text(page, of_type, value, masked)),
         (
             FieldType::Vin
             | FieldType::IdNumber

@@ -154,6 +154,30 @@ export const PAGES = [
       await page.waitForSelector("#verdict:not([hidden])");
     },
   },
+  { name: "vin", route: "/vin", as: "guest", path: "/vin" },
+  {
+    name: "vin-found",
+    route: "/vin",
+    as: "guest",
+    path: "/vin",
+    act: async (page) => {
+      await page.fill("#vin", "LSVAA49J132047371");
+      await page.click("main form button");
+      await page.waitForSelector("#found");
+    },
+  },
+  {
+    name: "vin-compared",
+    route: "/vin",
+    as: "L2",
+    path: "/look-up/vehicle",
+    act: async (page) => {
+      await withKey(ownKey)(page);
+      await press("main form[action='/vin'] button")(page);
+      await page.fill("#vin", "LSVAA49J132047371");
+      await press("main form.stack button")(page);
+    },
+  },
   { name: "coverage", route: "/coverage", as: "guest", path: "/coverage" },
   { name: "genuine", route: "/genuine", as: "guest", path: "/genuine" },
   { name: "help", route: "/help", as: "guest", path: "/help" },

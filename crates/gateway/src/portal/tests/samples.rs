@@ -25,6 +25,7 @@ use crate::portal::{
     strengthen::{ConsentView, PortraitView, StrengthenView},
     values::{Cell, Shown},
     verify::{VerifyView, WHY},
+    vin::{Compared, Found, VinView},
 };
 
 const LOOKUP: &str = "01900000-0000-7000-8000-000000000001";
@@ -227,6 +228,34 @@ fn histories(p: &Page, add: Add<'_>) {
     add("access_log.html", log.render());
 }
 
+/// A VIN by itself, and compared with a record's.
+fn vin_pages(p: &Page, add: Add<'_>) {
+    for compared in [
+        None,
+        Some(Compared::Same),
+        Some(Compared::Differs(vec![1, 17])),
+        Some(Compared::Differs(vec![])),
+    ] {
+        let vin = VinView {
+            p: p.clone(),
+            typed: "<b>".into(),
+            error: compared.is_none().then(|| "<b>".into()),
+            record: if compared.is_some() {
+                "<b>".into()
+            } else {
+                String::new()
+            },
+            found: Some(Found {
+                number: "<b>".into(),
+                facts: vec![("<b>".into(), "<b>".into())],
+                warnings: vec!["<b>".into()],
+                compared,
+            }),
+        };
+        add("vin.html", vin.render());
+    }
+}
+
 fn public_pages(p: &Page, add: Add<'_>) {
     let keys = || vec!["sample.invalid+00000000+AA==".to_owned()];
     let verify = VerifyView {
@@ -272,6 +301,7 @@ fn public_pages(p: &Page, add: Add<'_>) {
         keys: keys(),
     };
     add("genuine.html", genuine.render());
+    vin_pages(p, add);
     add("help.html", HelpView { p: p.clone() }.render());
     let retention = vec![("sample".into(), "10".into(), "3".into())];
     add(

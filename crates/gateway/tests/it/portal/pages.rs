@@ -13,12 +13,13 @@ on_both!(
 );
 
 /// For everybody.
-const PUBLIC: [&str; 9] = [
+const PUBLIC: [&str; 10] = [
     "/",
     "/sign-in",
     "/verify",
     "/coverage",
     "/genuine",
+    "/vin",
     "/help",
     "/privacy",
     "/account/erased",
