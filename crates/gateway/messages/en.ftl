@@ -607,6 +607,7 @@ vin-found = What this number says
 vin-record = VIN in the register
 vin-same = The two numbers are the same.
 vin-differs = The two numbers differ, at character { $value }.
+vin-differs-much = The two numbers differ in { $value } characters.
 vin-other-length = The two numbers differ in length.
 vin-differs-next = Look at the vehicle once more: O and 0, I and 1 are easily mistaken. If they do differ, do not buy, sell or transfer it yet; take vehicle and licence to the vehicle management office.
 vin-maker = Maker

@@ -607,6 +607,7 @@ vin-found = 这个号码说明
 vin-record = 登记的车架号
 vin-same = 两个号码一致。
 vin-differs = 两个号码不一致：第 { $value } 位不同。
+vin-differs-much = 两个号码不一致：有 { $value } 位不同。
 vin-other-length = 两个号码不一样长。
 vin-differs-next = 请在车上再看一遍，O 和 0、I 和 1 容易看错。确实不同的，先不要买卖或过户，带上行驶证和车到车辆管理所查验。
 vin-maker = 厂家

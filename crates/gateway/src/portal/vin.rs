@@ -43,10 +43,14 @@ pub(super) enum Compared {
 }
 
 impl VinView {
-    /// The places that differ, as a sentence lists them.
-    fn places(&self, places: &[usize]) -> String {
-        let places: Vec<String> = places.iter().map(ToString::to_string).collect();
-        places.join(&self.p.t("comma"))
+    /// Where they differ; a few places are named, many are only counted.
+    fn difference(&self, places: &[usize]) -> String {
+        let named: Vec<String> = places.iter().map(ToString::to_string).collect();
+        match places.len() {
+            0 => self.p.t("vin-other-length"),
+            1..=4 => self.p.with("vin-differs", named.join(&self.p.t("comma"))),
+            many => self.p.with("vin-differs-much", many.to_string()),
+        }
     }
 }
 
