@@ -5,6 +5,7 @@
 
 mod canary;
 mod crash;
+mod disk;
 mod model;
 mod order;
 mod tamper;
@@ -23,6 +24,8 @@ pub(crate) enum Rig {
     Crash(crash::Options),
     /// Trace the system calls: nothing is sent between an entry's write and its fdatasync
     Order(order::Options),
+    /// Let the disk fail once, at some write, sync or opening, and compare four journals
+    Disk(disk::Options),
     /// Search everything that was ever written for the values of canary people
     Canary(canary::Options),
 }
@@ -72,11 +75,12 @@ pub(crate) fn fault(rig: &Rig) -> Result<bool, String> {
 }
 
 /// The rigs with an n that fits into every run of the tests.
-pub(crate) fn small() -> [(&'static str, Rig); 4] {
+pub(crate) fn small() -> [(&'static str, Rig); 5] {
     [
         ("tamper", Rig::Tamper(tamper::Options::small())),
         ("crash", Rig::Crash(crash::Options::small())),
         ("order", Rig::Order(order::Options::small())),
+        ("disk", Rig::Disk(disk::Options::small())),
         ("canary", Rig::Canary(canary::Options::default())),
     ]
 }
@@ -104,6 +108,7 @@ fn verdict(rig: &Rig) -> Result<Option<Verdict>, String> {
         Rig::Tamper(options) => tamper::run(options).map(Some),
         Rig::Crash(options) => crash::run(options).map(Some),
         Rig::Order(options) => order::run(options).map(Some),
+        Rig::Disk(options) => disk::run(options).map(Some),
         Rig::Canary(options) => canary::run(options).map(Some),
     }
 }

@@ -68,6 +68,7 @@ pub(crate) fn build(build: Build, release: bool) -> Result<PathBuf, String> {
 }
 
 /// How the demo is started, again and again at the same addresses.
+#[derive(Clone)]
 pub(crate) struct Setup<'a> {
     program: &'a Path,
     folder: &'a Path,
@@ -255,8 +256,24 @@ impl Setup<'_> {
 }
 
 impl Demo {
-    /// Kills it, as a crash does: no handler runs, nothing is flushed.
+    /// It has ended by itself.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.process.try_wait().is_ok_and(|ended| ended.is_some())
+    }
+
+    /// Kills it, as a crash does: no handler runs, nothing is flushed. Where it runs under another program, that one's
+    /// child first, which would live on.
     pub(crate) fn kill(&mut self) {
+        let pid = self.process.id();
+        let below = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+        for child in below.split_whitespace() {
+            drop(Command::new("kill").args(["-KILL", child]).status());
+            // It may still be in a write; until it is gone it holds the folder.
+            let watch = run::Stopwatch::start();
+            while Path::new("/proc").join(child).exists() && watch.elapsed() < PATIENCE {
+                sleep(Duration::from_millis(1));
+            }
+        }
         drop(self.process.kill());
         drop(self.process.wait());
     }

@@ -3,6 +3,7 @@
 use domain::{decision::Reason, ids::LookupId, lookup::RequestProblem, time::Timestamp};
 use sources::SourceError;
 use store::StoreError;
+use tokio::task::JoinError;
 
 /// Why a request was not done.
 #[derive(Debug)]
@@ -112,6 +113,16 @@ impl From<StoreError> for Error {
                 tracing::error!(error = %other, "the store failed");
                 Error::Unavailable
             }
+        }
+    }
+}
+
+impl From<JoinError> for Error {
+    fn from(error: JoinError) -> Self {
+        match error.is_cancelled() {
+            // Cut off because the process ends: nothing was answered, and what was begun is closed at the next start.
+            true => Error::Unavailable,
+            false => Error::Internal(error.to_string()),
         }
     }
 }

@@ -102,9 +102,7 @@ pub async fn trace(State(app): State<Arc<App>>, mut request: Request, next: Next
 pub async fn to_the_end<T: Send + 'static>(
     work: impl Future<Output = Result<T, Error>> + Send + 'static,
 ) -> Result<T, Error> {
-    tokio::spawn(work)
-        .await
-        .map_err(|e| Error::Internal(e.to_string()))?
+    tokio::spawn(work).await?
 }
 
 /// The parameters after the question mark; unknown ones are refused, and nothing of them is repeated.

@@ -272,7 +272,7 @@ fn repetition(
 pub(super) async fn run(app: &Arc<App>, holder: &Holder, ask: Ask) -> Result<Answered, Error> {
     let (app, requester) = (Arc::clone(app), holder.requester);
     let task = tokio::spawn(async move { look_up::look_up(&app, &requester, ask).await });
-    task.await.map_err(|e| Error::Internal(e.to_string()))?
+    task.await.map_err(Error::from)?
 }
 
 /// A fresh key for a form that may be sent twice.

@@ -96,7 +96,7 @@ pub(crate) async fn list(State(app): Shared, holder: Holder, _: Form) -> Answer 
         tokio::spawn(
             async move { my_records::my_records(&shared, &requester, &purpose, lang, arrived).await },
         );
-    let found = task.await.map_err(|e| Error::Internal(e.to_string()))?;
+    let found = task.await.map_err(Error::from)?;
     let groups = found
         .iter()
         .map(|(kind, result)| group(&app, &page, kind, result))

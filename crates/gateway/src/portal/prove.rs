@@ -72,7 +72,7 @@ pub(crate) async fn submit(State(app): Shared, holder: Holder, form: Form) -> An
     // On a task of its own: who closes the page does not leave an intent behind.
     let task =
         tokio::spawn(async move { prove_real_name(&shared, &requester, &person, lang, arrived).await });
-    match task.await.map_err(|e| Error::Internal(e.to_string()))?? {
+    match task.await.map_err(Error::from)?? {
         Proof::Proven(signed_in, _) => return Ok(with_session(&app, go(&view.next), &signed_in)),
         Proof::NotProven(_) => view.result = Some("not-proven".to_owned()),
         Proof::Failed(answered) => view.result = Some(answered.outcome.code().to_owned()),

@@ -61,7 +61,7 @@ pub(crate) async fn submit(State(app): Shared, holder: Holder, Path(id): Path<St
     let ask = ask(&app, &holder, kind, &form)?;
     let (shared, requester) = (Arc::clone(&app), holder.requester);
     let task = tokio::spawn(async move { reporting::report(&shared, &requester, &ask).await });
-    let parts = task.await.map_err(|e| Error::Internal(e.to_string()))??;
+    let parts = task.await.map_err(Error::from)??;
     let page = holder.page;
     html(&ReportView {
         name: page.of(&kind.kind.name).to_owned(),

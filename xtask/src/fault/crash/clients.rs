@@ -67,7 +67,7 @@ impl Journal {
 }
 
 /// All clients.
-pub(super) struct Clients {
+pub(in crate::fault) struct Clients {
     sessions: Vec<Session>,
     journal: Arc<Journal>,
     ended: Arc<AtomicBool>,
@@ -120,7 +120,7 @@ impl Clients {
     }
 
     /// Returns as soon as somebody has an answer, or after this time.
-    pub(super) fn wait_for_an_answer(&self, at_most: Duration) {
+    pub(in crate::fault) fn wait_for_an_answer(&self, at_most: Duration) {
         let answers = self
             .journal
             .answers
