@@ -8,6 +8,7 @@ mod crash;
 mod disk;
 mod model;
 mod order;
+mod sources;
 mod tamper;
 
 use clap::Subcommand;
@@ -26,6 +27,8 @@ pub(crate) enum Rig {
     Order(order::Options),
     /// Let the disk fail once, at some write, sync or opening, and compare four journals
     Disk(disk::Options),
+    /// Let a source lie, stall and flood; it holds no record of who asks, so that nothing must be found
+    Sources(sources::Options),
     /// Search everything that was ever written for the values of canary people
     Canary(canary::Options),
 }
@@ -75,12 +78,13 @@ pub(crate) fn fault(rig: &Rig) -> Result<bool, String> {
 }
 
 /// The rigs with an n that fits into every run of the tests.
-pub(crate) fn small() -> [(&'static str, Rig); 5] {
+pub(crate) fn small() -> [(&'static str, Rig); 6] {
     [
         ("tamper", Rig::Tamper(tamper::Options::small())),
         ("crash", Rig::Crash(crash::Options::small())),
         ("order", Rig::Order(order::Options::small())),
         ("disk", Rig::Disk(disk::Options::small())),
+        ("sources", Rig::Sources(sources::Options::small())),
         ("canary", Rig::Canary(canary::Options::default())),
     ]
 }
@@ -109,6 +113,7 @@ fn verdict(rig: &Rig) -> Result<Option<Verdict>, String> {
         Rig::Crash(options) => crash::run(options).map(Some),
         Rig::Order(options) => order::run(options).map(Some),
         Rig::Disk(options) => disk::run(options).map(Some),
+        Rig::Sources(options) => sources::run(options).map(Some),
         Rig::Canary(options) => canary::run(options).map(Some),
     }
 }

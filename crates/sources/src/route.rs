@@ -150,7 +150,7 @@ impl Route {
     /// instead. An owner that cannot be read may be the subject: that is for the source to mend.
     fn is_somebody_elses(&self, question: &Question, answer: &Json, now: Timestamp) -> bool {
         let owners = &question.kind.kind.belongs_to.any_of;
-        if !matches!(self.mode, Mode::Read | Mode::Predicate) {
+        if !matches!(self.mode, Mode::Read | Mode::Predicate) || planted() {
             return false;
         }
         let today = now.date_in_china();
@@ -184,7 +184,7 @@ impl Route {
     ) -> Result<(), Failure> {
         let kind = &question.kind.kind;
         let mut record = Record(self.read_fields(answer, now)?);
-        if !record.belongs_to(kind, &question.person.id_number) {
+        if !record.belongs_to(kind, &question.person.id_number) && !planted() {
             into.outcome = Outcome::NotFound;
             into.wrong_subject = true;
             return Ok(());
@@ -248,6 +248,11 @@ impl Route {
         }
         Ok(())
     }
+}
+
+/// The bug that the fault rig must find: nobody asks whose record it is. No build that is shipped has it.
+fn planted() -> bool {
+    cfg!(feature = "planted") && std::env::var("MINGCHA_PLANTED").as_deref() == Ok("subject-unchecked")
 }
 
 /// The record does not carry another key than the one asked about: a person's other vehicle is not this one.
