@@ -15,6 +15,7 @@ mod field;
 mod file;
 mod format;
 mod gate;
+mod http;
 mod image;
 mod json;
 mod media_type;
@@ -27,7 +28,10 @@ mod route;
 mod secret;
 mod source;
 mod sources;
+mod sql;
+mod table;
 mod target;
+mod transport;
 
 pub use dial::Realm;
 pub use file::{SourceError, SourceFile};

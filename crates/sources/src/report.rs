@@ -64,6 +64,8 @@ pub enum Problem {
     AsOfInFuture,
     /// The rows of a list are missing or too many.
     BadRows,
+    /// The database refused the statement: a table or column is not there, or may not be read.
+    StatementRefused,
     /// The record is about somebody else than the subject; it was dropped.
     WrongSubject,
     /// The record carries another key than the one asked about.
@@ -113,6 +115,7 @@ impl Problem {
             Problem::AsOfMalformed => "as_of_malformed",
             Problem::AsOfInFuture => "as_of_in_future",
             Problem::BadRows => "bad_rows",
+            Problem::StatementRefused => "statement_refused",
             Problem::WrongSubject => "wrong_subject",
             Problem::OtherRecord => "other_record",
             Problem::HandshakeFailed => "handshake_failed",
