@@ -17,7 +17,7 @@ use crate::{
 /// How one source is reached.
 pub(crate) enum Transport {
     /// JSON by POST.
-    Http(Http),
+    Http(Box<Http>),
     /// A front-end database.
     Sql(Sql),
 }
@@ -40,7 +40,9 @@ impl Transport {
         deadline: Duration,
     ) -> Result<Self, SourceError> {
         match raw.protocol {
-            Protocol::Http => Http::compile(file, raw, realm, bounds).map(Transport::Http),
+            Protocol::Http => {
+                Http::compile(file, raw, realm, bounds).map(|http| Transport::Http(Box::new(http)))
+            }
             Protocol::Sql => Sql::compile(file, raw, realm, bounds, deadline).map(Transport::Sql),
             Protocol::File => Err(file.wrong_as_a_whole("not yet")),
         }

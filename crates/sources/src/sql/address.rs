@@ -17,7 +17,7 @@ use crate::{
 
 /// One of the two engines, and how to reach it.
 pub(super) enum Address {
-    Postgres(Target<tokio_postgres::Config>),
+    Postgres(Target<Box<tokio_postgres::Config>>),
     Mysql(Target<mysql_async::Opts>),
 }
 
@@ -83,7 +83,9 @@ impl Address {
                 return Err(wrong("database: the URL names one host"));
             };
             let port = config.get_ports().first().copied().unwrap_or(5432);
-            return Ok(Address::Postgres(target(host.clone(), port)?.with(config)));
+            return Ok(Address::Postgres(
+                target(host.clone(), port)?.with(Box::new(config)),
+            ));
         }
         if url.starts_with("mysql://") {
             let opts = mysql_async::Opts::from_url(url).map_err(|_| wrong("database: not a URL of MySQL"))?;

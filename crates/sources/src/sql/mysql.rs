@@ -1,6 +1,7 @@
 //! A front-end database on MySQL or MariaDB.
 
 use std::{
+    io::ErrorKind,
     net::IpAddr,
     path::PathBuf,
     sync::{Mutex, PoisonError},
@@ -9,7 +10,8 @@ use std::{
 
 use domain::outcome::Outcome;
 use mysql_async::{
-    Column, Conn, Error, Opts, OptsBuilder, Row, SslOpts, Value, consts::ColumnType, prelude::Queryable,
+    Column, Conn, DriverError, Error, IoError, Opts, OptsBuilder, Row, SslOpts, Value, consts::ColumnType,
+    prelude::Queryable,
 };
 use serde_json::{Map, Value as Json};
 
@@ -237,7 +239,13 @@ fn read_value(
 fn explain(error: &Error) -> Failure {
     let Error::Server(server) = error else {
         return match error {
-            Error::Io(_) => Failure::new(Outcome::Broken, Problem::ConnectionBroken),
+            // The packet codec's own errors: larger than agreed, or out of order.
+            Error::Io(IoError::Io(e)) if e.kind() == ErrorKind::Other => {
+                Failure::bad_answer(Problem::BodyTooLarge)
+            }
+            Error::Io(_) | Error::Driver(DriverError::ConnectionClosed) => {
+                Failure::new(Outcome::Broken, Problem::ConnectionBroken)
+            }
             _ => Failure::bad_answer(Problem::BadRows),
         };
     };

@@ -31,7 +31,7 @@ const MAX_COLUMN: usize = 256 << 10;
 
 /// Connections to one database.
 pub(super) struct Postgres {
-    target: Target<Config>,
+    target: Target<Box<Config>>,
     bounds: Bounds,
     idle: Mutex<Vec<Connection>>,
 }
@@ -60,7 +60,7 @@ impl Drop for Connection {
 }
 
 impl Postgres {
-    pub(super) fn new(mut target: Target<Config>, bounds: Bounds) -> Self {
+    pub(super) fn new(mut target: Target<Box<Config>>, bounds: Bounds) -> Self {
         let mode = if target.tls.is_some() {
             SslMode::Require
         } else {
@@ -152,8 +152,14 @@ impl Postgres {
         };
         let session = format!(
             "SET default_transaction_read_only = on; SET statement_timeout = {}; \
-             SET TimeZone = 'Asia/Shanghai'; SET DateStyle = 'ISO, YMD'",
-            self.bounds.statement.as_millis()
+             SET TimeZone = 'Asia/Shanghai'; SET DateStyle = 'ISO, YMD'{}",
+            self.bounds.statement.as_millis(),
+            // Else the server would judge what we send by another encoding than the one its rows are in.
+            if raw {
+                "; SET client_encoding = 'SQL_ASCII'"
+            } else {
+                ""
+            },
         );
         connection
             .client

@@ -9,6 +9,7 @@ mod canary;
 mod envelope;
 mod faults;
 mod files;
+mod front;
 mod images;
 mod mapping;
 mod matching;
