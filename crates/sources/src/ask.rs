@@ -114,6 +114,18 @@ impl Sources {
                     .await?;
                 Ok(route.read_table(question, rows, self.clock.now())?)
             }
+            Way::Drop(way) => {
+                let exchange = way.wanted(question).map(|wanted| move |_| way.rows(wanted));
+                let found = self
+                    .admit(source, &question.person, question.deadline, exchange)
+                    .await?;
+                let mut reading = route.read_table(question, found.rows, self.clock.now())?;
+                reading.signed = found.signed;
+                if reading.outcome == Outcome::Found {
+                    reading.as_of = reading.as_of.or(Some(found.as_of));
+                }
+                Ok(reading)
+            }
         }
     }
 
@@ -233,7 +245,11 @@ fn answered(source: &Source, reading: Reading) -> Answer {
         source: info.id.clone(),
         as_of: reading.as_of,
         freshness: info.freshness,
-        authenticity: Authenticity::Session,
+        authenticity: if reading.signed {
+            Authenticity::Signed
+        } else {
+            Authenticity::Session
+        },
         mapping_version: info.version,
     });
     let report = Report {

@@ -73,7 +73,7 @@ use serde::{
 use thiserror::Error;
 use toml::{Spanned, value::Datetime};
 
-use crate::{format::Format, sql::RawSql};
+use crate::{drops::RawDrops, format::Format, sql::RawSql};
 
 /// One file of a deployment's folder `sources/`.
 #[derive(Debug, Clone)]
@@ -138,6 +138,8 @@ pub(crate) struct Raw {
     pub(crate) endpoint: Option<Spanned<String>>,
     #[serde(default)]
     pub(crate) sql: Option<Spanned<RawSql>>,
+    #[serde(default)]
+    pub(crate) drops: Option<Spanned<RawDrops>>,
     pub(crate) freshness: Freshness,
     #[serde(default)]
     pub(crate) deadline_ms: Option<Spanned<u64>>,
@@ -230,8 +232,6 @@ pub(crate) struct RawServes {
     pub(crate) find: BTreeMap<Spanned<String>, RawField>,
     #[serde(default)]
     pub(crate) several: Option<Spanned<bool>>,
-    #[serde(default)]
-    pub(crate) json: Vec<String>,
     #[serde(default)]
     pub(crate) base: Option<Spanned<bool>>,
     #[serde(default)]

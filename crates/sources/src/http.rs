@@ -44,6 +44,9 @@ impl Http {
         realm: Realm,
         (concurrency, max_body): (usize, usize),
     ) -> Result<Self, SourceError> {
+        if raw.sql.is_some() || raw.drops.is_some() {
+            return Err(file.wrong_as_a_whole("[sql] and [drops] are of other protocols"));
+        }
         let endpoint = check_endpoint(file, raw, realm)?;
         let retries = raw.retries.as_ref().map_or(1, |r| *r.get_ref());
         if retries > 3 {
@@ -74,6 +77,9 @@ impl Http {
         raw: &RawServes,
     ) -> Result<HttpWay, SourceError> {
         let missing = |what: &str| file.wrong(line, format!("over http a route needs `{what}`"));
+        if raw.statement.is_some() || !raw.find.is_empty() {
+            return Err(file.wrong(line, "`statement` and `find` are of other protocols"));
+        }
         let path = raw.path.as_ref().ok_or_else(|| missing("path"))?;
         let outcome = raw.outcome.as_ref().ok_or_else(|| missing("outcome"))?;
         Ok(HttpWay {

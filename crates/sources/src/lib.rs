@@ -10,6 +10,7 @@ mod ask;
 mod breaker;
 mod client;
 mod dial;
+mod drops;
 mod envelope;
 mod field;
 mod file;
@@ -34,6 +35,7 @@ mod target;
 mod transport;
 
 pub use dial::Realm;
+pub use drops::{DropEvent, DropNews, DropProgress, RowError, Stage};
 pub use file::{SourceError, SourceFile};
 pub use image::{ImageBytes, ImageQuestion, NoImage};
 pub use media_type::MediaType;

@@ -35,6 +35,11 @@ impl Pointer {
         Pointer(vec![Token { name, index: None }])
     }
 
+    /// The name of its first step.
+    pub(crate) fn first(&self) -> Option<&str> {
+        self.0.first().map(|token| token.name.as_str())
+    }
+
     /// Reads a pointer of a file.
     pub(crate) fn compile(file: &SourceFile, text: &Spanned<String>) -> Result<Self, SourceError> {
         let problem = || format!("\"{}\" is no JSON pointer; it begins with /", text.get_ref());

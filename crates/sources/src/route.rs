@@ -53,6 +53,8 @@ pub(crate) struct Reading {
     pub(crate) as_of: Option<Timestamp>,
     /// Something about somebody else came and was dropped.
     pub(crate) wrong_subject: bool,
+    /// The record holder signed what this was read from.
+    pub(crate) signed: bool,
 }
 
 impl Reading {
@@ -64,6 +66,7 @@ impl Reading {
             rows: Vec::new(),
             as_of: None,
             wrong_subject: true,
+            signed: false,
         }
     }
 }
@@ -133,6 +136,7 @@ impl Route {
             rows: Vec::new(),
             as_of: None,
             wrong_subject: false,
+            signed: false,
         };
         if !matches!(outcome, Outcome::Found | Outcome::Match) {
             return Ok(reading);
@@ -167,6 +171,30 @@ impl Route {
         }
         let (outcome, answer) = table::answer(self.mode, self.several, self.way.outcomes(), rows)?;
         self.read(question, (outcome, &answer), now)
+    }
+
+    /// Whether a row of a table can be read, whomever it is about.
+    pub(crate) fn check_row(&self, row: &Json, now: Timestamp) -> Result<(), Failure> {
+        if self.mode == Mode::List {
+            return self.read_fields(row, now).map(drop);
+        }
+        let rows = vec![row.clone()];
+        let (outcome, answer) = table::answer(self.mode, self.several, self.way.outcomes(), rows)?;
+        if outcome == Outcome::Found {
+            self.read_as_of(&answer, now)?;
+            self.read_fields(&answer, now)?;
+        }
+        Ok(())
+    }
+
+    /// The columns of a table that the mapping reads, each with the field it is for.
+    pub(crate) fn columns(&self) -> impl Iterator<Item = (&str, &str)> {
+        let as_of = self
+            .as_of
+            .iter()
+            .filter_map(|pointer| Some(("as_of", pointer.first()?)));
+        let fields = self.fields.iter().flat_map(|field| field.columns(self.several));
+        as_of.chain(fields)
     }
 
     /// Every owner that the record names can be read, and the subject is none of them. A list is judged row by row

@@ -28,6 +28,7 @@ use crate::{
 use address::Address;
 use mysql::Mysql;
 use postgres::Postgres;
+pub(crate) use text::decode;
 
 /// How many rows one answer may have; the same as a list, and far more than a record has.
 const MAX_ROWS: usize = 500;
@@ -70,8 +71,6 @@ pub(crate) struct SqlWay {
     statement: String,
     parameters: Parameters,
     outcomes: Option<Outcomes>,
-    /// Columns that hold JSON in a type that does not say so.
-    json: Vec<String>,
 }
 
 impl Sql {
@@ -87,8 +86,8 @@ impl Sql {
             .sql
             .as_ref()
             .ok_or_else(|| file.wrong_as_a_whole("sql: the table [sql] is missing"))?;
-        if raw.endpoint.is_some() || raw.envelope.is_some() {
-            return Err(file.wrong_as_a_whole("endpoint and [envelope] are of other protocols"));
+        if raw.endpoint.is_some() || raw.envelope.is_some() || raw.drops.is_some() {
+            return Err(file.wrong_as_a_whole("endpoint, [envelope] and [drops] are of other protocols"));
         }
         let address = Address::compile(file, raw.id.get_ref(), sql.get_ref(), realm)?;
         let charset = raw.charset;
@@ -135,7 +134,6 @@ impl Sql {
             outcomes: outcome
                 .map(|o| Outcomes::compile(file, line, mode, o))
                 .transpose()?,
-            json: raw.json.clone(),
         })
     }
 }
@@ -154,8 +152,8 @@ impl SqlWay {
     /// Runs the statement. Whoever drops the future closes the connection.
     pub(crate) async fn rows(&self, parameters: &[Option<String>]) -> Result<Vec<Json>, Failure> {
         match &*self.engine {
-            Engine::Postgres(postgres) => postgres.rows(&self.statement, parameters, &self.json).await,
-            Engine::Mysql(mysql) => mysql.rows(&self.statement, parameters, &self.json).await,
+            Engine::Postgres(postgres) => postgres.rows(&self.statement, parameters).await,
+            Engine::Mysql(mysql) => mysql.rows(&self.statement, parameters).await,
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Under which name all rows stand in the answer, for a list or for a record of several rows.
-const ROWS: &str = "rows";
+pub(crate) const ROWS: &str = "rows";
 
 /// Where the rows of a list stand.
 pub(crate) fn rows() -> Pointer {

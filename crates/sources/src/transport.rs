@@ -1,12 +1,13 @@
 //! The protocols: how a source is reached, and how each of its routes is asked there. Whatever the way, one answer
 //! comes back, which [`crate::route::Route`] reads.
 
-use std::{ops::Range, time::Duration};
+use std::{ops::Range, sync::Arc, time::Duration};
 
 use domain::words::Mode;
 
 use crate::{
     dial::Realm,
+    drops::{DropWay, Drops},
     file::{Protocol, Raw, RawServes, SourceError, SourceFile},
     http::{Http, HttpWay},
     outcomes::Outcomes,
@@ -20,6 +21,8 @@ pub(crate) enum Transport {
     Http(Box<Http>),
     /// A front-end database.
     Sql(Sql),
+    /// Files that are dropped.
+    Drops(Arc<Drops>),
 }
 
 /// How one route is asked.
@@ -28,6 +31,8 @@ pub(crate) enum Way {
     Http(HttpWay),
     /// A statement.
     Sql(SqlWay),
+    /// What finds its rows.
+    Drop(DropWay),
 }
 
 impl Transport {
@@ -44,7 +49,7 @@ impl Transport {
                 Http::compile(file, raw, realm, bounds).map(|http| Transport::Http(Box::new(http)))
             }
             Protocol::Sql => Sql::compile(file, raw, realm, bounds, deadline).map(Transport::Sql),
-            Protocol::File => Err(file.wrong_as_a_whole("not yet")),
+            Protocol::File => Drops::compile(file, raw, realm).map(|drops| Transport::Drops(Arc::new(drops))),
         }
     }
 
@@ -60,6 +65,7 @@ impl Transport {
         match self {
             Transport::Http(http) => http.way(file, line, scope, mode, raw).map(Way::Http),
             Transport::Sql(sql) => sql.way(file, line, scope, mode, raw).map(Way::Sql),
+            Transport::Drops(drops) => DropWay::compile(drops, file, line, scope, mode, raw).map(Way::Drop),
         }
     }
 }
@@ -70,6 +76,7 @@ impl Way {
         match self {
             Way::Http(_) => None,
             Way::Sql(way) => way.outcomes(),
+            Way::Drop(way) => way.outcomes(),
         }
     }
 }

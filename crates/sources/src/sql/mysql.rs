@@ -60,17 +60,16 @@ impl Mysql {
         &self,
         statement: &str,
         parameters: &[Option<String>],
-        json: &[String],
     ) -> Result<Vec<Json>, Failure> {
         let kept = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         if let Some(kept) = kept {
-            match self.ask(kept, statement, parameters, json).await {
+            match self.ask(kept, statement, parameters).await {
                 Err(failure) if failure.problem == Problem::ConnectionBroken => {}
                 answered => return answered,
             }
         }
         let fresh = self.connect().await?;
-        self.ask(fresh, statement, parameters, json).await
+        self.ask(fresh, statement, parameters).await
     }
 
     async fn connect(&self) -> Result<Conn, Failure> {
@@ -138,7 +137,6 @@ impl Mysql {
         connection: Conn,
         statement: &str,
         parameters: &[Option<String>],
-        json: &[String],
     ) -> Result<Vec<Json>, Failure> {
         let mut lease = Lease(Some(connection));
         let Some(connection) = &mut lease.0 else {
@@ -155,7 +153,7 @@ impl Mysql {
         };
         let (mut rows, mut size) = (Vec::new(), 0);
         while let Some(row) = result.next().await.map_err(|e| explain(&e))? {
-            rows.push(read(row, self.bounds.charset, json, &mut size)?);
+            rows.push(read(row, self.bounds.charset, &mut size)?);
             if rows.len() > MAX_ROWS {
                 return Err(Failure::bad_answer(Problem::BadRows));
             }
@@ -184,12 +182,12 @@ impl Mysql {
     }
 }
 
-fn read(row: Row, charset: Charset, json: &[String], size: &mut usize) -> Result<Json, Failure> {
+fn read(row: Row, charset: Charset, size: &mut usize) -> Result<Json, Failure> {
     let columns = row.columns();
     let mut members = Map::new();
     for (column, value) in columns.iter().zip(row.unwrap()) {
         let name = column.name_str().into_owned();
-        if let Some(value) = read_value(column, value, charset, json.contains(&name), size)? {
+        if let Some(value) = read_value(column, value, charset, size)? {
             members.insert(name, value);
         }
     }
@@ -201,7 +199,6 @@ fn read_value(
     column: &Column,
     value: Value,
     charset: Charset,
-    json: bool,
     size: &mut usize,
 ) -> Result<Option<Json>, Failure> {
     *size += 16;
@@ -215,7 +212,7 @@ fn read_value(
                 Charset::Utf8
             };
             let written = text::decode(&bytes, charset)?;
-            if json || column.column_type() == ColumnType::MYSQL_TYPE_JSON {
+            if column.column_type() == ColumnType::MYSQL_TYPE_JSON {
                 text::document(&written)?
             } else {
                 Json::String(written)

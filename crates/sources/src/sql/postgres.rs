@@ -80,17 +80,16 @@ impl Postgres {
         &self,
         statement: &str,
         parameters: &[Option<String>],
-        json: &[String],
     ) -> Result<Vec<Json>, Failure> {
         let kept = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         if let Some(mut connection) = kept.filter(|kept| !kept.client.is_closed()) {
-            match self.ask(&mut connection, statement, parameters, json).await {
+            match self.ask(&mut connection, statement, parameters).await {
                 Err(failure) if failure.problem == Problem::ConnectionBroken => {}
                 answered => return self.keep(connection, answered),
             }
         }
         let mut connection = self.connect().await?;
-        let answered = self.ask(&mut connection, statement, parameters, json).await;
+        let answered = self.ask(&mut connection, statement, parameters).await;
         self.keep(connection, answered)
     }
 
@@ -174,7 +173,6 @@ impl Postgres {
         connection: &mut Connection,
         statement: &str,
         parameters: &[Option<String>],
-        json: &[String],
     ) -> Result<Vec<Json>, Failure> {
         let at = match connection.prepared.iter().position(|p| p.source == statement) {
             Some(at) => at,
@@ -208,7 +206,7 @@ impl Postgres {
         pin_mut!(stream);
         let (mut rows, mut size) = (Vec::new(), 0);
         while let Some(row) = stream.next().await {
-            rows.push(read(&row?, prepared, charset, json, &mut size)?);
+            rows.push(read(&row?, prepared, charset, &mut size)?);
             if rows.len() > MAX_ROWS {
                 return Err(Failure::bad_answer(Problem::BadRows));
             }
@@ -248,13 +246,7 @@ async fn prepare(client: &Client, statement: &str) -> Result<Prepared, Failure> 
     })
 }
 
-fn read(
-    row: &Row,
-    prepared: &Prepared,
-    charset: Charset,
-    json: &[String],
-    size: &mut usize,
-) -> Result<Json, Failure> {
+fn read(row: &Row, prepared: &Prepared, charset: Charset, size: &mut usize) -> Result<Json, Failure> {
     let mut members = Map::new();
     for (at, (name, of_type)) in prepared.columns.iter().enumerate() {
         let bytes: Option<Bytes<'_>> = row
@@ -267,7 +259,6 @@ fn read(
             return Err(Failure::bad_answer(Problem::BodyTooLarge));
         }
         let value = match *of_type {
-            _ if json.contains(name) => text::document(&written)?,
             Type::JSON | Type::JSONB => text::document(&written)?,
             Type::INT2 | Type::INT4 | Type::INT8 => written.parse::<i64>().map_or(Json::Null, Json::from),
             Type::BOOL => Json::Bool(written == "true"),

@@ -9,8 +9,8 @@ use crate::{
     report::{Failure, Problem},
 };
 
-/// Decodes bytes that the server did not convert: in the charset of the file.
-pub(super) fn decode(bytes: &[u8], charset: Charset) -> Result<String, Failure> {
+/// Decodes bytes that nobody converted: in the charset that the file names.
+pub(crate) fn decode(bytes: &[u8], charset: Charset) -> Result<String, Failure> {
     let text = match charset {
         Charset::Utf8 => std::str::from_utf8(bytes).ok().map(str::to_owned),
         // GB18030 contains GBK.

@@ -6,6 +6,7 @@
 )]
 
 mod canary;
+mod drops;
 mod envelope;
 mod faults;
 mod files;
