@@ -49,7 +49,10 @@ pub(crate) async fn look(app: &Arc<App>) -> usize {
             news.iter().filter(|news| serves(&news.event)).count()
         }
         Err(_) => {
-            tracing::error!(job = "look-for-drops", "a look for drops failed; it will be tried again");
+            tracing::error!(
+                job = "look-for-drops",
+                "a look for drops failed; it will be tried again"
+            );
             0
         }
     }
