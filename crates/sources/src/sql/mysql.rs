@@ -153,7 +153,7 @@ impl Mysql {
         };
         let (mut rows, mut size) = (Vec::new(), 0);
         while let Some(row) = result.next().await.map_err(|e| explain(&e))? {
-            rows.push(read(row, self.bounds.charset, &mut size)?);
+            rows.push(read(&row, self.bounds.charset, &mut size)?);
             if rows.len() > MAX_ROWS {
                 return Err(Failure::bad_answer(Problem::BadRows));
             }
@@ -182,13 +182,12 @@ impl Mysql {
     }
 }
 
-fn read(row: Row, charset: Charset, size: &mut usize) -> Result<Json, Failure> {
-    let columns = row.columns();
+fn read(row: &Row, charset: Charset, size: &mut usize) -> Result<Json, Failure> {
     let mut members = Map::new();
-    for (column, value) in columns.iter().zip(row.unwrap()) {
-        let name = column.name_str().into_owned();
+    for (at, column) in row.columns_ref().iter().enumerate() {
+        let value = row.as_ref(at).unwrap_or(&Value::NULL);
         if let Some(value) = read_value(column, value, charset, size)? {
-            members.insert(name, value);
+            members.insert(column.name_str().into_owned(), value);
         }
     }
     Ok(Json::Object(members))
@@ -197,21 +196,21 @@ fn read(row: Row, charset: Charset, size: &mut usize) -> Result<Json, Failure> {
 /// A value; `None` for NULL, and for the zero date, by which old tables say the same.
 fn read_value(
     column: &Column,
-    value: Value,
+    value: &Value,
     charset: Charset,
     size: &mut usize,
 ) -> Result<Option<Json>, Failure> {
     *size += 16;
-    Ok(Some(match value {
+    Ok(Some(match *value {
         Value::NULL | Value::Date(0, 0, 0, ..) => return Ok(None),
-        Value::Bytes(bytes) => {
+        Value::Bytes(ref bytes) => {
             *size += bytes.len();
             let charset = if column.character_set() == BINARY {
                 charset
             } else {
                 Charset::Utf8
             };
-            let written = text::decode(&bytes, charset)?;
+            let written = text::decode(bytes, charset)?;
             if column.column_type() == ColumnType::MYSQL_TYPE_JSON {
                 text::document(&written)?
             } else {
