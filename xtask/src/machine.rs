@@ -15,6 +15,8 @@ use crate::run;
 pub(crate) enum Need {
     /// A PostgreSQL server's programs.
     Postgres,
+    /// A MariaDB server's programs.
+    MariaDb,
     /// The browser of the browser tests.
     Chromium,
     /// Chinese letters for it.
@@ -31,6 +33,7 @@ impl Need {
     fn package(self) -> &'static str {
         match self {
             Need::Postgres => "postgresql",
+            Need::MariaDb => "mariadb-server",
             Need::Chromium => "chromium",
             Need::CjkFonts => "fonts-noto-cjk",
             Need::Node => "nodejs",
@@ -42,6 +45,7 @@ impl Need {
     fn is_there(self) -> bool {
         match self {
             Need::Postgres => postgres_program("initdb").is_some(),
+            Need::MariaDb => mariadb_program("mariadbd").is_some(),
             Need::Chromium => chromium().is_some(),
             Need::CjkFonts => has_cjk_font(),
             Need::Node => run::which("node").is_some(),
@@ -66,6 +70,12 @@ pub(crate) fn postgres_program(program: &str) -> Option<PathBuf> {
         .map(|v| v.join("bin").join(program))
         .filter(|p| p.is_file());
     installed.or_else(|| run::which(program))
+}
+
+/// A program of MariaDB's server, which Debian keeps where only root looks.
+pub(crate) fn mariadb_program(program: &str) -> Option<PathBuf> {
+    let kept = PathBuf::from("/usr/sbin").join(program);
+    run::which(program).or_else(|| kept.is_file().then_some(kept))
 }
 
 /// The browser.

@@ -6,6 +6,7 @@ mod cargo_tests;
 mod dependencies;
 mod direction;
 mod licence;
+mod mariadb;
 mod postgres;
 mod shipped;
 mod tally;
@@ -101,6 +102,9 @@ fn needs(chosen: &[Part]) -> Vec<Need> {
     let mut needs = vec![];
     if chosen.contains(&Part::Postgres) && !postgres::is_named() {
         needs.push(Need::Postgres);
+    }
+    if chosen.contains(&Part::Postgres) && !mariadb::is_named() {
+        needs.push(Need::MariaDb);
     }
     if chosen.contains(&Part::Browser) {
         needs.extend(crate::browser::NEEDS);

@@ -87,6 +87,42 @@ impl Suite {
     }
 }
 
+/// The hash of a long text that comes in pieces.
+pub struct Hasher(Hashing);
+
+enum Hashing {
+    Gm(Sm3),
+    Intl(Sha256),
+}
+
+impl Hasher {
+    /// Begins with the suite's hash.
+    #[must_use]
+    pub fn new(suite: Suite) -> Self {
+        Self(match suite {
+            Suite::Gm => Hashing::Gm(Sm3::new()),
+            Suite::Intl => Hashing::Intl(Sha256::new()),
+        })
+    }
+
+    /// Takes the next piece.
+    pub fn update(&mut self, piece: &[u8]) {
+        match &mut self.0 {
+            Hashing::Gm(hash) => hash.update(piece),
+            Hashing::Intl(hash) => hash.update(piece),
+        }
+    }
+
+    /// The hash of all pieces.
+    #[must_use]
+    pub fn finish(self) -> [u8; 32] {
+        match self.0 {
+            Hashing::Gm(hash) => hash.finalize().into(),
+            Hashing::Intl(hash) => hash.finalize().into(),
+        }
+    }
+}
+
 impl fmt::Display for Suite {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
@@ -101,6 +137,21 @@ impl FromStr for Suite {
             "gm" => Ok(Self::Gm),
             "intl" => Ok(Self::Intl),
             _ => Err(UnknownSuite),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_hash_as_the_whole() {
+        for suite in [Suite::Gm, Suite::Intl] {
+            let mut hasher = Hasher::new(suite);
+            hasher.update(b"one");
+            hasher.update(b"two");
+            assert_eq!(hasher.finish(), suite.hash(&[b"onetwo"]), "{suite}");
         }
     }
 }

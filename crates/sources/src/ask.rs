@@ -15,12 +15,14 @@ use tokio::time::{Instant, timeout_at};
 use crate::{
     client::{Content, Reply},
     envelope::World,
+    http::Http,
     question::{Answer, Question},
     report::{Failure, Problem, Report},
     route::{Reading, Route},
     source::Source,
     sources::Sources,
     target::Target,
+    transport::{Transport, Way},
 };
 
 /// From worst to best: what several routes' outcomes amount to is the first of these that any of them gave. A
@@ -94,15 +96,40 @@ impl Sources {
         route: &Route,
         question: &Question,
     ) -> Result<Reading, Unasked> {
-        let body = route.template.render(question);
-        let reply = self
-            .send(source, &route.target, &question.person, body, question.deadline)
-            .await?;
-        Ok(route.read(question, &reply, self.clock.now())?)
+        match &route.way {
+            Way::Http(way) => {
+                let body = way.template.render(question);
+                let reply = self
+                    .send(source, &way.target, &question.person, body, question.deadline)
+                    .await?;
+                let (outcome, answer) = way.read(&reply)?;
+                Ok(route.read(question, (outcome, &answer), self.clock.now())?)
+            }
+            Way::Sql(way) => {
+                let exchange = way
+                    .fill(question)
+                    .map(|parameters| async move |_| way.rows(&parameters).await);
+                let rows = self
+                    .admit(source, &question.person, question.deadline, exchange)
+                    .await?;
+                Ok(route.read_table(question, rows, self.clock.now())?)
+            }
+            Way::Drop(way) => {
+                let exchange = way.wanted(question).map(|wanted| move |_| way.rows(wanted));
+                let found = self
+                    .admit(source, &question.person, question.deadline, exchange)
+                    .await?;
+                let mut reading = route.read_table(question, found.rows, self.clock.now())?;
+                reading.signed = found.signed;
+                if reading.outcome == Outcome::Found {
+                    reading.as_of = reading.as_of.or(Some(found.as_of));
+                }
+                Ok(reading)
+            }
+        }
     }
 
-    /// Sends a body about somebody and returns the plain reply: while the agreement holds, within the deadline, and
-    /// through the gate.
+    /// Sends a body about somebody over HTTP and returns the plain reply.
     pub(crate) async fn send(
         &self,
         source: &Source,
@@ -111,6 +138,22 @@ impl Sources {
         body: Option<Vec<u8>>,
         deadline: Instant,
     ) -> Result<Bytes, Unasked> {
+        let Transport::Http(http) = &source.transport else {
+            return Err(Failure::bad_answer(Problem::NotHttp).into());
+        };
+        let exchange = body.map(|body| move |deadline| self.exchange(http, target, body, deadline));
+        self.admit(source, person, deadline, exchange).await
+    }
+
+    /// Lets a question about somebody through to its source: while the agreement holds, within the deadline, and
+    /// through the gate. Without an exchange there is something that cannot be said to it.
+    pub(crate) async fn admit<T, F: Future<Output = Result<T, Failure>>>(
+        &self,
+        source: &Source,
+        person: &Person,
+        deadline: Instant,
+        exchange: Option<impl FnOnce(Instant) -> F>,
+    ) -> Result<T, Unasked> {
         let started = Instant::now();
         let today = self.clock.now().date_in_china();
         if source
@@ -125,14 +168,14 @@ impl Sources {
         if !person.name.is_encodable(source.encoding) {
             return Err(Unasked::Bare(Outcome::CannotCompare));
         }
-        let body = body.ok_or(Unasked::Bare(Outcome::CannotCompare))?;
+        let exchange = exchange.ok_or(Unasked::Bare(Outcome::CannotCompare))?;
         let deadline = deadline.min(started + source.deadline);
         let too_late = || Failure::new(Outcome::TimedOut, Problem::DeadlinePassed);
         if deadline <= started {
             return Err(too_late().into());
         }
         let place = source.gate.enter(deadline).await?;
-        let reply = timeout_at(deadline, self.exchange(source, target, body, deadline)).await;
+        let reply = timeout_at(deadline, exchange(deadline)).await;
         let reply = reply.unwrap_or_else(|_| Err(too_late()));
         place.leave(reply.as_ref().err());
         Ok(reply?)
@@ -141,21 +184,21 @@ impl Sources {
     /// Sends the body, in an envelope if the source has one, and returns the plain reply.
     async fn exchange(
         &self,
-        source: &Source,
+        http: &Http,
         target: &Target,
         body: Vec<u8>,
         deadline: Instant,
     ) -> Result<Bytes, Failure> {
         let world = World {
-            client: &source.client,
+            client: &http.client,
             clock: &*self.clock,
             random: &self.random,
             deadline,
         };
-        if let Some(envelope) = &source.envelope {
+        if let Some(envelope) = &http.envelope {
             return envelope.exchange(&world, target, &body).await.map(Bytes::from);
         }
-        match source
+        match http
             .client
             .post(&target.uri, Content::Json, Bytes::from(body), target.max_body)
             .await?
@@ -202,7 +245,11 @@ fn answered(source: &Source, reading: Reading) -> Answer {
         source: info.id.clone(),
         as_of: reading.as_of,
         freshness: info.freshness,
-        authenticity: Authenticity::Session,
+        authenticity: if reading.signed {
+            Authenticity::Signed
+        } else {
+            Authenticity::Session
+        },
         mapping_version: info.version,
     });
     let report = Report {

@@ -87,18 +87,43 @@ fn is_inward(address: IpAddr) -> bool {
     }
 }
 
-/// Opens a connection to a host and port. Every address is tried in the order of the name server.
+/// Opens a connection to a source over HTTP.
 async fn dial(realm: Realm, host: &str, port: u16) -> io::Result<TcpStream> {
+    connect(host, port, |address| realm.permits(address)).await
+}
+
+/// Opens a connection to a database. Its address is a secret of the operator's and not a file's, so that it may be
+/// on this machine too: the local end of a tunnel, or a copy that is kept here.
+pub(crate) async fn dial_database(realm: Realm, host: &str, port: u16) -> io::Result<TcpStream> {
+    connect(host, port, |address| may_be_database(realm, address)).await
+}
+
+/// The addresses of a database that may be dialled, for a client that dials itself.
+pub(crate) async fn addresses(realm: Realm, host: &str, port: u16) -> io::Result<Vec<IpAddr>> {
+    let resolved = resolve(host, port).await?.into_iter().map(|a| a.ip());
+    Ok(resolved.filter(|ip| may_be_database(realm, *ip)).collect())
+}
+
+fn may_be_database(realm: Realm, address: IpAddr) -> bool {
+    inner(address).is_loopback() || realm.permits(address)
+}
+
+async fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     let literal = host
         .trim_start_matches('[')
         .trim_end_matches(']')
         .parse::<IpAddr>();
-    let addresses: Vec<SocketAddr> = match literal {
-        Ok(address) => vec![SocketAddr::new(address, port)],
-        Err(_) => lookup_host((host, port)).await?.collect(),
-    };
+    match literal {
+        Ok(address) => Ok(vec![SocketAddr::new(address, port)]),
+        Err(_) => Ok(lookup_host((host, port)).await?.collect()),
+    }
+}
+
+/// Every address that is permitted is tried in the order of the name server.
+async fn connect(host: &str, port: u16, permits: impl Fn(IpAddr) -> bool) -> io::Result<TcpStream> {
+    let addresses = resolve(host, port).await?;
     let mut failure = io::Error::new(io::ErrorKind::PermissionDenied, AddressRefused);
-    for address in addresses.into_iter().filter(|a| realm.permits(a.ip())) {
+    for address in addresses.into_iter().filter(|a| permits(a.ip())) {
         #[expect(
             clippy::disallowed_methods,
             reason = "this is the one function that dials a source"

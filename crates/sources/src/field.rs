@@ -10,8 +10,10 @@ use toml::Spanned;
 use crate::{
     file::{RawField, SourceError, SourceFile},
     format::Format,
+    json,
     pointer::Pointer,
     report::Problem,
+    table,
 };
 
 /// Where one field stands, how it is written, and what it must be.
@@ -119,6 +121,24 @@ impl FieldMap {
     }
 }
 
+impl FieldMap {
+    /// The columns of a table that it reads, each with the field it is for. Where several rows make one record, the
+    /// rows of a list are rows of the table.
+    pub(crate) fn columns(&self, several: bool) -> Vec<(&str, &str)> {
+        match &self.shape {
+            Shape::Rows { items, .. } if several && self.at.first() == Some(table::ROWS) => {
+                items.iter().flat_map(|item| item.columns(false)).collect()
+            }
+            _ => self
+                .at
+                .first()
+                .map(|column| (self.id.as_str(), column))
+                .into_iter()
+                .collect(),
+        }
+    }
+}
+
 /// Compiles the mapping of every wanted field; an optional one may be left out, and nothing may be added.
 pub(crate) fn compile_all<'a>(
     file: &SourceFile,
@@ -152,7 +172,14 @@ impl Shape {
         match self {
             Shape::One(scalar) => scalar.read(raw, today).ok_or(Problem::FieldMalformed),
             Shape::Rows { items, max } => {
-                let rows = raw
+                // A table has no arrays: there, and in some interfaces, they are written as text.
+                let parsed = match raw {
+                    Json::String(text) => Some(json::parse(text.as_bytes())?),
+                    _ => None,
+                };
+                let rows = parsed
+                    .as_ref()
+                    .unwrap_or(raw)
                     .as_array()
                     .filter(|rows| rows.len() <= *max)
                     .ok_or(Problem::FieldMalformed)?;

@@ -73,7 +73,7 @@ use serde::{
 use thiserror::Error;
 use toml::{Spanned, value::Datetime};
 
-use crate::format::Format;
+use crate::{drops::RawDrops, format::Format, sql::RawSql};
 
 /// One file of a deployment's folder `sources/`.
 #[derive(Debug, Clone)]
@@ -133,9 +133,13 @@ pub(crate) struct Raw {
     pub(crate) id: Spanned<String>,
     pub(crate) version: u32,
     pub(crate) name: Spanned<Bilingual>,
-    #[serde(rename = "protocol")]
-    pub(crate) _protocol: Protocol,
-    pub(crate) endpoint: Spanned<String>,
+    pub(crate) protocol: Protocol,
+    #[serde(default)]
+    pub(crate) endpoint: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(crate) sql: Option<Spanned<RawSql>>,
+    #[serde(default)]
+    pub(crate) drops: Option<Spanned<RawDrops>>,
     pub(crate) freshness: Freshness,
     #[serde(default)]
     pub(crate) deadline_ms: Option<Spanned<u64>>,
@@ -158,12 +162,16 @@ pub(crate) struct Raw {
     pub(crate) images: Vec<Spanned<RawImages>>,
 }
 
-/// How the source is spoken to. The others of the plan (`sql`, `file`) get their own clients.
-#[derive(Deserialize)]
+/// How the source is spoken to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Protocol {
     /// JSON by POST.
     Http,
+    /// A front-end database, read only.
+    Sql,
+    /// Files that the record holder drops daily or weekly.
+    File,
 }
 
 /// In what the register behind the source keeps names. What travels is UTF-8 in any case.
@@ -216,13 +224,22 @@ pub(crate) struct RawEnvelope {
 pub(crate) struct RawServes {
     pub(crate) kind: Spanned<String>,
     pub(crate) mode: Spanned<Mode>,
-    pub(crate) path: Spanned<String>,
+    #[serde(default)]
+    pub(crate) path: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(crate) statement: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(crate) find: BTreeMap<Spanned<String>, RawField>,
+    #[serde(default)]
+    pub(crate) several: Option<Spanned<bool>>,
     #[serde(default)]
     pub(crate) base: Option<Spanned<bool>>,
     #[serde(default)]
     pub(crate) claims: Vec<Spanned<String>>,
+    #[serde(default)]
     pub(crate) request: BTreeMap<String, Spanned<String>>,
-    pub(crate) outcome: RawOutcome,
+    #[serde(default)]
+    pub(crate) outcome: Option<RawOutcome>,
     #[serde(default)]
     pub(crate) answer: RawAnswer,
     #[serde(default)]

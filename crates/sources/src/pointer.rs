@@ -29,6 +29,17 @@ impl Pointer {
             .map(Pointer)
     }
 
+    /// The member of that name, which is no number.
+    pub(crate) fn member(name: &str) -> Self {
+        let name = name.to_owned();
+        Pointer(vec![Token { name, index: None }])
+    }
+
+    /// The name of its first step.
+    pub(crate) fn first(&self) -> Option<&str> {
+        self.0.first().map(|token| token.name.as_str())
+    }
+
     /// Reads a pointer of a file.
     pub(crate) fn compile(file: &SourceFile, text: &Spanned<String>) -> Result<Self, SourceError> {
         let problem = || format!("\"{}\" is no JSON pointer; it begins with /", text.get_ref());

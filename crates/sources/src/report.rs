@@ -64,6 +64,28 @@ pub enum Problem {
     AsOfInFuture,
     /// The rows of a list are missing or too many.
     BadRows,
+    /// The database refused the statement: a table or column is not there, or may not be read.
+    StatementRefused,
+    /// No drop was good so far, so that there is nothing to answer from.
+    NoDrop,
+    /// A drop's checksum is missing, names another file, or does not fit its content.
+    ChecksumWrong,
+    /// The signature of a drop's checksum is missing or not the signer's.
+    SignatureWrong,
+    /// A drop came that is older than what answers, or than is allowed.
+    DropOutdated,
+    /// No good drop came for longer than is allowed.
+    DropOverdue,
+    /// A drop cannot be read: not there, cut off, or not packed as its name says.
+    DropUnreadable,
+    /// The rows of a drop cannot be written, or the ones before not destroyed.
+    DropNotStored,
+    /// A drop has no row that can be read.
+    DropEmpty,
+    /// Rows of a drop cannot be read.
+    DropRowMalformed,
+    /// A drop's header lacks a column that is mapped, or names one twice.
+    HeaderMalformed,
     /// The record is about somebody else than the subject; it was dropped.
     WrongSubject,
     /// The record carries another key than the one asked about.
@@ -113,6 +135,17 @@ impl Problem {
             Problem::AsOfMalformed => "as_of_malformed",
             Problem::AsOfInFuture => "as_of_in_future",
             Problem::BadRows => "bad_rows",
+            Problem::StatementRefused => "statement_refused",
+            Problem::NoDrop => "no_drop",
+            Problem::ChecksumWrong => "checksum_wrong",
+            Problem::SignatureWrong => "signature_wrong",
+            Problem::DropOutdated => "drop_outdated",
+            Problem::DropOverdue => "drop_overdue",
+            Problem::DropUnreadable => "drop_unreadable",
+            Problem::DropNotStored => "drop_not_stored",
+            Problem::DropEmpty => "drop_empty",
+            Problem::DropRowMalformed => "drop_row_malformed",
+            Problem::HeaderMalformed => "header_malformed",
             Problem::WrongSubject => "wrong_subject",
             Problem::OtherRecord => "other_record",
             Problem::HandshakeFailed => "handshake_failed",

@@ -110,6 +110,40 @@ impl Template {
     }
 }
 
+/// What stands in the places of a statement, in their order.
+pub(crate) struct Parameters(Vec<Part>);
+
+impl Parameters {
+    /// Reads the words of the places. A statement names the subject by number, and everything else that a request
+    /// carries but the name: few databases keep it in a form that compares.
+    pub(crate) fn compile(scope: &Scope<'_>, words: &[String]) -> Result<Self, String> {
+        let parts = words.iter().map(|word| match Part::parse(word, scope)? {
+            Part::Literal(_) | Part::Portrait(_) => Err(format!("{word} has no place in a statement")),
+            part => Ok(part),
+        });
+        let parts = parts.collect::<Result<Vec<_>, _>>()?;
+        let needed = scope.needed();
+        let lacking = |(part, _): &&(Part, String)| *part != Part::SubjectName && !parts.contains(part);
+        match needed.iter().find(lacking) {
+            Some((_, words)) => Err(format!("it must compare {{{}}}", words.trim_matches('"'))),
+            None => Ok(Parameters(parts)),
+        }
+    }
+
+    /// The values as text; `None` where the question lacks one. A claim that is not made is NULL.
+    pub(crate) fn fill(&self, question: &Question) -> Option<Vec<Option<String>>> {
+        let fill = |part: &Part| match part {
+            Part::Key(id) => Some(Some(question.key.get(id)?.text())),
+            Part::Claim(id) => Some(question.claims.get(id).map(Value::text)),
+            Part::SubjectName => Some(Some(question.person.name.expose().to_owned())),
+            Part::SubjectNumber => Some(Some(question.person.id_number.expose().to_owned())),
+            Part::LookupId => Some(Some(question.lookup.0.hyphenated().to_string())),
+            Part::Literal(_) | Part::Portrait(_) | Part::ImageHandle => None,
+        };
+        self.0.iter().map(fill).collect()
+    }
+}
+
 /// What a route is for.
 pub(crate) enum Scope<'a> {
     /// A record of this kind.

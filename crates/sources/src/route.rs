@@ -15,13 +15,13 @@ use toml::Spanned;
 use crate::{
     field::{FieldMap, Wanted, compile_all, read_row},
     file::{RawServes, SourceError, SourceFile},
-    format, json,
-    outcomes::Outcomes,
+    format,
     pointer::Pointer,
     question::Question,
     report::{Failure, Problem},
-    request::{Scope, Template},
-    target::Target,
+    request::Scope,
+    table,
+    transport::{Transport, Way},
 };
 
 /// How many rows a list may have. Nobody owns more vehicles by name than a page can hold.
@@ -36,9 +36,9 @@ pub(crate) struct Route {
     /// In mode `match`: the route that is always asked, with name and number.
     pub(crate) base: bool,
     pub(crate) claims: Vec<String>,
-    pub(crate) target: Target,
-    pub(crate) template: Template,
-    outcomes: Outcomes,
+    pub(crate) way: Way,
+    /// The rows that a table gave belong to one record.
+    several: bool,
     as_of: Option<Pointer>,
     rows: Option<Pointer>,
     fields: Vec<FieldMap>,
@@ -53,13 +53,29 @@ pub(crate) struct Reading {
     pub(crate) as_of: Option<Timestamp>,
     /// Something about somebody else came and was dropped.
     pub(crate) wrong_subject: bool,
+    /// The record holder signed what this was read from.
+    pub(crate) signed: bool,
+}
+
+impl Reading {
+    /// There is no record of the subject, and the operator learns whose came.
+    fn somebody_elses() -> Self {
+        Reading {
+            outcome: Outcome::NotFound,
+            record: None,
+            rows: Vec::new(),
+            as_of: None,
+            wrong_subject: true,
+            signed: false,
+        }
+    }
 }
 
 impl Route {
     /// Checks a route against its kind.
     pub(crate) fn compile(
         file: &SourceFile,
-        (endpoint, max_body): (&str, usize),
+        transport: &Transport,
         kind: &Kind,
         serves: &Spanned<RawServes>,
     ) -> Result<Self, SourceError> {
@@ -85,65 +101,100 @@ impl Route {
             base,
             claims: &claims,
         };
-        let rows = raw
-            .answer
-            .rows
-            .as_ref()
-            .map(|rows| Pointer::compile(file, rows))
-            .transpose()?;
-        if rows.is_some() != (mode == Mode::List) {
-            return Err(file.wrong(line, "answer.rows belongs to mode list, and only there"));
-        }
+        let way = transport.way(file, line, &scope, mode, raw)?;
+        let several = compile_several(file, mode, raw)?;
         Ok(Route {
             kind: kind.id.clone(),
             mode,
             base,
-            target: Target::compile(file, endpoint, &raw.path, max_body)?,
-            template: Template::compile(file, line, &scope, &raw.request)?,
+            rows: compile_rows(file, line, mode, &way, raw)?,
+            way,
+            several,
             claims,
-            outcomes: Outcomes::compile(file, line, mode, &raw.outcome)?,
             as_of: raw
                 .answer
                 .as_of
                 .as_ref()
                 .map(|as_of| Pointer::compile(file, as_of))
                 .transpose()?,
-            rows,
             fields: compile_fields(file, line, kind, mode, raw)?,
         })
     }
 
-    /// Reads a body. The rules stand in this order: it is sound JSON, its code is known, and if a record is there,
-    /// it is the subject's, and every field is there and typed. Whose it is comes first: what else is wrong with
-    /// somebody else's record would tell that there is one.
-    pub(crate) fn read(&self, question: &Question, body: &[u8], now: Timestamp) -> Result<Reading, Failure> {
-        let answer = json::parse(body).map_err(Failure::bad_answer)?;
-        let outcome = self.outcomes.read(&answer)?;
+    /// Reads an answer whose outcome is known. The rules stand in this order: if a record is there, it is the
+    /// subject's, and every field is there and typed. Whose it is comes first: what else is wrong with somebody
+    /// else's record would tell that there is one.
+    pub(crate) fn read(
+        &self,
+        question: &Question,
+        (outcome, answer): (Outcome, &Json),
+        now: Timestamp,
+    ) -> Result<Reading, Failure> {
         let mut reading = Reading {
             outcome,
             record: None,
             rows: Vec::new(),
             as_of: None,
             wrong_subject: false,
+            signed: false,
         };
         if !matches!(outcome, Outcome::Found | Outcome::Match) {
             return Ok(reading);
         }
-        if self.is_somebody_elses(question, &answer, now) {
-            (reading.outcome, reading.wrong_subject) = (Outcome::NotFound, true);
-            return Ok(reading);
+        if self.is_somebody_elses(question, answer, now) {
+            return Ok(Reading::somebody_elses());
         }
-        reading.as_of = self.read_as_of(&answer, now)?;
+        reading.as_of = self.read_as_of(answer, now)?;
         match self.mode {
-            Mode::List => self.read_rows(question, &answer, now, &mut reading)?,
+            Mode::List => self.read_rows(question, answer, now, &mut reading)?,
             Mode::Match => {}
-            Mode::Read | Mode::Predicate => self.read_record(question, &answer, now, &mut reading)?,
+            Mode::Read | Mode::Predicate => self.read_record(question, answer, now, &mut reading)?,
         }
         if reading.outcome == Outcome::NotFound {
             // "No record" looks the same whether there is none or it is somebody else's.
             reading.as_of = None;
         }
         Ok(reading)
+    }
+
+    /// Makes one answer of the rows that a table gave, and tells what it amounts to. Rows that are all somebody
+    /// else's are no record, however many they are and whatever else is wrong with them.
+    pub(crate) fn read_table(
+        &self,
+        question: &Question,
+        rows: Vec<Json>,
+        now: Timestamp,
+    ) -> Result<Reading, Failure> {
+        let others = |row: &Json| self.is_somebody_elses(question, row, now);
+        if !rows.is_empty() && rows.iter().all(others) {
+            return Ok(Reading::somebody_elses());
+        }
+        let (outcome, answer) = table::answer(self.mode, self.several, self.way.outcomes(), rows)?;
+        self.read(question, (outcome, &answer), now)
+    }
+
+    /// Whether a row of a table can be read, whomever it is about.
+    pub(crate) fn check_row(&self, row: &Json, now: Timestamp) -> Result<(), Failure> {
+        if self.mode == Mode::List {
+            return self.read_fields(row, now).map(drop);
+        }
+        let rows = vec![row.clone()];
+        let (outcome, answer) = table::answer(self.mode, self.several, self.way.outcomes(), rows)?;
+        if outcome == Outcome::Found {
+            self.read_as_of(&answer, now)?;
+            self.read_fields(&answer, now)?;
+        }
+        Ok(())
+    }
+
+    /// The columns of a table that the mapping reads, each with the field it is for.
+    pub(crate) fn columns(&self) -> impl Iterator<Item = (&str, &str)> {
+        let as_of = self
+            .as_of
+            .iter()
+            .filter_map(|pointer| Some(("as_of", pointer.first()?)));
+        let fields = self.fields.iter().flat_map(|field| field.columns(self.several));
+        as_of.chain(fields)
     }
 
     /// Every owner that the record names can be read, and the subject is none of them. A list is judged row by row
@@ -296,6 +347,38 @@ fn check_claims(
         claims.push(id.clone());
     }
     Ok(claims)
+}
+
+/// Where the rows of a list stand: a table's where they always do.
+fn compile_rows(
+    file: &SourceFile,
+    line: &Range<usize>,
+    mode: Mode,
+    way: &Way,
+    raw: &RawServes,
+) -> Result<Option<Pointer>, SourceError> {
+    if !matches!(way, Way::Http(_)) {
+        return match &raw.answer.rows {
+            Some(rows) => Err(file.wrong(&rows.span(), "answer.rows is for http; a table has its rows")),
+            None => Ok((mode == Mode::List).then(table::rows)),
+        };
+    }
+    let rows = raw.answer.rows.as_ref();
+    let rows = rows.map(|rows| Pointer::compile(file, rows)).transpose()?;
+    if rows.is_some() != (mode == Mode::List) {
+        return Err(file.wrong(line, "answer.rows belongs to mode list, and only there"));
+    }
+    Ok(rows)
+}
+
+fn compile_several(file: &SourceFile, mode: Mode, raw: &RawServes) -> Result<bool, SourceError> {
+    match &raw.several {
+        Some(several) if mode != Mode::Read || raw.path.is_some() => Err(file.wrong(
+            &several.span(),
+            "several: only the rows of a table make one record, in mode read",
+        )),
+        several => Ok(several.as_ref().is_some_and(|several| *several.get_ref())),
+    }
 }
 
 fn compile_fields(

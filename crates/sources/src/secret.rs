@@ -25,8 +25,8 @@ pub(crate) fn parties(
 ) -> Result<(Identity, Peer), SourceError> {
     let suite = *raw.suite.get_ref();
     let own_span = raw.own_key.span();
-    let secret =
-        resolve(raw.own_key.get_ref(), source, realm).map_err(|problem| file.wrong(&own_span, problem))?;
+    let secret = resolve("own_key", raw.own_key.get_ref(), source, realm)
+        .map_err(|problem| file.wrong(&own_span, problem))?;
     let secret = Zeroizing::new(typed(&secret, suite, "secret"));
     let identity = Identity::from_base64(raw.own_name.get_ref(), &secret)
         .map_err(|e| file.wrong(&own_span, format!("own_key: {e}")))?;
@@ -51,31 +51,39 @@ fn typed(key: &str, suite: crypto::Suite, half: &str) -> String {
     }
 }
 
-fn resolve(reference: &str, source: &str, realm: Realm) -> Result<Zeroizing<String>, String> {
+/// Resolves what a file says under `name`: `env:NAME`, `file:PATH`, and in the demo the secret itself.
+pub(crate) fn resolve(
+    name: &str,
+    reference: &str,
+    source: &str,
+    realm: Realm,
+) -> Result<Zeroizing<String>, String> {
     match reference.split_once(':') {
-        Some(("env", name)) => from_environment(name, source),
-        Some(("file", path)) => from_file(path, source),
-        Some(("base64", key)) if realm == Realm::Demo => Ok(Zeroizing::new(key.to_owned())),
-        Some(("base64", _)) => {
-            Err("own_key: a key in the file itself is for the demo; use env: or file:".into())
-        }
-        _ => Err("own_key: expected env:NAME, file:PATH or, in the demo, base64:…".into()),
+        Some(("env", variable)) => from_environment(name, variable, source),
+        Some(("file", path)) => from_file(name, path, source),
+        Some(("base64" | "literal", secret)) if realm == Realm::Demo => Ok(Zeroizing::new(secret.to_owned())),
+        Some(("base64" | "literal", _)) => Err(format!(
+            "{name}: a secret in the file itself is for the demo; use env: or file:"
+        )),
+        _ => Err(format!(
+            "{name}: expected env:NAME, file:PATH or, in the demo, base64:… or literal:…"
+        )),
     }
 }
 
-fn from_environment(name: &str, source: &str) -> Result<Zeroizing<String>, String> {
+fn from_environment(key: &str, name: &str, source: &str) -> Result<Zeroizing<String>, String> {
     let prefix = format!("MINGCHA_SOURCE_{}_", source.to_uppercase().replace('-', "_"));
     if !name.starts_with(&prefix) {
         return Err(format!(
-            "own_key: this source may read only variables whose names begin with {prefix}"
+            "{key}: this source may read only variables whose names begin with {prefix}"
         ));
     }
     std::env::var(name)
         .map(Zeroizing::new)
-        .map_err(|_| format!("own_key: the variable {name} is not set"))
+        .map_err(|_| format!("{key}: the variable {name} is not set"))
 }
 
-fn from_file(path: &str, source: &str) -> Result<Zeroizing<String>, String> {
+fn from_file(key: &str, path: &str, source: &str) -> Result<Zeroizing<String>, String> {
     let name = Path::new(path)
         .file_name()
         .and_then(|n| n.to_str())
@@ -85,14 +93,14 @@ fn from_file(path: &str, source: &str) -> Result<Zeroizing<String>, String> {
         .is_some_and(|rest| rest.starts_with('.'))
     {
         return Err(format!(
-            "own_key: this source may read only files named {source}.… (such as {source}.key)"
+            "{key}: this source may read only files named {source}.… (such as {source}.key)"
         ));
     }
-    let unreadable = |e: std::io::Error| format!("own_key: {path} cannot be read: {}", e.kind());
+    let unreadable = |e: std::io::Error| format!("{key}: {path} cannot be read: {}", e.kind());
     let metadata = std::fs::symlink_metadata(path).map_err(unreadable)?;
     if !metadata.is_file() || metadata.len() > MAX_KEY_FILE {
         return Err(format!(
-            "own_key: {path} must be a plain file of at most {MAX_KEY_FILE} bytes"
+            "{key}: {path} must be a plain file of at most {MAX_KEY_FILE} bytes"
         ));
     }
     std::fs::read_to_string(path)
@@ -106,7 +114,8 @@ mod tests {
 
     #[test]
     fn a_reference_resolves_only_under_the_sources_own_name() {
-        let problem = |reference: &str, realm| resolve(reference, "city-police", realm).unwrap_err();
+        let problem =
+            |reference: &str, realm| resolve("own_key", reference, "city-police", realm).unwrap_err();
         assert!(problem("env:HOME", Realm::Demo).contains("MINGCHA_SOURCE_CITY_POLICE_"));
         assert!(problem("env:MINGCHA_SOURCE_CITY_POLICE_KEY", Realm::Demo).contains("not set"));
         for path in [
@@ -125,7 +134,7 @@ mod tests {
         assert!(problem("base64:AAAA", Realm::Production).contains("demo"));
         assert!(problem("AAAA", Realm::Demo).contains("expected"));
         assert_eq!(
-            resolve("base64:AAAA", "city-police", Realm::Demo)
+            resolve("own_key", "base64:AAAA", "city-police", Realm::Demo)
                 .unwrap()
                 .as_str(),
             "AAAA"

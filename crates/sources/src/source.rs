@@ -7,19 +7,16 @@ use domain::{
     kind::Catalogue,
     words::{Bilingual, Freshness},
 };
-use http::Uri;
 use jiff::civil::Date;
 use toml::Spanned;
 
 use crate::{
-    client::Client,
     dial::Realm,
-    envelope::Envelope,
     file::{Raw, RawAgreement, SourceError, SourceFile},
     gate::Gate,
     image::ImageRoute,
     route::Route,
-    secret,
+    transport::Transport,
 };
 
 /// How many routes one file may hold.
@@ -57,8 +54,7 @@ pub(crate) struct Source {
     pub(crate) info: SourceInfo,
     pub(crate) encoding: SourceEncoding,
     pub(crate) deadline: Duration,
-    pub(crate) client: Client,
-    pub(crate) envelope: Option<Envelope>,
+    pub(crate) transport: Transport,
     pub(crate) gate: Gate,
     pub(crate) routes: Vec<Route>,
     pub(crate) images: Vec<ImageRoute>,
@@ -68,28 +64,22 @@ impl Source {
     /// Checks a file and prepares all that it says.
     pub(crate) fn compile(file: &SourceFile, kinds: &Catalogue, realm: Realm) -> Result<Self, SourceError> {
         let raw = file.parse()?;
-        let endpoint = check_endpoint(file, &raw, realm)?;
         let bounded =
             |name, value: &Option<Spanned<usize>>, default, max| bounded(file, name, value, default, max);
         let concurrency = bounded("concurrency", &raw.concurrency, 64, 4096)?;
         let max_body = bounded("max_body", &raw.max_body, 1 << 20, 16 << 20)?;
         let deadline_ms = self::bounded(file, "deadline_ms", &raw.deadline_ms, 3000, 60_000)?;
-        let retries = raw.retries.as_ref().map_or(1, |r| *r.get_ref());
-        if retries > 3 {
-            return Err(file.wrong_as_a_whole("retries: at most 3"));
-        }
-        let client = Client::new(realm, concurrency, retries)
-            .map_err(|e| file.wrong_as_a_whole(format!("TLS cannot be set up: {e}")))?;
-        let routes = compile_routes(file, kinds, &raw, (endpoint, max_body))?;
+        let deadline = Duration::from_millis(deadline_ms);
+        let transport = Transport::compile(file, &raw, realm, (concurrency, max_body), deadline)?;
+        let routes = compile_routes(file, kinds, &raw, &transport)?;
         Ok(Source {
-            envelope: compile_envelope(file, &raw, realm, endpoint)?,
             info: describe(file, &raw, realm)?,
             encoding: raw.charset.encoding(),
-            deadline: Duration::from_millis(deadline_ms),
-            client,
+            deadline,
             gate: Gate::new(concurrency),
-            images: compile_images(file, kinds, &raw, endpoint, &routes)?,
+            images: compile_images(file, kinds, &raw, &transport, &routes)?,
             routes,
+            transport,
         })
     }
 }
@@ -149,57 +139,11 @@ fn read_agreement(file: &SourceFile, raw: &RawAgreement) -> Result<Agreement, So
     })
 }
 
-/// `http://` or `https://`, a host, perhaps a path; without message encryption only TLS, or the demo's own machine.
-fn check_endpoint<'a>(file: &SourceFile, raw: &'a Raw, realm: Realm) -> Result<&'a str, SourceError> {
-    let wrong = |problem: &str| file.wrong(&raw.endpoint.span(), format!("endpoint: {problem}"));
-    let text = raw.endpoint.get_ref();
-    let uri: Uri = text.parse().map_err(|_| wrong("not an address"))?;
-    let scheme = uri.scheme_str().unwrap_or_default();
-    let host = uri
-        .host()
-        .filter(|h| !h.is_empty())
-        .ok_or_else(|| wrong("the host is missing"))?;
-    if !matches!(scheme, "http" | "https") || text.contains(['?', '#', '@']) || text.ends_with('/') {
-        return Err(wrong(
-            "expected http:// or https://, a host and a path, without ?, #, @ or a / at the end",
-        ));
-    }
-    if scheme == "http" && raw.envelope.is_none() && realm == Realm::Production {
-        return Err(wrong(
-            "without [envelope] a real source is spoken to only by https",
-        ));
-    }
-    let literal = host.trim_matches(['[', ']']).parse().ok();
-    let is_elsewhere = realm == Realm::Demo && literal.is_none() && host != "localhost";
-    if is_elsewhere || literal.is_some_and(|address| !realm.permits(address)) {
-        return Err(wrong(match realm {
-            Realm::Demo => "the demo speaks only to this machine, such as 127.0.0.1",
-            Realm::Production => "this address is not one of another machine",
-        }));
-    }
-    Ok(text)
-}
-
-fn compile_envelope(
-    file: &SourceFile,
-    raw: &Raw,
-    realm: Realm,
-    endpoint: &str,
-) -> Result<Option<Envelope>, SourceError> {
-    let Some(envelope) = &raw.envelope else {
-        return Ok(None);
-    };
-    let (identity, peer) = secret::parties(file, raw.id.get_ref(), realm, envelope.get_ref())?;
-    let handshake = format!("{endpoint}/session").parse();
-    let handshake = handshake.map_err(|_| file.wrong(&raw.endpoint.span(), "endpoint: not an address"))?;
-    Ok(Some(Envelope::new(identity, peer, handshake)))
-}
-
 fn compile_routes(
     file: &SourceFile,
     kinds: &Catalogue,
     raw: &Raw,
-    at: (&str, usize),
+    transport: &Transport,
 ) -> Result<Vec<Route>, SourceError> {
     if raw.serves.is_empty() || raw.serves.len() > MAX_ROUTES {
         return Err(file.wrong_as_a_whole(format!("serves: between 1 and {MAX_ROUTES} are needed")));
@@ -209,7 +153,7 @@ fn compile_routes(
         let kind = kinds.get(id.get_ref());
         let kind =
             kind.ok_or_else(|| file.wrong(&id.span(), format!("there is no kind {}", id.get_ref())))?;
-        Route::compile(file, at, &kind.kind, serves)
+        Route::compile(file, transport, &kind.kind, serves)
     };
     raw.serves.iter().map(compile).collect()
 }
@@ -218,11 +162,15 @@ fn compile_images(
     file: &SourceFile,
     kinds: &Catalogue,
     raw: &Raw,
-    endpoint: &str,
+    transport: &Transport,
     served: &[Route],
 ) -> Result<Vec<ImageRoute>, SourceError> {
     let mut routes: Vec<ImageRoute> = Vec::new();
     for images in &raw.images {
+        let Transport::Http(http) = transport else {
+            return Err(file.wrong(&images.span(), "only a source over http streams images"));
+        };
+        let endpoint = http.endpoint();
         let route = ImageRoute::compile(file, endpoint, kinds, served, images)?;
         let is_twice = |id: &&String| routes.iter().any(|r| r.is_for(id));
         if let Some(id) = route.kinds().iter().find(is_twice) {

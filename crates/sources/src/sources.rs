@@ -130,6 +130,11 @@ impl Sources {
         lines
     }
 
+    /// Every source, in the order of the files.
+    pub(crate) fn all(&self) -> &[Source] {
+        &self.sources
+    }
+
     /// The source of that id.
     #[must_use]
     pub fn named(&self, id: &str) -> Option<&SourceInfo> {

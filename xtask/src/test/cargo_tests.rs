@@ -3,13 +3,14 @@
 use std::{collections::BTreeMap, fs, path::Path};
 
 use super::{
+    mariadb,
     postgres::{self, Server},
     tally::Tally,
 };
 use crate::run;
 
-/// Crates whose tests run on SQLite and on PostgreSQL.
-const ON_DATABASES: [&str; 2] = ["store", "gateway"];
+/// Crates whose tests run on database servers.
+const ON_DATABASES: [&str; 3] = ["store", "gateway", "sources"];
 /// Where the tests' databases write down each case that passed: a line with the engine and the test's name.
 const CASES_VARIABLE: &str = "MINGCHA_TEST_CASES";
 /// A sign of life after so many tests.
@@ -18,10 +19,10 @@ const TOLD_EACH: u64 = 200;
 /// Runs the tests that need no database, those that do, or both.
 ///
 /// # Errors
-/// PostgreSQL cannot be started.
+/// A database server cannot be started.
 pub(crate) fn run(without: bool, with: bool, tally: &mut Tally) -> Result<(), String> {
     let server = if with {
-        Some(Server::find_or_start()?)
+        Some((Server::find_or_start()?, mariadb::Server::find_or_start()?))
     } else {
         None
     };
@@ -43,8 +44,13 @@ pub(crate) fn run(without: bool, with: bool, tally: &mut Tally) -> Result<(), St
         packages.insert(0, "--workspace");
     }
     let variables = [(CASES_VARIABLE, cases.display().to_string())];
-    let url = server.as_ref().map(|s| (postgres::VARIABLE, s.url.clone()));
-    let variables: BTreeMap<_, _> = variables.into_iter().chain(url).collect();
+    let urls = server.iter().flat_map(|(postgres, mariadb)| {
+        [
+            (postgres::VARIABLE, postgres.url.clone()),
+            (mariadb::VARIABLE, mariadb.url.clone()),
+        ]
+    });
+    let variables: BTreeMap<_, _> = variables.into_iter().chain(urls).collect();
     if run::which("cargo-nextest").is_some() {
         let fast = ["nextest", "run", "--locked", "--no-fail-fast", "--color", "never"];
         count("tests", &fast, &packages, &variables, nextest_line, tally)?;

@@ -169,7 +169,7 @@ fn program(name: &str) -> Result<PathBuf, String> {
     machine::postgres_program(name).ok_or_else(|| format!("{name} of PostgreSQL is not there"))
 }
 
-fn free_port() -> Result<u16, String> {
+pub(super) fn free_port() -> Result<u16, String> {
     let listener = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr());
     listener
         .map(|a| a.port())

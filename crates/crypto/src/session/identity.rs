@@ -133,7 +133,9 @@ impl Identity {
         }
     }
 
-    pub(super) fn sign(&self, message: &[u8]) -> [u8; SIGNATURE_LEN] {
+    /// Signs a message of another protocol than this one, such as the checksum of a file. No message of the
+    /// handshake can be such a one: those begin with their label.
+    pub fn sign(&self, message: &[u8]) -> [u8; SIGNATURE_LEN] {
         match &self.secret {
             Secret::Gm(signer) => signer.sign(message),
             Secret::Intl(signer) => signer.sign(message),
@@ -193,7 +195,9 @@ impl Peer {
         }
     }
 
-    pub(super) fn verify(&self, message: &[u8], signature: &[u8; SIGNATURE_LEN]) -> bool {
+    /// Whether the party signed a message.
+    #[must_use]
+    pub fn verify(&self, message: &[u8], signature: &[u8; SIGNATURE_LEN]) -> bool {
         match &self.public {
             Public::Gm(verifier) => verifier.verify(message, signature),
             Public::Intl(verifier) => verifier.verify(message, signature),

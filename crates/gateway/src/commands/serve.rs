@@ -127,8 +127,11 @@ pub fn serve_metrics(listener: TcpListener, metrics: PrometheusHandle) {
 pub async fn serve_until_stopped(listener: TcpListener, app: Arc<App>) -> Outcome {
     let store = app.store.clone();
     let connections = app.config.limits.connections;
+    let ending = Arc::clone(&app);
     tokio::select! {
         () = listen::serve(listener, router::router(app), connections, asked_to_end()) => {
+            // The end waits for threads, and an import may take minutes.
+            ending.sources.stop_refreshing();
             // What was sealed last is shown and synced before the process goes.
             store.publish_checkpoint().await?;
             Ok(ExitCode::SUCCESS)

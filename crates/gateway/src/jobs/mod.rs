@@ -1,5 +1,7 @@
 //! What runs by itself: small, repeatable, each in its own rhythm.
 
+pub(crate) mod look_for_drops;
+
 use std::{sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
@@ -9,6 +11,7 @@ use crate::{actions::close_overdue, app::App, error::Error};
 
 /// Starts all jobs; they end with the process.
 pub fn start(app: &Arc<App>) {
+    look_for_drops::start(app);
     every(app, "close-overdue", Duration::from_secs(2), |app| {
         Box::pin(close_overdue::close_overdue(app))
     });

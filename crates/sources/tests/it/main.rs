@@ -6,9 +6,11 @@
 )]
 
 mod canary;
+mod drops;
 mod envelope;
 mod faults;
 mod files;
+mod front;
 mod images;
 mod mapping;
 mod matching;

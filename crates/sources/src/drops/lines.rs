@@ -1,0 +1,141 @@
+//! Rows of a drop in either layout, told with their lines.
+
+use std::io::Read;
+
+use serde_json::Value as Json;
+
+use super::{csv::Csv, raw::Layout};
+use crate::{file::Charset, json, report::Problem, sql};
+
+/// One row and where it stands.
+pub(super) struct Line {
+    pub(super) line: u64,
+    pub(super) row: Result<Json, Problem>,
+}
+
+/// Why a file is not read any further.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Stop {
+    /// At a line.
+    At(u64, Problem),
+    /// Somewhere.
+    Whole(Problem),
+}
+
+/// A drop that is being read.
+pub(super) enum Lines {
+    Csv(Box<Csv>),
+    Json(JsonLines),
+}
+
+/// JSON objects, one a line.
+pub(super) struct JsonLines {
+    charset: Charset,
+    row_bytes: usize,
+    input: Vec<u8>,
+    from: usize,
+    until: usize,
+    line: u64,
+    bytes: u64,
+}
+
+impl Lines {
+    pub(super) fn open(
+        content: &mut impl Read,
+        layout: Layout,
+        charset: Charset,
+        row_bytes: usize,
+    ) -> Result<Self, Stop> {
+        Ok(match layout {
+            Layout::Csv(delimiter) => {
+                Lines::Csv(Box::new(Csv::open(content, delimiter, charset, row_bytes)?))
+            }
+            Layout::JsonLines => Lines::Json(JsonLines {
+                charset,
+                row_bytes,
+                input: vec![0; 1 << 16],
+                from: 0,
+                until: 0,
+                line: 0,
+                bytes: 0,
+            }),
+        })
+    }
+
+    /// The next row; `None` at the end.
+    pub(super) fn next(&mut self, content: &mut impl Read) -> Result<Option<Line>, Stop> {
+        match self {
+            Lines::Csv(csv) => csv.next(content),
+            Lines::Json(lines) => lines.next(content),
+        }
+    }
+
+    /// The names of the columns, where the layout has a header.
+    pub(super) fn header(&self) -> Option<&[String]> {
+        match self {
+            Lines::Csv(csv) => Some(csv.header()),
+            Lines::Json(_) => None,
+        }
+    }
+
+    /// Bytes that were unpacked so far.
+    pub(super) fn bytes(&self) -> u64 {
+        match self {
+            Lines::Csv(csv) => csv.bytes(),
+            Lines::Json(lines) => lines.bytes,
+        }
+    }
+}
+
+impl JsonLines {
+    fn next(&mut self, content: &mut impl Read) -> Result<Option<Line>, Stop> {
+        loop {
+            let Some(bytes) = self.line(content)? else {
+                return Ok(None);
+            };
+            self.line += 1;
+            let text =
+                sql::decode(&bytes, self.charset).map_err(|_| Stop::At(self.line, Problem::NotUtf8))?;
+            let text = text.trim_start_matches('\u{feff}').trim();
+            if text.is_empty() {
+                continue;
+            }
+            let row = json::parse(text.as_bytes());
+            let row = row.and_then(|row| {
+                if row.is_object() {
+                    Ok(row)
+                } else {
+                    Err(Problem::NotJson)
+                }
+            });
+            return Ok(Some(Line { line: self.line, row }));
+        }
+    }
+
+    /// The bytes of a line without its end. No byte of a letter in GBK is a line's end.
+    fn line(&mut self, content: &mut impl Read) -> Result<Option<Vec<u8>>, Stop> {
+        let mut line = Vec::new();
+        loop {
+            if self.from == self.until {
+                self.from = 0;
+                self.until = content
+                    .read(&mut self.input)
+                    .map_err(|_| Stop::Whole(Problem::DropUnreadable))?;
+                self.bytes += self.until as u64;
+                if self.until == 0 {
+                    return Ok((!line.is_empty()).then_some(line));
+                }
+            }
+            let rest = &self.input[self.from..self.until];
+            let end = rest.iter().position(|byte| *byte == b'\n');
+            line.extend_from_slice(&rest[..end.unwrap_or(rest.len())]);
+            if line.len() > self.row_bytes {
+                return Err(Stop::At(self.line + 1, Problem::BodyTooLarge));
+            }
+            self.from += end.map_or(rest.len(), |end| end + 1);
+            if end.is_some() {
+                return Ok(Some(line));
+            }
+        }
+    }
+}

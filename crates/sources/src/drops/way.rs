@@ -1,0 +1,157 @@
+//! How a question finds its rows in a drop: by the parts of its key and by its subject, hashed under the drop's key.
+
+use std::{ops::Range, sync::Arc};
+
+use domain::{kind::FieldType, time::Timestamp, words::Mode};
+use jiff::civil::Date;
+use serde_json::Value as Json;
+
+use super::{Drops, shelf::Token};
+use crate::{
+    field::{FieldMap, Wanted, compile_all},
+    file::{RawServes, SourceError, SourceFile},
+    outcomes::Outcomes,
+    question::Question,
+    report::{Failure, Problem},
+    request::Scope,
+};
+use domain::outcome::Outcome;
+
+/// The subject's number, and name, among the parts of `find`.
+const SUBJECT: &str = "subject";
+const SUBJECT_NAME: &str = "subject_name";
+
+/// How one route finds its rows.
+pub(crate) struct DropWay {
+    drops: Arc<Drops>,
+    /// Sets the routes of one drop apart.
+    label: String,
+    find: Vec<FieldMap>,
+    outcomes: Option<Outcomes>,
+}
+
+/// Rows that were found, and what they are worth.
+pub(crate) struct Found {
+    pub(crate) rows: Vec<Json>,
+    /// The date of the drop.
+    pub(crate) as_of: Timestamp,
+    /// The record holder signed it.
+    pub(crate) signed: bool,
+}
+
+impl DropWay {
+    /// Checks `find`: every part of the key, and the subject's number where nothing else tells whose a row is.
+    pub(crate) fn compile(
+        drops: &Arc<Drops>,
+        file: &SourceFile,
+        line: &Range<usize>,
+        scope: &Scope<'_>,
+        mode: Mode,
+        raw: &RawServes,
+    ) -> Result<Self, SourceError> {
+        if raw.path.is_some() || raw.statement.is_some() || !raw.request.is_empty() {
+            return Err(file.wrong(line, "`path`, `request` and `statement` are of other protocols"));
+        }
+        let Scope::Record { kind, .. } = scope else {
+            return Err(file.wrong(line, "a drop gives no images"));
+        };
+        if mode == Mode::Match {
+            return Err(file.wrong(&raw.mode.span(), "a drop is read or listed; it compares nothing"));
+        }
+        let keys = kind.key.iter().filter(|_| mode != Mode::List);
+        let keys = keys.map(|key| Wanted {
+            id: &key.id,
+            of_type: &key.of_type,
+            optional: false,
+        });
+        let alone = mode == Mode::List || kind.key.is_empty() || kind.belongs_to.asserted_by_source;
+        let subject = Wanted {
+            id: SUBJECT,
+            of_type: &FieldType::IdNumber,
+            optional: !alone,
+        };
+        let name = Wanted {
+            id: SUBJECT_NAME,
+            of_type: &FieldType::PersonName,
+            optional: true,
+        };
+        let find = compile_all(file, line, keys.chain([subject, name]), &raw.find)?;
+        let outcome = raw.outcome.as_ref();
+        Ok(DropWay {
+            drops: Arc::clone(drops),
+            label: format!("{}/{mode}", kind.id),
+            find,
+            outcomes: outcome
+                .map(|o| Outcomes::compile(file, line, mode, o))
+                .transpose()?,
+        })
+    }
+
+    /// The codes of a row's own outcome.
+    pub(crate) fn outcomes(&self) -> Option<&Outcomes> {
+        self.outcomes.as_ref()
+    }
+
+    /// By what a question finds its rows; `None` where the question lacks it.
+    pub(crate) fn wanted(&self, question: &Question) -> Option<String> {
+        let part = |map: &FieldMap| match map.id.as_str() {
+            SUBJECT => Some(question.person.id_number.expose().to_owned()),
+            SUBJECT_NAME => Some(question.person.name.expose().to_owned()),
+            id => question.key.get(id).map(domain::kind::Value::text),
+        };
+        let parts = self.find.iter().map(part).collect::<Option<Vec<_>>>()?;
+        Some(self.join(&parts))
+    }
+
+    /// By what a row is found.
+    pub(super) fn of_row(&self, row: &Json, today: Date) -> Result<String, Failure> {
+        let mut parts = Vec::with_capacity(self.find.len());
+        for map in &self.find {
+            let value = map
+                .read(row, today)
+                .map_err(|problem| Failure::bad_field(problem, &map.id))?;
+            // Where an optional part is mapped, each row has it, or it would never be found.
+            let value = value.ok_or_else(|| Failure::bad_field(Problem::FieldMissing, &map.id))?;
+            parts.push(value.text());
+        }
+        Ok(self.join(&parts))
+    }
+
+    /// The columns that `find` reads, with the parts they are for.
+    pub(super) fn columns(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.find.iter().flat_map(|map| map.columns(false))
+    }
+
+    /// No part holds a control character, so that the joint is unambiguous.
+    fn join(&self, parts: &[String]) -> String {
+        let mut text = self.label.clone();
+        for part in parts {
+            text.push('\u{1f}');
+            text.push_str(part);
+        }
+        text
+    }
+
+    /// Finds the rows, on a thread for blocking work.
+    pub(crate) async fn rows(&self, wanted: String) -> Result<Found, Failure> {
+        let drops = Arc::clone(&self.drops);
+        let broken = |_| Failure::new(Outcome::Broken, Problem::DropUnreadable);
+        tokio::task::spawn_blocking(move || drops.find(&wanted))
+            .await
+            .map_err(broken)?
+    }
+}
+
+impl Drops {
+    fn find(&self, wanted: &str) -> Result<Found, Failure> {
+        let shelf = self
+            .shelf()
+            .ok_or(Failure::new(Outcome::Maintenance, Problem::NoDrop))?;
+        let token: Token = shelf.token(wanted);
+        Ok(Found {
+            rows: shelf.find(&token)?,
+            as_of: shelf.as_of(),
+            signed: shelf.signed(),
+        })
+    }
+}

@@ -1,0 +1,137 @@
+//! Where a database is: its URL, by reference, and whether the way there is encrypted.
+
+use std::{net::IpAddr, sync::Arc};
+
+use rustls::{
+    RootCertStore,
+    pki_types::{CertificateDer, pem::PemObject},
+};
+use tokio_postgres::config::Host;
+
+use super::RawSql;
+use crate::{
+    dial::Realm,
+    file::{SourceError, SourceFile},
+    secret,
+};
+
+/// One of the two engines, and how to reach it.
+pub(super) enum Address {
+    Postgres(Target<Box<tokio_postgres::Config>>),
+    Mysql(Target<mysql_async::Opts>),
+}
+
+/// A server: whom to dial, with what, and by whose certificates.
+pub(super) struct Target<C> {
+    pub(super) realm: Realm,
+    pub(super) host: String,
+    pub(super) port: u16,
+    pub(super) config: C,
+    /// Without it the connection is in the clear, which only this machine's own address may be.
+    pub(super) tls: Option<Tls>,
+}
+
+/// By whom the server's certificate must be signed.
+pub(super) struct Tls {
+    pub(super) roots: Arc<RootCertStore>,
+    pub(super) ca: Option<String>,
+}
+
+impl Address {
+    /// Resolves the reference and reads the URL. Errors never show it: it holds a password.
+    pub(super) fn compile(
+        file: &SourceFile,
+        source: &str,
+        raw: &RawSql,
+        realm: Realm,
+    ) -> Result<Self, SourceError> {
+        let wrong = |problem: &str| file.wrong(&raw.database.span(), problem);
+        let url =
+            secret::resolve("database", raw.database.get_ref(), source, realm).map_err(|p| wrong(&p))?;
+        let url = url.trim();
+        if url.contains(['?', '#']) {
+            return Err(wrong(
+                "database: a URL without options; what matters stands in this file",
+            ));
+        }
+        let ca = raw.ca.as_ref().map(|ca| ca.get_ref().clone());
+        let target = |host: String, port: u16| {
+            let is_here = host
+                .parse()
+                .map_or(host == "localhost", |ip: IpAddr| ip.is_loopback());
+            if realm == Realm::Demo && !is_here {
+                return Err(wrong(
+                    "database: the demo speaks only to this machine, such as 127.0.0.1",
+                ));
+            }
+            let tls = (!is_here || ca.is_some())
+                .then(|| Tls::compile(file, raw, ca.clone()))
+                .transpose()?;
+            Ok(Target {
+                realm,
+                host,
+                port,
+                config: (),
+                tls,
+            })
+        };
+        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            let config: tokio_postgres::Config = url
+                .parse()
+                .map_err(|_| wrong("database: not a URL of PostgreSQL"))?;
+            let [Host::Tcp(host)] = config.get_hosts() else {
+                return Err(wrong("database: the URL names one host"));
+            };
+            let port = config.get_ports().first().copied().unwrap_or(5432);
+            return Ok(Address::Postgres(
+                target(host.clone(), port)?.with(Box::new(config)),
+            ));
+        }
+        if url.starts_with("mysql://") {
+            let opts = mysql_async::Opts::from_url(url).map_err(|_| wrong("database: not a URL of MySQL"))?;
+            let (host, port) = (opts.ip_or_hostname().to_owned(), opts.tcp_port());
+            return Ok(Address::Mysql(target(host, port)?.with(opts)));
+        }
+        Err(wrong(
+            "database: expected postgres://user:password@host:port/name or mysql://…",
+        ))
+    }
+}
+
+impl Target<()> {
+    fn with<C>(self, config: C) -> Target<C> {
+        let Target {
+            realm,
+            host,
+            port,
+            tls,
+            ..
+        } = self;
+        Target {
+            realm,
+            host,
+            port,
+            config,
+            tls,
+        }
+    }
+}
+
+impl Tls {
+    fn compile(file: &SourceFile, raw: &RawSql, ca: Option<String>) -> Result<Self, SourceError> {
+        let mut roots = RootCertStore::empty();
+        if let (Some(path), Some(named)) = (&ca, &raw.ca) {
+            let wrong = |_| file.wrong(&named.span(), "ca: not a readable file of PEM certificates");
+            for certificate in CertificateDer::pem_file_iter(path).map_err(wrong)? {
+                let added = roots.add(certificate.map_err(wrong)?);
+                added.map_err(|_| file.wrong(&named.span(), "ca: a certificate that cannot be used"))?;
+            }
+        } else {
+            roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+        }
+        Ok(Tls {
+            roots: Arc::new(roots),
+            ca,
+        })
+    }
+}
