@@ -113,13 +113,8 @@ impl Sources {
     ) -> Result<Bytes, Unasked> {
         let started = Instant::now();
         let today = self.clock.now().date_in_china();
-        if source
-            .info
-            .agreement
-            .as_ref()
-            .is_some_and(|agreement| agreement.expires < today)
-        {
-            // Not `not_covered`, which would tell a falsehood about the record holder and use up the grant.
+        let agreement = source.info.agreement.as_ref();
+        if agreement.is_some_and(|agreement| !agreement.holds(today)) {
             return Err(Failure::new(Outcome::Maintenance, Problem::AgreementExpired).into());
         }
         if !person.name.is_encodable(source.encoding) {

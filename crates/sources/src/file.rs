@@ -13,7 +13,13 @@
 //! max_body = 1048576                    # bytes of a reply
 //! regions = []                          # shown to people; empty is the whole country
 //! retries = 1                           # of a connection that could not be made; what was sent is not repeated
-//! agreement = { number = "…", expires = 2036-12-31 }   # required in production; after it: `maintenance`
+//!
+//! [agreement]                           # all of it is required in production; after either day: `maintenance`
+//! number = "…"
+//! expires = 2036-12-31                  # the last day, in China; alarms 60, 30 and 7 days before
+//! licence = "…"                         # the paper by which the record holder may give
+//! licence_expires = 2036-12-31
+//! fields = { vehicle = ["vin", "fuel"] }   # kind → what may be mapped, and in mode match compared; nothing else is
 //!
 //! [envelope]                            # message encryption; without it only https is spoken in production
 //! suite = "gm"                          # or intl
@@ -71,9 +77,9 @@ use serde::{
     de::{Error, MapAccess, Visitor, value::MapAccessDeserializer},
 };
 use thiserror::Error;
-use toml::{Spanned, value::Datetime};
+use toml::Spanned;
 
-use crate::format::Format;
+use crate::{agreement::RawAgreement, format::Format};
 
 /// One file of a deployment's folder `sources/`.
 #[derive(Debug, Clone)]
@@ -150,7 +156,7 @@ pub(crate) struct Raw {
     #[serde(default)]
     pub(crate) retries: Option<Spanned<u32>>,
     #[serde(default)]
-    pub(crate) agreement: Option<RawAgreement>,
+    pub(crate) agreement: Option<Spanned<RawAgreement>>,
     #[serde(default)]
     pub(crate) envelope: Option<Spanned<RawEnvelope>>,
     pub(crate) serves: Vec<Spanned<RawServes>>,
@@ -189,14 +195,6 @@ impl Charset {
             Charset::Gbk => SourceEncoding::Gbk,
         }
     }
-}
-
-/// The agreement with the record holder.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct RawAgreement {
-    pub(crate) number: String,
-    pub(crate) expires: Spanned<Datetime>,
 }
 
 /// Message encryption.

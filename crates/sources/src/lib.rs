@@ -6,6 +6,7 @@
 //! breaker, and a record about anyone else than the subject is dropped and reported (invariant 7). Whoever asks has
 //! made the INTENT durable before (invariant 1). Nothing personal is in a URL, trace or metric (invariant 5).
 
+mod agreement;
 mod ask;
 mod breaker;
 mod client;
@@ -29,11 +30,12 @@ mod source;
 mod sources;
 mod target;
 
+pub use agreement::{ALARM_DAYS, Agreement, Paper, PaperKind};
 pub use dial::Realm;
 pub use file::{SourceError, SourceFile};
 pub use image::{ImageBytes, ImageQuestion, NoImage};
 pub use media_type::MediaType;
 pub use question::{Answer, Question};
 pub use report::{Problem, Report};
-pub use source::{Agreement, SourceInfo};
+pub use source::SourceInfo;
 pub use sources::{Coverage, Sources};

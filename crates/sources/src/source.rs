@@ -8,14 +8,14 @@ use domain::{
     words::{Bilingual, Freshness},
 };
 use http::Uri;
-use jiff::civil::Date;
 use toml::Spanned;
 
 use crate::{
+    agreement::Agreement,
     client::Client,
     dial::Realm,
     envelope::Envelope,
-    file::{Raw, RawAgreement, SourceError, SourceFile},
+    file::{Raw, SourceError, SourceFile},
     gate::Gate,
     image::ImageRoute,
     route::Route,
@@ -41,15 +41,6 @@ pub struct SourceInfo {
     pub regions: Vec<String>,
     /// The agreement by which it may be asked; only the demo goes without.
     pub agreement: Option<Agreement>,
-}
-
-/// The agreement with a record holder.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Agreement {
-    /// Its number, as both sides file it.
-    pub number: String,
-    /// The last day, in China, on which it permits to ask.
-    pub expires: Date,
 }
 
 /// A source that can be asked.
@@ -120,32 +111,13 @@ fn describe(file: &SourceFile, raw: &Raw, realm: Realm) -> Result<SourceInfo, So
     if !raw.name.get_ref().is_complete() {
         return Err(file.wrong(&raw.name.span(), "name: needs words in zh and en"));
     }
-    if raw.agreement.is_none() && realm == Realm::Production {
-        return Err(file.wrong_as_a_whole("agreement: a real source is asked only under an agreement"));
-    }
     Ok(SourceInfo {
         id: id.clone(),
         version: raw.version,
         name: raw.name.get_ref().clone(),
         freshness: raw.freshness,
         regions: raw.regions.clone(),
-        agreement: raw
-            .agreement
-            .as_ref()
-            .map(|agreement| read_agreement(file, agreement))
-            .transpose()?,
-    })
-}
-
-fn read_agreement(file: &SourceFile, raw: &RawAgreement) -> Result<Agreement, SourceError> {
-    let expires = raw.expires.get_ref();
-    let date = expires.time.is_none() && expires.offset.is_none();
-    let expires = expires.to_string().parse().ok().filter(|_| date);
-    let expires =
-        expires.ok_or_else(|| file.wrong(&raw.expires.span(), "expires: a date such as 2036-12-31"))?;
-    Ok(Agreement {
-        number: raw.number.clone(),
-        expires,
+        agreement: Agreement::compile(file, raw, realm)?,
     })
 }
 

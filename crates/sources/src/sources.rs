@@ -130,10 +130,15 @@ impl Sources {
         lines
     }
 
+    /// Every source, in the order of their files.
+    pub fn infos(&self) -> impl Iterator<Item = &SourceInfo> {
+        self.sources.iter().map(|s| &s.info)
+    }
+
     /// The source of that id.
     #[must_use]
     pub fn named(&self, id: &str) -> Option<&SourceInfo> {
-        self.sources.iter().map(|s| &s.info).find(|info| info.id == id)
+        self.infos().find(|info| info.id == id)
     }
 
     /// The one route for a mode other than `match`.

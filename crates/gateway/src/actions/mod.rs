@@ -14,3 +14,4 @@ pub mod sign_out;
 pub mod strengthen;
 pub mod view_history;
 pub mod view_image;
+pub mod watch_papers;

@@ -5,7 +5,11 @@ use std::{sync::Arc, time::Duration};
 use futures_util::future::BoxFuture;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::{actions::close_overdue, app::App, error::Error};
+use crate::{
+    actions::{close_overdue, watch_papers},
+    app::App,
+    error::Error,
+};
 
 /// Starts all jobs; they end with the process.
 pub fn start(app: &Arc<App>) {
@@ -27,6 +31,9 @@ pub fn start(app: &Arc<App>) {
     // What a crash cut off between the seal of an erasure and the end of its keys.
     every(app, "finish-erasures", Duration::from_secs(3600), |app| {
         Box::pin(async { Ok(app.store.finish_erasures().await?) })
+    });
+    every(app, "watch-papers", Duration::from_secs(24 * 3600), |app| {
+        Box::pin(async { Ok(watch_papers::watch_papers(app)) })
     });
     every(
         app,
