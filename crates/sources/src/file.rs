@@ -11,7 +11,8 @@
 //! concurrency = 64                      # questions at once; a question waits 50 ms for a place at most
 //! charset = "utf-8"                     # gb18030, gbk: in what the register keeps names
 //! max_body = 1048576                    # bytes of a reply
-//! regions = []                          # shown to people; empty is the whole country
+//! regions = []                          # such as "44", "4403" (division codes) or "粤B" (plates); empty is the country
+//! price = 0                             # of an answer, in fen; of equally fresh sources the cheapest is asked
 //! retries = 1                           # of a connection that could not be made; what was sent is not repeated
 //!
 //! [agreement]                           # all of it is required in production; after either day: `maintenance`
@@ -20,6 +21,12 @@
 //! licence = "…"                         # the paper by which the record holder may give
 //! licence_expires = 2036-12-31
 //! fields = { vehicle = ["vin", "fuel"] }   # kind → what may be mapped, and in mode match compared; nothing else is
+//!
+//! [[elsewhere]]                         # where people of a region look that no source here covers
+//! region = "44"
+//! name = { zh = "…", en = "…" }
+//! address = "https://…"
+//! kinds = []                            # empty is all
 //!
 //! [envelope]                            # message encryption; without it only https is spoken in production
 //! suite = "gm"                          # or intl
@@ -79,7 +86,7 @@ use serde::{
 use thiserror::Error;
 use toml::Spanned;
 
-use crate::{agreement::RawAgreement, format::Format};
+use crate::{agreement::RawAgreement, format::Format, region::RawElsewhere};
 
 /// One file of a deployment's folder `sources/`.
 #[derive(Debug, Clone)]
@@ -152,7 +159,11 @@ pub(crate) struct Raw {
     #[serde(default)]
     pub(crate) max_body: Option<Spanned<usize>>,
     #[serde(default)]
-    pub(crate) regions: Vec<String>,
+    pub(crate) regions: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(crate) price: u32,
+    #[serde(default)]
+    pub(crate) elsewhere: Vec<RawElsewhere>,
     #[serde(default)]
     pub(crate) retries: Option<Spanned<u32>>,
     #[serde(default)]

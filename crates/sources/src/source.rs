@@ -1,6 +1,9 @@
 //! One source as it stands in memory: what its file says, and the way to it.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use domain::{
     identifiers::SourceEncoding,
@@ -8,6 +11,7 @@ use domain::{
     words::{Bilingual, Freshness},
 };
 use http::Uri;
+use jiff::civil::Date;
 use toml::Spanned;
 
 use crate::{
@@ -18,6 +22,8 @@ use crate::{
     file::{Raw, SourceError, SourceFile},
     gate::Gate,
     image::ImageRoute,
+    region::{Elsewhere, Region},
+    report::Problem,
     route::Route,
     secret,
 };
@@ -36,9 +42,12 @@ pub struct SourceInfo {
     pub name: Bilingual,
     /// What it promises about the age of its data.
     pub freshness: Freshness,
-    /// The regions that it covers; empty where it covers the whole country. For other regions it is still asked,
-    /// and answers `not_covered` itself.
-    pub regions: Vec<String>,
+    /// The regions that it covers; empty where it covers the whole country.
+    pub regions: Vec<Region>,
+    /// What an answer costs, in fen.
+    pub price: u32,
+    /// Where people of other regions look.
+    pub elsewhere: Vec<Elsewhere>,
     /// The agreement by which it may be asked; only the demo goes without.
     pub agreement: Option<Agreement>,
 }
@@ -51,11 +60,23 @@ pub(crate) struct Source {
     pub(crate) client: Client,
     pub(crate) envelope: Option<Envelope>,
     pub(crate) gate: Gate,
+    /// By an operator, until resumed.
+    pub(crate) paused: AtomicBool,
     pub(crate) routes: Vec<Route>,
     pub(crate) images: Vec<ImageRoute>,
 }
 
 impl Source {
+    /// Why it must not be asked at all, if so.
+    pub(crate) fn stopped(&self, today: Date) -> Option<Problem> {
+        let agreement = self.info.agreement.as_ref();
+        if self.paused.load(Ordering::Relaxed) {
+            return Some(Problem::Paused);
+        }
+        let ended = agreement.is_some_and(|agreement| !agreement.holds(today));
+        ended.then_some(Problem::AgreementExpired)
+    }
+
     /// Checks a file and prepares all that it says.
     pub(crate) fn compile(file: &SourceFile, kinds: &Catalogue, realm: Realm) -> Result<Self, SourceError> {
         let raw = file.parse()?;
@@ -79,6 +100,7 @@ impl Source {
             deadline: Duration::from_millis(deadline_ms),
             client,
             gate: Gate::new(concurrency),
+            paused: AtomicBool::new(false),
             images: compile_images(file, kinds, &raw, endpoint, &routes)?,
             routes,
         })
@@ -116,7 +138,17 @@ fn describe(file: &SourceFile, raw: &Raw, realm: Realm) -> Result<SourceInfo, So
         version: raw.version,
         name: raw.name.get_ref().clone(),
         freshness: raw.freshness,
-        regions: raw.regions.clone(),
+        regions: raw
+            .regions
+            .iter()
+            .map(|region| Region::compile(file, region))
+            .collect::<Result<_, _>>()?,
+        price: raw.price,
+        elsewhere: raw
+            .elsewhere
+            .iter()
+            .map(|raw| Elsewhere::compile(file, raw))
+            .collect::<Result<_, _>>()?,
         agreement: Agreement::compile(file, raw, realm)?,
     })
 }
@@ -183,7 +215,19 @@ fn compile_routes(
             kind.ok_or_else(|| file.wrong(&id.span(), format!("there is no kind {}", id.get_ref())))?;
         Route::compile(file, at, &kind.kind, serves)
     };
-    raw.serves.iter().map(compile).collect()
+    let mut routes: Vec<Route> = Vec::new();
+    for serves in &raw.serves {
+        let route = compile(serves)?;
+        if let Some(what) = routes.iter().find_map(|other| other.clash(&route)) {
+            let problem = format!(
+                "{} is served twice in mode {}{what}: take one of the two out",
+                route.kind, route.mode
+            );
+            return Err(file.wrong(&serves.span(), problem));
+        }
+        routes.push(route);
+    }
+    Ok(routes)
 }
 
 fn compile_images(

@@ -180,11 +180,29 @@ pub struct CoverageBody {
     /// What it promises.
     freshness: &'static str,
     /// The regions it covers; empty where it covers all.
-    regions: Vec<String>,
+    regions: Vec<RegionBody>,
     /// The claims it compares, in mode `match`.
     claims: Vec<String>,
     /// The number of the agreement under which it is asked.
     agreement: Option<String>,
+}
+
+/// A region that a source covers.
+#[derive(Serialize, ToSchema)]
+pub struct RegionBody {
+    /// Leading digits of a division code, or how plates begin.
+    code: String,
+    /// Its name.
+    name: String,
+}
+
+impl From<sources::Region> for RegionBody {
+    fn from(region: sources::Region) -> Self {
+        RegionBody {
+            code: region.code,
+            name: region.name,
+        }
+    }
 }
 
 /// Which sources there are, what each offers and how fresh it promises to be.
@@ -199,7 +217,7 @@ pub async fn coverage(State(app): Shared) -> Json<Vec<CoverageBody>> {
             mode: c.mode.code(),
             source: c.source,
             freshness: c.freshness.code(),
-            regions: c.regions,
+            regions: c.regions.into_iter().map(RegionBody::from).collect(),
             claims: c.claims,
         }
     };

@@ -80,7 +80,7 @@ pub(crate) async fn coverage(State(app): Shared, guest: Guest) -> Answer {
     let line = |c: &sources::Coverage| CoverageLine {
         mode: c.mode.code(),
         source: kinds::source_name(&app, &page, &c.source),
-        regions: c.regions.join(if page.is_english() { ", " } else { "、" }),
+        regions: regions(&page, &c.regions),
         freshness: c.freshness.code(),
     };
     let covered = |loaded: &std::sync::Arc<domain::kind::LoadedKind>| {
@@ -136,6 +136,20 @@ pub(crate) async fn privacy(State(app): Shared, guest: Guest) -> Answer {
         retention,
         p: page,
     })
+}
+
+/// The names of regions; the letters of plates are told beside.
+fn regions(page: &Page, regions: &[sources::Region]) -> String {
+    let by_plate = |code: &str| !code.starts_with(|c: char| c.is_ascii_digit());
+    let name = |region: &sources::Region| match by_plate(&region.code) {
+        true => page.fill(
+            "coverage-plates",
+            &[("name", &region.name), ("plates", &region.code)],
+        ),
+        false => region.name.clone(),
+    };
+    let names: Vec<_> = regions.iter().map(name).collect();
+    names.join(page.lang.separator())
 }
 
 fn source_lines(app: &App, page: &Page) -> Vec<SourceLine> {

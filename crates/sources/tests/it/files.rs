@@ -241,16 +241,33 @@ fn images_that_do_not_fit_are_refused() {
 }
 
 #[test]
-fn each_question_has_one_source() {
+fn one_source_has_one_way_to_answer_a_question() {
     let error = |files: &[SourceFile]| load(files, Realm::Demo).err().unwrap().problem;
     let traffic = file("traffic.toml", TRAFFIC, 1);
     let twin = file("twin.toml", &TRAFFIC.replace("test-traffic", "twin"), 1);
     assert!(error(&[traffic.clone(), traffic.clone()]).contains("already"));
-    assert!(error(&[traffic, twin]).contains("served twice in mode read"));
+    assert!(
+        load(&[traffic.clone(), twin], Realm::Demo).is_ok(),
+        "two sources may hold one kind"
+    );
+    let (head, routes) = TRAFFIC.split_once("[[serves]]").unwrap();
+    let doubled = file(
+        "t.toml",
+        &format!("{head}[[serves]]{routes}[[serves]]{routes}"),
+        1,
+    );
+    assert!(error(&[doubled]).contains("served twice in mode read"));
     let carrier = file("carrier.toml", CARRIER, 1);
     assert!(error(std::slice::from_ref(&carrier)).contains("needs a base route"));
     let rival = file("rival.toml", &CARRIER.replace("test-carrier", "rival"), 1);
-    assert!(error(&[file("r.toml", REGISTER, 1), carrier, rival]).contains("for the claim phone"));
+    assert!(load(&[file("r.toml", REGISTER, 1), carrier, rival], Realm::Demo).is_ok());
+    let (_, route) = CARRIER.split_once("[[serves]]").unwrap();
+    let doubled = file("c.toml", &format!("{CARRIER}[[serves]]{route}"), 1);
+    assert!(error(&[file("r.toml", REGISTER, 1), doubled]).contains("for the claim phone"));
+    let (_, base) = REGISTER.split_once("[[serves]]").unwrap();
+    let base = base.split("[[serves]]").next().unwrap();
+    let bases = file("r.toml", &format!("{REGISTER}[[serves]]{base}"), 1);
+    assert!(error(&[bases]).contains("two base routes"));
 }
 
 #[test]

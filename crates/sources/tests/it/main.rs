@@ -12,6 +12,7 @@ mod files;
 mod images;
 mod mapping;
 mod matching;
+mod routing;
 mod server;
 mod subject;
 mod world;

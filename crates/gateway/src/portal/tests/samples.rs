@@ -443,7 +443,9 @@ fn answer() -> AnswerView {
             field(Shown::Nothing, false, false),
         ],
         withheld: vec!["sample".into()],
+        elsewhere: Some(("sample".into(), "https://sample.invalid".into())),
         source: Some(SourceView {
+            staler: true,
             name: "sample".into(),
             as_of: Some("sample".into()),
             freshness: "weekly".into(),
