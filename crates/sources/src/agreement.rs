@@ -114,7 +114,8 @@ impl Agreement {
     }
 
     /// Whether both papers still hold on this day.
-    pub(crate) fn holds(&self, today: Date) -> bool {
+    #[must_use]
+    pub fn holds(&self, today: Date) -> bool {
         let ends = self
             .licence
             .as_ref()

@@ -138,11 +138,18 @@ impl Sources {
         deadline: Instant,
     ) -> Answer {
         let started = Instant::now();
-        let answer = match self.read_one(source, route, question, deadline).await {
+        let read = self.read_one(source, route, question, deadline).await;
+        let was_asked = !matches!(read, Err(Unasked::Bare(_)));
+        let answer = match read {
             Ok(reading) => answered(source, reading),
             Err(Unasked::Bare(outcome)) => Answer::bare(outcome),
             Err(Unasked::Failed(failure)) => Answer::failed(&source.info.id, failure),
         };
+        if was_asked {
+            let is_answer = answer.outcome.is_release() || answer.outcome == Outcome::FaceBelowThreshold;
+            let as_of = answer.provenance.as_ref().and_then(|p| p.as_of);
+            source.measure.record(self.clock.now(), is_answer, as_of);
+        }
         observe(source, route, question, &answer, started);
         answer
     }

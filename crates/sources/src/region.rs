@@ -87,6 +87,12 @@ impl Region {
         })
     }
 
+    /// Whether it is known by how its plates begin.
+    #[must_use]
+    pub fn is_by_plate(&self) -> bool {
+        self.by_plate
+    }
+
     /// Whether a question may belong here.
     pub(crate) fn holds(&self, whereabouts: Whereabouts<'_>) -> bool {
         match whereabouts {

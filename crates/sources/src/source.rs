@@ -22,6 +22,7 @@ use crate::{
     file::{Raw, SourceError, SourceFile},
     gate::Gate,
     image::ImageRoute,
+    measure::Measure,
     region::{Elsewhere, Region},
     report::Problem,
     route::Route,
@@ -60,6 +61,7 @@ pub(crate) struct Source {
     pub(crate) client: Client,
     pub(crate) envelope: Option<Envelope>,
     pub(crate) gate: Gate,
+    pub(crate) measure: Measure,
     /// By an operator, until resumed.
     pub(crate) paused: AtomicBool,
     pub(crate) routes: Vec<Route>,
@@ -100,6 +102,7 @@ impl Source {
             deadline: Duration::from_millis(deadline_ms),
             client,
             gate: Gate::new(concurrency),
+            measure: Measure::new(),
             paused: AtomicBool::new(false),
             images: compile_images(file, kinds, &raw, endpoint, &routes)?,
             routes,

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, atomic::Ordering},
 };
 
 use domain::{
@@ -17,6 +17,7 @@ use crate::{
     dial::Realm,
     file::{SourceError, SourceFile},
     image::ImageRoute,
+    measure::Measure,
     region::{Elsewhere, Region, Whereabouts},
     route::Route,
     routing::{Candidate, Candidates, Place},
@@ -134,6 +135,26 @@ impl Sources {
     /// Every source, in the order of their files.
     pub fn infos(&self) -> impl Iterator<Item = &SourceInfo> {
         self.sources.iter().map(|s| &s.info)
+    }
+
+    /// Leaves a source alone from now on, or asks it again; `false` where there is no such source.
+    pub fn pause(&self, id: &str, paused: bool) -> bool {
+        let source = self.sources.iter().find(|s| s.info.id == id);
+        if let Some(source) = source {
+            source.paused.store(paused, Ordering::Relaxed);
+        }
+        source.is_some()
+    }
+
+    /// Whether an operator paused it.
+    #[must_use]
+    pub fn is_paused(&self, id: &str) -> bool {
+        let source = self.sources.iter().find(|s| s.info.id == id);
+        source.is_some_and(|s| s.paused.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn measure_of(&self, id: &str) -> Option<&Measure> {
+        self.sources.iter().find(|s| s.info.id == id).map(|s| &s.measure)
     }
 
     /// The source of that id.

@@ -11,6 +11,7 @@ use tokio::net::TcpListener;
 
 use super::{Outcome, listen, lock::FolderLock};
 use crate::{
+    actions::watch_sources,
     app::App,
     config::Config,
     error::StartError,
@@ -127,10 +128,14 @@ pub fn serve_metrics(listener: TcpListener, metrics: PrometheusHandle) {
 pub async fn serve_until_stopped(listener: TcpListener, app: Arc<App>) -> Outcome {
     let store = app.store.clone();
     let connections = app.config.limits.connections;
+    let kept = Arc::clone(&app);
     tokio::select! {
         () = listen::serve(listener, router::router(app), connections, asked_to_end()) => {
             // What was sealed last is shown and synced before the process goes.
             store.publish_checkpoint().await?;
+            if let Err(error) = watch_sources::keep_measures(&kept) {
+                tracing::warn!(code = error.code(), "the measures of the sources are not kept");
+            }
             Ok(ExitCode::SUCCESS)
         }
         why = store.stopped() => Err(StartError(why)),

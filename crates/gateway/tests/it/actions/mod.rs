@@ -15,4 +15,5 @@ mod purposes;
 mod records;
 mod reports;
 mod routing;
+mod sources;
 mod together;
