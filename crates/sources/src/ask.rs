@@ -79,15 +79,21 @@ impl Sources {
     /// worst answer counts; where all match, the base's.
     async fn ask_all(&self, base: &Candidates, question: &Question) -> Answer {
         let kind = question.kind.kind.id.as_str();
-        let mut orders = vec![self.order(base, question)];
-        let Some(first) = orders[0].turns.first() else {
-            return Answer::bare(Outcome::NotCovered);
-        };
-        let compared = &self.at(first.place).1.claims;
-        // Who stands in for the base compares the same claims.
-        orders[0]
-            .turns
-            .retain(|turn| self.at(turn.place).1.claims == *compared);
+        let mut orders = vec![];
+        let mut compared: &[String] = &[];
+        // A plan without a base is one of single files, which are looked at and not served.
+        if !base.all().is_empty() {
+            let mut order = self.order(base, question);
+            let Some(first) = order.turns.first() else {
+                return Answer::bare(Outcome::NotCovered);
+            };
+            compared = &self.at(first.place).1.claims;
+            // Who stands in for the base compares the same claims.
+            order
+                .turns
+                .retain(|turn| self.at(turn.place).1.claims == compared);
+            orders.push(order);
+        }
         for claim in question.claims.keys().filter(|claim| !compared.contains(claim)) {
             let order = self.candidates_for(kind, claim).map(|c| self.order(c, question));
             let Some(order) = order.filter(|order| !order.turns.is_empty()) else {

@@ -24,6 +24,7 @@ mod outcomes;
 mod pointer;
 mod question;
 mod region;
+mod remedy;
 mod report;
 mod request;
 mod route;

@@ -214,8 +214,7 @@ fn compile_routes(
     let compile = |serves: &Spanned<_>| {
         let id: &Spanned<String> = kind_of(serves);
         let kind = kinds.get(id.get_ref());
-        let kind =
-            kind.ok_or_else(|| file.wrong(&id.span(), format!("there is no kind {}", id.get_ref())))?;
+        let kind = kind.ok_or_else(|| file.wrong(&id.span(), no_kind(kinds, id.get_ref())))?;
         Route::compile(file, at, &kind.kind, serves)
     };
     let mut routes: Vec<Route> = Vec::new();
@@ -250,6 +249,12 @@ fn compile_images(
         routes.push(route);
     }
     Ok(routes)
+}
+
+fn no_kind(kinds: &Catalogue, id: &str) -> String {
+    let known = kinds.in_order();
+    let known: Vec<&str> = known.iter().map(|k| k.kind.id.as_str()).collect();
+    format!("there is no kind {id}; known are {known:?}, and those of a folder of kinds")
 }
 
 fn kind_of(serves: &Spanned<crate::file::RawServes>) -> &Spanned<String> {

@@ -72,6 +72,30 @@ impl Sources {
         clock: Arc<dyn Clock>,
         seed: [u8; 32],
     ) -> Result<Self, SourceError> {
+        let sources = Sources::alone(files, kinds, realm, clock, seed)?;
+        for (kind, plan) in &sources.plan {
+            let orphans = plan.extra.values().filter(|_| plan.base.all().is_empty());
+            if let Some(orphan) = orphans.flat_map(|extra| extra.all().first()).next() {
+                let problem =
+                    format!("{kind}: in mode match one source needs a base route with name and number");
+                return Err(files[orphan.place.source].wrong_as_a_whole(problem));
+            }
+        }
+        Ok(sources)
+    }
+
+    /// Reads all files as [`Sources::new`] does, without asking that every match has its base among them: to look at
+    /// single files.
+    ///
+    /// # Errors
+    /// The first file that is wrong, with the line and what to write instead.
+    pub fn alone(
+        files: &[SourceFile],
+        kinds: &Catalogue,
+        realm: Realm,
+        clock: Arc<dyn Clock>,
+        seed: [u8; 32],
+    ) -> Result<Self, SourceError> {
         let mut sources: Vec<Source> = Vec::new();
         let mut plan: BTreeMap<String, Plan> = BTreeMap::new();
         for file in files {
@@ -95,14 +119,6 @@ impl Sources {
                     .add(compiled, candidate);
             }
             sources.push(source);
-        }
-        for (kind, plan) in &plan {
-            let orphans = plan.extra.values().filter(|_| plan.base.all().is_empty());
-            if let Some(orphan) = orphans.flat_map(|extra| extra.all().first()).next() {
-                let problem =
-                    format!("{kind}: in mode match one source needs a base route with name and number");
-                return Err(files[orphan.place.source].wrong_as_a_whole(problem));
-            }
         }
         Ok(Sources {
             sources,
