@@ -121,6 +121,18 @@ vocabulary! {
 }
 
 vocabulary! {
+    /// How fresh an answer the requester asks for.
+    #[derive(Default)]
+    AskedFreshness {
+        /// Only as the register stands now; nothing staler is taken instead.
+        Realtime = "realtime",
+        /// The freshest that can be had, labelled with its age.
+        #[default]
+        Any = "any",
+    }
+}
+
+vocabulary! {
     /// How carefully a field must be handled.
     Classification {
         /// Not about a person by itself, such as a vehicle's brand.

@@ -1,6 +1,6 @@
 //! The application: everything that an action needs, given to it once.
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use domain::{
     kind::{Catalogue, LoadedKind},
@@ -23,6 +23,8 @@ use crate::{
 pub struct App {
     /// The configuration.
     pub config: Config,
+    /// The data folder.
+    pub folder: PathBuf,
     /// Databases and log.
     pub store: Store,
     /// The written policy.

@@ -15,4 +15,5 @@ pub mod notices;
 pub mod planted;
 pub mod portal;
 pub mod router;
+pub mod source_files;
 pub mod start;

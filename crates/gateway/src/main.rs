@@ -41,6 +41,7 @@ enum Command {
     Doctor(commands::serve::DeploymentArgs),
     Keys(commands::keys::KeysArgs),
     Log(commands::log_export::LogArgs),
+    Source(commands::source::SourceArgs),
 }
 
 /// The system's clock.
@@ -87,6 +88,7 @@ fn run(cli: Cli) -> Outcome {
         Command::Doctor(args) => runtime()?.block_on(commands::doctor::run(&args, &world)),
         Command::Keys(args) => runtime()?.block_on(commands::keys::run(&args, &world)),
         Command::Log(args) => runtime()?.block_on(commands::log_export::run(&args, &world)),
+        Command::Source(args) => runtime()?.block_on(commands::source::run(args, &world)),
         Command::Verify(args) => commands::verify::run(&args),
         Command::Inspect(args) => commands::inspect::run(&args, &world),
     }

@@ -19,7 +19,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use utoipa_swagger_ui::SwaggerUi;
 
 use crate::{
-    api::{self, account, body::MAX_BODY, catalogue, health, history, images, log, lookups},
+    api::{self, account, body::MAX_BODY, catalogue, coverage, health, history, images, log, lookups},
     app::App,
     portal,
 };
@@ -52,7 +52,7 @@ fn api_routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(account::show, account::erase))
         .routes(routes!(catalogue::kinds))
         .routes(routes!(catalogue::notice))
-        .routes(routes!(catalogue::coverage))
+        .routes(routes!(coverage::coverage))
         .routes(routes!(lookups::create, history::lookups))
         .routes(routes!(history::lookup))
         .routes(routes!(history::hide))
@@ -113,7 +113,7 @@ fn portal_routes() -> Router<Arc<App>> {
         .route("/access-log", get(portal::access_log::show))
         .route("/verify", get(portal::verify::show))
         .route("/vin", get(portal::vin::show).post(portal::vin::read))
-        .route("/coverage", get(portal::public::coverage))
+        .route("/coverage", get(portal::coverage::coverage))
         .route("/genuine", get(portal::public::genuine))
         .route("/help", get(portal::public::help))
         .route("/privacy", get(portal::public::privacy))

@@ -14,7 +14,11 @@ use sources::{Realm, SourceFile, Sources};
 use store::{Random, Store, StoreConfig, engine::DbConfig};
 
 use crate::{
-    actions::seal_change::{deployment, no_effect, seal_change},
+    actions::{
+        pause_sources::take_up_orders,
+        seal_change::{deployment, no_effect, seal_change},
+        watch_sources::restore_measures,
+    },
     app::{App, hex},
     config::Config,
     embedded,
@@ -94,6 +98,7 @@ pub async fn start_on(
         started: world.clock.now(),
         notices: Notices::fill(&kinds, &register, &config.operator)?,
         policy_version: hex(&policy.version()[..16]),
+        folder: databases.folder.clone(),
         config,
         store,
         policy,
@@ -105,13 +110,18 @@ pub async fn start_on(
         #[cfg(feature = "demo")]
         demo: None,
     };
-    seal_start(&app).await?;
+    restore_measures(&app);
+    let paused = take_up_orders(&app)?;
+    seal_start(&app, &paused).await?;
     Ok(app)
 }
 
-/// Seals what the deployment decides by from now on: policy, kinds and purposes.
-async fn seal_start(app: &App) -> Result<(), StartError> {
-    let about = format!("started with policy {}", app.policy_version());
+/// Seals what the deployment decides by from now on: policy, kinds and purposes, and which sources it leaves alone.
+async fn seal_start(app: &App, paused: &[String]) -> Result<(), StartError> {
+    let mut about = format!("started with policy {}", app.policy_version());
+    if !paused.is_empty() {
+        about = format!("{about}, paused {}", paused.join(" "));
+    }
     let sealed = seal_change(app, DEPLOYMENT, deployment(), &about, no_effect()).await;
     match sealed {
         Ok(_) => Ok(()),

@@ -17,8 +17,10 @@ use crate::{
     envelope::World,
     http::Http,
     question::{Answer, Question},
+    region::Whereabouts,
     report::{Failure, Problem, Report},
     route::{Reading, Route},
+    routing::{Candidate, Candidates, Order},
     source::Source,
     sources::Sources,
     target::Target,
@@ -52,26 +54,58 @@ impl Sources {
             return Answer::bare(Outcome::NotCovered);
         }
         let kind = question.kind.kind.id.as_str();
-        if question.mode == Mode::Match {
-            return match self.routes_to_match(kind, question.claims.keys()) {
-                Some(routes) => self.ask_all(&routes, &question).await,
-                None => Answer::bare(Outcome::NotCovered),
-            };
-        }
-        match self.route(kind, question.mode) {
-            Some((source, route)) => self.ask_one(source, route, &question).await,
+        let mut answer = match self.candidates(kind, question.mode) {
+            Some(base) if question.mode == Mode::Match => self.ask_all(base, &question).await,
+            Some(candidates) => {
+                let order = self.order(candidates, &question);
+                self.ask_in_turn(&order, &question).await
+            }
             None => Answer::bare(Outcome::NotCovered),
+        };
+        if answer.outcome == Outcome::NotCovered {
+            answer.elsewhere = self.elsewhere(kind, Whereabouts::of(&question));
         }
+        answer
     }
 
-    /// Asks every route of a match at once and keeps the worst answer; where all match, the base's.
-    async fn ask_all(&self, routes: &[(&Source, &Route)], question: &Question) -> Answer {
-        let answers = join_all(
-            routes
-                .iter()
-                .map(|(source, route)| self.ask_one(source, route, question)),
-        )
-        .await;
+    fn order<'a>(&'a self, candidates: &'a Candidates, question: &Question) -> Order<'a> {
+        // Called only where there is a choice.
+        let is_well = |candidate: &Candidate| {
+            let source = self.at(candidate.place).0;
+            source.stopped(self.clock.now().date_in_china()).is_none() && !source.gate.is_shut()
+        };
+        candidates.order(question.wanted.freshness, || Whereabouts::of(question), is_well)
+    }
+
+    /// Asks for a match: the base, and for each claim that the base does not compare whoever does, all at once. The
+    /// worst answer counts; where all match, the base's.
+    async fn ask_all(&self, base: &Candidates, question: &Question) -> Answer {
+        let kind = question.kind.kind.id.as_str();
+        let mut orders = vec![];
+        let mut compared: &[String] = &[];
+        // A plan without a base is one of single files, which are looked at and not served.
+        if !base.all().is_empty() {
+            let mut order = self.order(base, question);
+            let Some(first) = order.turns.first() else {
+                return Answer::bare(Outcome::NotCovered);
+            };
+            compared = &self.at(first.place).1.claims;
+            // Who stands in for the base compares the same claims.
+            order
+                .turns
+                .retain(|turn| self.at(turn.place).1.claims == compared);
+            orders.push(order);
+        }
+        for claim in question.claims.keys().filter(|claim| !compared.contains(claim)) {
+            let order = self.candidates_for(kind, claim).map(|c| self.order(c, question));
+            let Some(order) = order.filter(|order| !order.turns.is_empty()) else {
+                return Answer::bare(Outcome::NotCovered);
+            };
+            if !orders.contains(&order) {
+                orders.push(order);
+            }
+        }
+        let answers = join_all(orders.iter().map(|order| self.ask_in_turn(order, question))).await;
         let rank = |a: &Answer| WORST_FIRST.iter().position(|o| *o == a.outcome).unwrap_or(0);
         answers
             .into_iter()
@@ -79,13 +113,51 @@ impl Sources {
             .unwrap_or_else(|| Answer::bare(Outcome::NotCovered))
     }
 
-    async fn ask_one(&self, source: &Source, route: &Route, question: &Question) -> Answer {
+    /// Asks one source after the other until one can answer, within the deadline that all share. What came first
+    /// stands where none can: the reason of a failure, else that nobody covers it.
+    async fn ask_in_turn(&self, order: &Order<'_>, question: &Question) -> Answer {
+        let mut failed: Option<Answer> = None;
+        for (n, turn) in order.turns.iter().enumerate() {
+            let (source, route) = self.at(turn.place);
+            let deadline = if n + 1 < order.turns.len() {
+                in_reserve(question.deadline)
+            } else {
+                question.deadline
+            };
+            let mut answer = self.ask_one(source, route, question, deadline).await;
+            answer.staler = order.is_staler(turn);
+            let leaves_open = answer.outcome.is_failure() && answer.outcome != Outcome::FaceBelowThreshold;
+            if !leaves_open && answer.outcome != Outcome::NotCovered {
+                return answer;
+            }
+            match &failed {
+                Some(before) if before.outcome.is_failure() || !leaves_open => {}
+                _ => failed = Some(answer),
+            }
+        }
+        failed.unwrap_or_else(|| Answer::bare(Outcome::NotCovered))
+    }
+
+    async fn ask_one(
+        &self,
+        source: &Source,
+        route: &Route,
+        question: &Question,
+        deadline: Instant,
+    ) -> Answer {
         let started = Instant::now();
-        let answer = match self.read_one(source, route, question).await {
+        let read = self.read_one(source, route, question, deadline).await;
+        let was_asked = !matches!(read, Err(Unasked::Bare(_)));
+        let answer = match read {
             Ok(reading) => answered(source, reading),
             Err(Unasked::Bare(outcome)) => Answer::bare(outcome),
             Err(Unasked::Failed(failure)) => Answer::failed(&source.info.id, failure),
         };
+        if was_asked {
+            let is_answer = answer.outcome.is_release() || answer.outcome == Outcome::FaceBelowThreshold;
+            let as_of = answer.provenance.as_ref().and_then(|p| p.as_of);
+            source.measure.record(self.clock.now(), is_answer, as_of);
+        }
         observe(source, route, question, &answer, started);
         answer
     }
@@ -95,12 +167,13 @@ impl Sources {
         source: &Source,
         route: &Route,
         question: &Question,
+        deadline: Instant,
     ) -> Result<Reading, Unasked> {
         match &route.way {
             Way::Http(way) => {
                 let body = way.template.render(question);
                 let reply = self
-                    .send(source, &way.target, &question.person, body, question.deadline)
+                    .send(source, &way.target, &question.person, body, deadline)
                     .await?;
                 let (outcome, answer) = way.read(&reply)?;
                 Ok(route.read(question, (outcome, &answer), self.clock.now())?)
@@ -109,16 +182,12 @@ impl Sources {
                 let exchange = way
                     .fill(question)
                     .map(|parameters| async move |_| way.rows(&parameters).await);
-                let rows = self
-                    .admit(source, &question.person, question.deadline, exchange)
-                    .await?;
+                let rows = self.admit(source, &question.person, deadline, exchange).await?;
                 Ok(route.read_table(question, rows, self.clock.now())?)
             }
             Way::Drop(way) => {
                 let exchange = way.wanted(question).map(|wanted| move |_| way.rows(wanted));
-                let found = self
-                    .admit(source, &question.person, question.deadline, exchange)
-                    .await?;
+                let found = self.admit(source, &question.person, deadline, exchange).await?;
                 let mut reading = route.read_table(question, found.rows, self.clock.now())?;
                 reading.signed = found.signed;
                 if reading.outcome == Outcome::Found {
@@ -156,14 +225,8 @@ impl Sources {
     ) -> Result<T, Unasked> {
         let started = Instant::now();
         let today = self.clock.now().date_in_china();
-        if source
-            .info
-            .agreement
-            .as_ref()
-            .is_some_and(|agreement| agreement.expires < today)
-        {
-            // Not `not_covered`, which would tell a falsehood about the record holder and use up the grant.
-            return Err(Failure::new(Outcome::Maintenance, Problem::AgreementExpired).into());
+        if let Some(problem) = source.stopped(today) {
+            return Err(Failure::new(Outcome::Maintenance, problem).into());
         }
         if !person.name.is_encodable(source.encoding) {
             return Err(Unasked::Bare(Outcome::CannotCompare));
@@ -207,6 +270,12 @@ impl Sources {
             Reply::Unknown => Err(Failure::bad_answer(Problem::BadStatus)),
         }
     }
+}
+
+/// Until when one source is waited for where another stands in reserve: a third of the time is left to that one.
+fn in_reserve(deadline: Instant) -> Instant {
+    let now = Instant::now();
+    now + deadline.saturating_duration_since(now) * 2 / 3
 }
 
 /// Why there is nothing to read.
@@ -262,6 +331,8 @@ fn answered(source: &Source, reading: Reading) -> Answer {
         record: reading.record,
         rows: reading.rows,
         provenance,
+        staler: false,
+        elsewhere: None,
         report: reading.wrong_subject.then_some(report),
     }
 }

@@ -53,6 +53,15 @@ impl Breaker {
         }
     }
 
+    /// Whether it would let nobody pass.
+    pub(crate) fn is_shut(self, now_ms: u64) -> bool {
+        match self {
+            Breaker::Closed(_) => false,
+            Breaker::Open(until) => now_ms < until,
+            Breaker::Trying => true,
+        }
+    }
+
     /// Tells what became of a question. Stragglers from before it opened change nothing.
     pub(crate) fn record(&mut self, pass: Pass, verdict: Verdict, now_ms: u64) {
         *self = match (*self, pass, verdict) {
@@ -91,7 +100,9 @@ mod tests {
             for (wait, asks, which, verdict) in steps {
                 now += wait;
                 if asks || passing.is_empty() {
+                    let shut = breaker.is_shut(now);
                     let admitted = breaker.admit(now);
+                    prop_assert_eq!(shut, admitted.is_none());
                     if let (Some(Pass::Trial), Some(since)) = (admitted, shut_since) {
                         prop_assert!(now >= since + OPEN_MS);
                     }

@@ -235,13 +235,17 @@ impl Scalar {
         if let (FieldType::Code { codes: known }, Some(codes)) = (of_type, &raw.codes)
             && let Some(unknown) = codes.values().find(|code| !known.contains_key(*code))
         {
-            return Err(format!("the kind has no code \"{unknown}\""));
+            let known: Vec<_> = known.keys().collect();
+            return Err(format!("the kind has no code \"{unknown}\"; known are {known:?}"));
         }
         if raw.codes.is_some() && raw.format.is_some() {
             return Err("`codes` and `format` exclude each other".into());
         }
         if raw.format.is_some_and(|format| !format.fits(of_type)) {
-            return Err(format!("this format does not fit the type {}", of_type.word()));
+            return Err(format!(
+                "this format does not fit the type {}: take another, or none",
+                of_type.word()
+            ));
         }
         Ok(Scalar {
             of_type: of_type.clone(),

@@ -11,9 +11,22 @@
 //! concurrency = 64                      # questions at once; a question waits 50 ms for a place at most
 //! charset = "utf-8"                     # gb18030, gbk: in what the register keeps names
 //! max_body = 1048576                    # bytes of a reply
-//! regions = []                          # shown to people; empty is the whole country
+//! regions = []                          # such as "44", "4403" (division codes) or "粤B" (plates); empty is the country
+//! price = 0                             # of an answer, in fen; of equally fresh sources the cheapest is asked
 //! retries = 1                           # of a connection that could not be made; what was sent is not repeated
-//! agreement = { number = "…", expires = 2036-12-31 }   # required in production; after it: `maintenance`
+//!
+//! [agreement]                           # all of it is required in production; after either day: `maintenance`
+//! number = "…"
+//! expires = 2036-12-31                  # the last day, in China; alarms 60, 30 and 7 days before
+//! licence = "…"                         # the paper by which the record holder may give
+//! licence_expires = 2036-12-31
+//! fields = { vehicle = ["vin", "fuel"] }   # kind → what may be mapped, and in mode match compared; nothing else is
+//!
+//! [[elsewhere]]                         # where people of a region look that no source here covers
+//! region = "44"
+//! name = { zh = "…", en = "…" }
+//! address = "https://…"
+//! kinds = []                            # empty is all
 //!
 //! [envelope]                            # message encryption; without it only https is spoken in production
 //! suite = "gm"                          # or intl
@@ -71,9 +84,9 @@ use serde::{
     de::{Error, MapAccess, Visitor, value::MapAccessDeserializer},
 };
 use thiserror::Error;
-use toml::{Spanned, value::Datetime};
+use toml::Spanned;
 
-use crate::{drops::RawDrops, format::Format, sql::RawSql};
+use crate::{agreement::RawAgreement, drops::RawDrops, format::Format, region::RawElsewhere, sql::RawSql};
 
 /// One file of a deployment's folder `sources/`.
 #[derive(Debug, Clone)]
@@ -150,11 +163,15 @@ pub(crate) struct Raw {
     #[serde(default)]
     pub(crate) max_body: Option<Spanned<usize>>,
     #[serde(default)]
-    pub(crate) regions: Vec<String>,
+    pub(crate) regions: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(crate) price: u32,
+    #[serde(default)]
+    pub(crate) elsewhere: Vec<RawElsewhere>,
     #[serde(default)]
     pub(crate) retries: Option<Spanned<u32>>,
     #[serde(default)]
-    pub(crate) agreement: Option<RawAgreement>,
+    pub(crate) agreement: Option<Spanned<RawAgreement>>,
     #[serde(default)]
     pub(crate) envelope: Option<Spanned<RawEnvelope>>,
     pub(crate) serves: Vec<Spanned<RawServes>>,
@@ -197,14 +214,6 @@ impl Charset {
             Charset::Gbk => SourceEncoding::Gbk,
         }
     }
-}
-
-/// The agreement with the record holder.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct RawAgreement {
-    pub(crate) number: String,
-    pub(crate) expires: Spanned<Datetime>,
 }
 
 /// Message encryption.

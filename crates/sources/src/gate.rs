@@ -52,6 +52,11 @@ impl Gate {
         }
     }
 
+    /// Whether nobody would be let through now.
+    pub(crate) fn is_shut(&self) -> bool {
+        self.breaker().is_shut(self.now_ms())
+    }
+
     /// Takes a place.
     pub(crate) async fn enter(&self, deadline: Instant) -> Result<Place<'_>, Failure> {
         let permit = match self.places.try_acquire() {

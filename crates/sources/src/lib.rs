@@ -6,6 +6,7 @@
 //! breaker, and a record about anyone else than the subject is dropped and reported (invariant 7). Whoever asks has
 //! made the INTENT durable before (invariant 1). Nothing personal is in a URL, trace or metric (invariant 5).
 
+mod agreement;
 mod ask;
 mod breaker;
 mod client;
@@ -19,13 +20,17 @@ mod gate;
 mod http;
 mod image;
 mod json;
+mod measure;
 mod media_type;
 mod outcomes;
 mod pointer;
 mod question;
+mod region;
+mod remedy;
 mod report;
 mod request;
 mod route;
+mod routing;
 mod secret;
 mod source;
 mod sources;
@@ -34,12 +39,15 @@ mod table;
 mod target;
 mod transport;
 
+pub use agreement::{ALARM_DAYS, Agreement, Paper, PaperKind};
 pub use dial::Realm;
 pub use drops::{DropEvent, DropNews, DropProgress, RowError, Stage};
 pub use file::{SourceError, SourceFile};
 pub use image::{ImageBytes, ImageQuestion, NoImage};
+pub use measure::{Age, Measured, Span, oldest};
 pub use media_type::MediaType;
-pub use question::{Answer, Question};
+pub use question::{Answer, Question, Wanted};
+pub use region::{Elsewhere, Region};
 pub use report::{Problem, Report};
-pub use source::{Agreement, SourceInfo};
+pub use source::SourceInfo;
 pub use sources::{Coverage, Sources};

@@ -4,17 +4,21 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use bytes::Bytes;
 use domain::{
+    identifiers::Area,
     ids::LookupId,
     kind::{LoadedKind, Row, Value},
     lookup::Person,
     outcome::Outcome,
     record::{Provenance, Record},
     time::Timestamp,
-    words::Mode,
+    words::{AskedFreshness, Mode},
 };
 use tokio::time::Instant;
 
-use crate::report::{Failure, Report};
+use crate::{
+    region::Elsewhere,
+    report::{Failure, Report},
+};
 
 /// One question about one person. Its INTENT must be durable before it is asked (invariant 1).
 #[derive(Clone)]
@@ -36,10 +40,21 @@ pub struct Question {
     pub claims: BTreeMap<String, Value>,
     /// The bytes of the picture, if one is claimed.
     pub portrait: Option<Bytes>,
+    /// Of which region, and how fresh.
+    pub wanted: Wanted,
     /// When the question arrived.
     pub arrived: Timestamp,
     /// When nobody waits any longer. The source's own deadline may be sooner.
     pub deadline: Instant,
+}
+
+/// What the requester asks of whoever answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Wanted {
+    /// How fresh.
+    pub freshness: AskedFreshness,
+    /// The region of the record, where the requester names it; else the plate tells, else the person's number hints.
+    pub region: Option<Area>,
 }
 
 impl fmt::Debug for Question {
@@ -64,6 +79,10 @@ pub struct Answer {
     /// Where it came from; none where no source said anything about the subject. Its as-of time is given only with
     /// a record or a match, so that "no record" looks the same whether there is none or it is somebody else's.
     pub provenance: Option<Provenance>,
+    /// A fresher source would have covered the question and could not answer it.
+    pub staler: bool,
+    /// With `not_covered`: where people of that region look, if a file names it.
+    pub elsewhere: Option<Elsewhere>,
     /// For the operator only; the requester is never told.
     pub report: Option<Report>,
 }
@@ -76,6 +95,8 @@ impl Answer {
             record: None,
             rows: Vec::new(),
             provenance: None,
+            staler: false,
+            elsewhere: None,
             report: None,
         }
     }

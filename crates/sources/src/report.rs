@@ -18,6 +18,8 @@ pub struct Report {
 pub enum Problem {
     /// The agreement with the record holder has expired.
     AgreementExpired,
+    /// An operator paused the source.
+    Paused,
     /// All places towards the source stayed taken.
     NoPlace,
     /// The source failed often and is left alone for a while.
@@ -112,6 +114,7 @@ impl Problem {
     pub fn code(self) -> &'static str {
         match self {
             Problem::AgreementExpired => "agreement_expired",
+            Problem::Paused => "paused",
             Problem::NoPlace => "no_place",
             Problem::BreakerOpen => "breaker_open",
             Problem::NotConnected => "not_connected",

@@ -121,6 +121,21 @@ impl Route {
         })
     }
 
+    /// What both are for, so that one source would have two ways to answer one question.
+    pub(crate) fn clash(&self, other: &Route) -> Option<String> {
+        if self.kind != other.kind || self.mode != other.mode || self.base != other.base {
+            return None;
+        }
+        if self.mode != Mode::Match {
+            return Some(String::new());
+        }
+        if self.base {
+            return Some(" by two base routes".to_owned());
+        }
+        let claim = self.claims.iter().find(|claim| other.claims.contains(claim));
+        claim.map(|claim| format!(" for the claim {claim}"))
+    }
+
     /// Reads an answer whose outcome is known. The rules stand in this order: if a record is there, it is the
     /// subject's, and every field is there and typed. Whose it is comes first: what else is wrong with somebody
     /// else's record would tell that there is one.

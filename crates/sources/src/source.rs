@@ -1,6 +1,9 @@
 //! One source as it stands in memory: what its file says, and the way to it.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use domain::{
     identifiers::SourceEncoding,
@@ -11,10 +14,14 @@ use jiff::civil::Date;
 use toml::Spanned;
 
 use crate::{
+    agreement::Agreement,
     dial::Realm,
-    file::{Raw, RawAgreement, SourceError, SourceFile},
+    file::{Raw, SourceError, SourceFile},
     gate::Gate,
     image::ImageRoute,
+    measure::Measure,
+    region::{Elsewhere, Region},
+    report::Problem,
     route::Route,
     transport::Transport,
 };
@@ -33,20 +40,14 @@ pub struct SourceInfo {
     pub name: Bilingual,
     /// What it promises about the age of its data.
     pub freshness: Freshness,
-    /// The regions that it covers; empty where it covers the whole country. For other regions it is still asked,
-    /// and answers `not_covered` itself.
-    pub regions: Vec<String>,
+    /// The regions that it covers; empty where it covers the whole country.
+    pub regions: Vec<Region>,
+    /// What an answer costs, in fen.
+    pub price: u32,
+    /// Where people of other regions look.
+    pub elsewhere: Vec<Elsewhere>,
     /// The agreement by which it may be asked; only the demo goes without.
     pub agreement: Option<Agreement>,
-}
-
-/// The agreement with a record holder.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Agreement {
-    /// Its number, as both sides file it.
-    pub number: String,
-    /// The last day, in China, on which it permits to ask.
-    pub expires: Date,
 }
 
 /// A source that can be asked.
@@ -56,11 +57,24 @@ pub(crate) struct Source {
     pub(crate) deadline: Duration,
     pub(crate) transport: Transport,
     pub(crate) gate: Gate,
+    pub(crate) measure: Measure,
+    /// By an operator, until resumed.
+    pub(crate) paused: AtomicBool,
     pub(crate) routes: Vec<Route>,
     pub(crate) images: Vec<ImageRoute>,
 }
 
 impl Source {
+    /// Why it must not be asked at all, if so.
+    pub(crate) fn stopped(&self, today: Date) -> Option<Problem> {
+        let agreement = self.info.agreement.as_ref();
+        if self.paused.load(Ordering::Relaxed) {
+            return Some(Problem::Paused);
+        }
+        let ended = agreement.is_some_and(|agreement| !agreement.holds(today));
+        ended.then_some(Problem::AgreementExpired)
+    }
+
     /// Checks a file and prepares all that it says.
     pub(crate) fn compile(file: &SourceFile, kinds: &Catalogue, realm: Realm) -> Result<Self, SourceError> {
         let raw = file.parse()?;
@@ -77,6 +91,8 @@ impl Source {
             encoding: raw.charset.encoding(),
             deadline,
             gate: Gate::new(concurrency),
+            measure: Measure::new(),
+            paused: AtomicBool::new(false),
             images: compile_images(file, kinds, &raw, &transport, &routes)?,
             routes,
             transport,
@@ -110,32 +126,23 @@ fn describe(file: &SourceFile, raw: &Raw, realm: Realm) -> Result<SourceInfo, So
     if !raw.name.get_ref().is_complete() {
         return Err(file.wrong(&raw.name.span(), "name: needs words in zh and en"));
     }
-    if raw.agreement.is_none() && realm == Realm::Production {
-        return Err(file.wrong_as_a_whole("agreement: a real source is asked only under an agreement"));
-    }
     Ok(SourceInfo {
         id: id.clone(),
         version: raw.version,
         name: raw.name.get_ref().clone(),
         freshness: raw.freshness,
-        regions: raw.regions.clone(),
-        agreement: raw
-            .agreement
-            .as_ref()
-            .map(|agreement| read_agreement(file, agreement))
-            .transpose()?,
-    })
-}
-
-fn read_agreement(file: &SourceFile, raw: &RawAgreement) -> Result<Agreement, SourceError> {
-    let expires = raw.expires.get_ref();
-    let date = expires.time.is_none() && expires.offset.is_none();
-    let expires = expires.to_string().parse().ok().filter(|_| date);
-    let expires =
-        expires.ok_or_else(|| file.wrong(&raw.expires.span(), "expires: a date such as 2036-12-31"))?;
-    Ok(Agreement {
-        number: raw.number.clone(),
-        expires,
+        regions: raw
+            .regions
+            .iter()
+            .map(|region| Region::compile(file, region))
+            .collect::<Result<_, _>>()?,
+        price: raw.price,
+        elsewhere: raw
+            .elsewhere
+            .iter()
+            .map(|raw| Elsewhere::compile(file, raw))
+            .collect::<Result<_, _>>()?,
+        agreement: Agreement::compile(file, raw, realm)?,
     })
 }
 
@@ -151,11 +158,22 @@ fn compile_routes(
     let compile = |serves: &Spanned<_>| {
         let id: &Spanned<String> = kind_of(serves);
         let kind = kinds.get(id.get_ref());
-        let kind =
-            kind.ok_or_else(|| file.wrong(&id.span(), format!("there is no kind {}", id.get_ref())))?;
+        let kind = kind.ok_or_else(|| file.wrong(&id.span(), no_kind(kinds, id.get_ref())))?;
         Route::compile(file, transport, &kind.kind, serves)
     };
-    raw.serves.iter().map(compile).collect()
+    let mut routes: Vec<Route> = Vec::new();
+    for serves in &raw.serves {
+        let route = compile(serves)?;
+        if let Some(what) = routes.iter().find_map(|other| other.clash(&route)) {
+            let problem = format!(
+                "{} is served twice in mode {}{what}: take one of the two out",
+                route.kind, route.mode
+            );
+            return Err(file.wrong(&serves.span(), problem));
+        }
+        routes.push(route);
+    }
+    Ok(routes)
 }
 
 fn compile_images(
@@ -179,6 +197,12 @@ fn compile_images(
         routes.push(route);
     }
     Ok(routes)
+}
+
+fn no_kind(kinds: &Catalogue, id: &str) -> String {
+    let known = kinds.in_order();
+    let known: Vec<&str> = known.iter().map(|k| k.kind.id.as_str()).collect();
+    format!("there is no kind {id}; known are {known:?}, and those of a folder of kinds")
 }
 
 fn kind_of(serves: &Spanned<crate::file::RawServes>) -> &Spanned<String> {

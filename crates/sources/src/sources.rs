@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, atomic::Ordering},
 };
 
 use domain::{
@@ -17,7 +17,10 @@ use crate::{
     dial::Realm,
     file::{SourceError, SourceFile},
     image::ImageRoute,
+    measure::Measure,
+    region::{Elsewhere, Region, Whereabouts},
     route::Route,
+    routing::{Candidate, Candidates, Place},
     source::{Source, SourceInfo},
 };
 
@@ -32,18 +35,11 @@ pub struct Sources {
 /// Who is asked for one kind.
 #[derive(Default)]
 struct Plan {
-    read: Option<Place>,
-    list: Option<Place>,
-    base: Option<Place>,
-    /// Claim → the route that is asked for it besides the base.
-    extra: BTreeMap<String, Place>,
-}
-
-/// A route: which source, and which of its routes.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Place {
-    source: usize,
-    route: usize,
+    read: Candidates,
+    list: Candidates,
+    base: Candidates,
+    /// Claim → the routes that are asked for it besides the base.
+    extra: BTreeMap<String, Candidates>,
 }
 
 /// One line of the page that says what can be looked up where.
@@ -58,18 +54,42 @@ pub struct Coverage {
     /// The claims that this source compares, besides name and number.
     pub claims: Vec<String>,
     /// The regions that it covers; empty where it covers the whole country.
-    pub regions: Vec<String>,
+    pub regions: Vec<Region>,
     /// What it promises about the age of its data.
     pub freshness: Freshness,
 }
 
 impl Sources {
-    /// Reads all files, resolves their keys, and checks that each question has one source to go to. No connection
+    /// Reads all files, resolves their keys, and plans who is asked for what. No connection
     /// is opened yet. `seed` feeds the generator of session keys: 32 bytes from the system's generator.
     ///
     /// # Errors
     /// The first file that is wrong, with the line and what to write instead.
     pub fn new(
+        files: &[SourceFile],
+        kinds: &Catalogue,
+        realm: Realm,
+        clock: Arc<dyn Clock>,
+        seed: [u8; 32],
+    ) -> Result<Self, SourceError> {
+        let sources = Sources::alone(files, kinds, realm, clock, seed)?;
+        for (kind, plan) in &sources.plan {
+            let orphans = plan.extra.values().filter(|_| plan.base.all().is_empty());
+            if let Some(orphan) = orphans.flat_map(|extra| extra.all().first()).next() {
+                let problem =
+                    format!("{kind}: in mode match one source needs a base route with name and number");
+                return Err(files[orphan.place.source].wrong_as_a_whole(problem));
+            }
+        }
+        Ok(sources)
+    }
+
+    /// Reads all files as [`Sources::new`] does, without asking that every match has its base among them: to look at
+    /// single files.
+    ///
+    /// # Errors
+    /// The first file that is wrong, with the line and what to write instead.
+    pub fn alone(
         files: &[SourceFile],
         kinds: &Catalogue,
         realm: Realm,
@@ -84,23 +104,21 @@ impl Sources {
                 return Err(file.wrong_as_a_whole(format!("there is a source {} already", source.info.id)));
             }
             for (route, compiled) in source.routes.iter().enumerate() {
-                let place = Place {
-                    source: sources.len(),
-                    route,
+                let candidate = Candidate {
+                    place: Place {
+                        source: sources.len(),
+                        route,
+                    },
+                    id: source.info.id.clone(),
+                    freshness: source.info.freshness,
+                    price: source.info.price,
+                    regions: source.info.regions.clone(),
                 };
-                let plan = plan.entry(compiled.kind.clone()).or_default();
-                plan.add(compiled, place)
-                    .map_err(|problem| file.wrong_as_a_whole(problem))?;
+                plan.entry(compiled.kind.clone())
+                    .or_default()
+                    .add(compiled, candidate);
             }
             sources.push(source);
-        }
-        for (kind, plan) in &plan {
-            let orphan = plan.extra.values().next().filter(|_| plan.base.is_none());
-            if let Some(place) = orphan {
-                let problem =
-                    format!("{kind}: in mode match one source needs a base route with name and number");
-                return Err(files[place.source].wrong_as_a_whole(problem));
-            }
         }
         Ok(Sources {
             sources,
@@ -135,21 +153,60 @@ impl Sources {
         &self.sources
     }
 
+    /// Every source, in the order of their files.
+    pub fn infos(&self) -> impl Iterator<Item = &SourceInfo> {
+        self.sources.iter().map(|s| &s.info)
+    }
+
+    /// Leaves a source alone from now on, or asks it again; `false` where there is no such source.
+    pub fn pause(&self, id: &str, paused: bool) -> bool {
+        let source = self.sources.iter().find(|s| s.info.id == id);
+        if let Some(source) = source {
+            source.paused.store(paused, Ordering::Relaxed);
+        }
+        source.is_some()
+    }
+
+    /// Whether an operator paused it.
+    #[must_use]
+    pub fn is_paused(&self, id: &str) -> bool {
+        let source = self.sources.iter().find(|s| s.info.id == id);
+        source.is_some_and(|s| s.paused.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn measure_of(&self, id: &str) -> Option<&Measure> {
+        self.sources.iter().find(|s| s.info.id == id).map(|s| &s.measure)
+    }
+
     /// The source of that id.
     #[must_use]
     pub fn named(&self, id: &str) -> Option<&SourceInfo> {
-        self.sources.iter().map(|s| &s.info).find(|info| info.id == id)
+        self.infos().find(|info| info.id == id)
     }
 
-    /// The one route for a mode other than `match`.
-    pub(crate) fn route(&self, kind: &str, mode: Mode) -> Option<(&Source, &Route)> {
+    /// Where people look whose region no source covers: the narrowest entry that a file names.
+    pub(crate) fn elsewhere(&self, kind: &str, whereabouts: Whereabouts<'_>) -> Option<Elsewhere> {
+        let named = self.infos().flat_map(|info| &info.elsewhere);
+        let fitting = named.filter(|entry| entry.is_for(kind, whereabouts));
+        // Of equally narrow ones the first, in the order of the files.
+        fitting
+            .min_by_key(|entry| std::cmp::Reverse(entry.region.area.digits()))
+            .cloned()
+    }
+
+    /// Who may be asked for a kind, in a mode other than `match`.
+    pub(crate) fn candidates(&self, kind: &str, mode: Mode) -> Option<&Candidates> {
         let plan = self.plan.get(kind)?;
-        let place = match mode {
-            Mode::Read | Mode::Predicate => plan.read,
-            Mode::List => plan.list,
-            Mode::Match => plan.base,
-        };
-        place.map(|place| self.at(place))
+        Some(match mode {
+            Mode::Read | Mode::Predicate => &plan.read,
+            Mode::List => &plan.list,
+            Mode::Match => &plan.base,
+        })
+    }
+
+    /// Who may be asked about a claim, besides the base.
+    pub(crate) fn candidates_for(&self, kind: &str, claim: &str) -> Option<&Candidates> {
+        self.plan.get(kind)?.extra.get(claim)
     }
 
     /// The route for images of a kind whose handles this source gave.
@@ -159,56 +216,26 @@ impl Sources {
         Some((source, route))
     }
 
-    /// The routes for a match: the base first, then each that covers a claim which the base does not. `None` where
-    /// a claim is covered by nobody.
-    pub(crate) fn routes_to_match<'a>(
-        &self,
-        kind: &str,
-        claims: impl Iterator<Item = &'a String>,
-    ) -> Option<Vec<(&Source, &Route)>> {
-        let plan = self.plan.get(kind)?;
-        let mut places = vec![plan.base?];
-        let base = self.at(plan.base?).1;
-        for claim in claims.filter(|claim| !base.claims.contains(claim)) {
-            let place = *plan.extra.get(claim)?;
-            if !places.contains(&place) {
-                places.push(place);
-            }
-        }
-        Some(places.into_iter().map(|place| self.at(place)).collect())
-    }
-
-    fn at(&self, place: Place) -> (&Source, &Route) {
+    pub(crate) fn at(&self, place: Place) -> (&Source, &Route) {
         let source = &self.sources[place.source];
         (source, &source.routes[place.route])
     }
 }
 
 impl Plan {
-    fn add(&mut self, route: &Route, place: Place) -> Result<(), String> {
-        let twice = |what: &str| {
-            Err(format!(
-                "{} is served twice in mode {}{what}",
-                route.kind, route.mode
-            ))
-        };
-        let slot = match route.mode {
-            Mode::Read | Mode::Predicate => &mut self.read,
-            Mode::List => &mut self.list,
-            Mode::Match if route.base => &mut self.base,
+    fn add(&mut self, route: &Route, candidate: Candidate) {
+        match route.mode {
+            Mode::Read | Mode::Predicate => self.read.add(candidate),
+            Mode::List => self.list.add(candidate),
+            Mode::Match if route.base => self.base.add(candidate),
             Mode::Match => {
                 for claim in &route.claims {
-                    if self.extra.insert(claim.clone(), place).is_some() {
-                        return twice(&format!(" for the claim {claim}"));
-                    }
+                    self.extra
+                        .entry(claim.clone())
+                        .or_default()
+                        .add(candidate.clone());
                 }
-                return Ok(());
             }
-        };
-        if slot.replace(place).is_some() {
-            twice("")
-        } else {
-            Ok(())
         }
     }
 }

@@ -3,6 +3,7 @@
 
 use jiff::civil::Date;
 
+use super::area::Area;
 use super::countries::{self, Country};
 use super::divisions::{self, Division};
 use super::private::{Private, mask, private_text};
@@ -148,6 +149,18 @@ impl IdNumber {
     #[must_use]
     pub fn division_name(&self) -> Option<String> {
         divisions::full_name(self.division()?.code, self.birth()?.year())
+    }
+
+    /// The area of the first coding, or of issue on a foreigner's card: not where the person lives now.
+    #[must_use]
+    pub fn area(&self) -> Option<Area> {
+        let (range, below) = if self.is_foreigner() {
+            (1..3, 10_000)
+        } else {
+            (0..6, 1)
+        };
+        let digits: u32 = self.digits(range)?.parse().ok()?;
+        Some(Area::of_code(digits * below))
     }
 
     /// The country of a foreigner's card, where ISO 3166 has it.

@@ -8,6 +8,7 @@
 //!   number cannot be written anywhere by mistake. The text is overwritten on drop.
 //! - A well-formed identifier need not exist: only the authority knows that.
 
+mod area;
 mod certificate_number;
 pub mod countries;
 pub mod divisions;
@@ -26,6 +27,7 @@ mod text;
 mod vin;
 mod warning;
 
+pub use area::Area;
 pub use certificate_number::{CertificateKind, CertificateNumber};
 pub use error::IdentifierError;
 pub use id_number::{IdDocument, IdNumber, Sex};

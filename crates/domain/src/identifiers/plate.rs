@@ -1,6 +1,7 @@
 //! Number plates (GA 36-2018). A plate alone names no vehicle: its class belongs to the key, and so does a date.
 
-use super::plate_authority::{city, is_province, province_name};
+use super::area::Area;
+use super::plate_authority::{area, city, is_province, province_name};
 use super::private::{Private, mask, private_text};
 use super::text::{Folded, fold};
 use super::{IdentifierError, Parsed, PlateClass, PlateColour, Warning};
@@ -182,6 +183,21 @@ impl Plate {
     #[must_use]
     pub fn city(&self) -> Option<&'static str> {
         city(self.province()?, self.authority()?)
+    }
+
+    /// The area of that city, or of the province; none on the plates of armed forces and embassies.
+    #[must_use]
+    pub fn area(&self) -> Option<Area> {
+        area(self.province()?, self.authority())
+    }
+
+    /// The area of all plates that begin like this: a province's character, perhaps an authority's letter after it.
+    #[must_use]
+    pub fn area_of_prefix(prefix: &str) -> Option<Area> {
+        let mut characters = prefix.chars();
+        let (province, letter) = (characters.next()?, characters.next());
+        let known = letter.is_none_or(|letter| city(province, letter).is_some());
+        area(province, letter).filter(|_| known && characters.next().is_none())
     }
 
     /// The first two and the last two characters, the rest as `*`.

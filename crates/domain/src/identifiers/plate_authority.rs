@@ -1,8 +1,8 @@
 //! Which city's authority gives out a plate, and which province its character stands for.
 
-use std::sync::LazyLock;
+use std::{collections::BTreeMap, sync::LazyLock};
 
-use super::divisions;
+use super::{area::Area, divisions};
 
 /// The provinces' characters, each with the first two digits of its division codes.
 const PROVINCES: [(char, u32); 31] = [
@@ -73,4 +73,33 @@ pub(super) fn city(province: char, letter: char) -> Option<&'static str> {
         .iter()
         .find(|row| row.0 == province && row.1 == letter)
         .map(|row| row.2)
+}
+
+/// The area of that city; that of the province where the letter stands for no city.
+pub(super) fn area(province: char, letter: Option<char>) -> Option<Area> {
+    static CITIES: LazyLock<BTreeMap<(char, char), Area>> = LazyLock::new(|| {
+        let known = AUTHORITIES.iter();
+        known
+            .filter_map(|(province, letter, city)| Some(((*province, *letter), find(*province, city)?)))
+            .collect()
+    });
+    let city = letter.and_then(|letter| CITIES.get(&(province, letter)).copied());
+    city.or_else(|| province_code(province).map(Area::of_code))
+}
+
+fn province_code(character: char) -> Option<u32> {
+    let (_, digits) = PROVINCES.iter().find(|(own, _)| *own == character)?;
+    Some(digits * 10_000)
+}
+
+/// The division that a city's short name means: its own row, or that of a county directly below the province.
+fn find(province: char, city: &str) -> Option<Area> {
+    let upper = province_code(province)?;
+    let below = |row: &&divisions::Division| {
+        row.code > upper && row.code < upper + 10_000 && row.last_year.is_none() && row.name.starts_with(city)
+    };
+    let rows = || divisions::all().iter().filter(below);
+    let whole = rows().find(|row| row.code.is_multiple_of(100));
+    let row = whole.or_else(|| rows().find(|row| row.code % 10_000 >= 9_000))?;
+    Some(Area::of_code(row.code))
 }

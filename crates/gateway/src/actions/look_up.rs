@@ -23,7 +23,7 @@ use ledger::{EntryType, Shared};
 use store::{Act, EndLookup, NewLookup, Seal, StoreError};
 use tokio::time::Instant;
 
-pub use answered::{Answered, AnsweredField, AnsweredSource};
+pub use answered::{Answered, AnsweredElsewhere, AnsweredField, AnsweredSource};
 use openings::{bare_shared, chain_of, commit_fields, commit_rows, say_provenance, shared_of, withheld};
 
 use super::decide::{self, Refusal};
@@ -50,6 +50,8 @@ pub struct Ask {
     pub subject: SubjectRef,
     /// The parts.
     pub raw: RawLookup,
+    /// Of which region, and how fresh.
+    pub wanted: sources::Wanted,
     /// The bytes of a claimed picture; they are compared by the source and kept nowhere.
     pub portrait: Option<Bytes>,
     /// The requester's idempotency key, and a hash of the whole request.
@@ -73,6 +75,7 @@ pub struct Intent {
     request: LookupRequest,
     requester: Requester,
     portrait: Option<Bytes>,
+    wanted: sources::Wanted,
     notice: [u8; 32],
     /// Under an idempotency key.
     repeats: bool,
@@ -290,6 +293,7 @@ async fn failed_before(
         fields: vec![],
         rows: vec![],
         source: None,
+        elsewhere: None,
         time: 0,
         receipt: None,
     })
@@ -368,6 +372,7 @@ async fn seal_intent(
             request,
             requester: *requester,
             portrait: question.portrait,
+            wanted: question.wanted,
             notice,
             repeats: question.repeat.is_some(),
             arrived: question.arrived,
@@ -394,6 +399,7 @@ pub async fn release(app: &App, intent: Intent) -> Result<Answered, Error> {
             fields: request.fields.clone(),
             claims: request.claims.clone(),
             portrait: intent.portrait.clone(),
+            wanted: intent.wanted,
             arrived: app.now(),
             deadline: intent.arrived + DEADLINE,
         })
@@ -402,6 +408,7 @@ pub async fn release(app: &App, intent: Intent) -> Result<Answered, Error> {
         tracing::warn!(lookup = %intent.lookup, source = %report.source, problem = report.problem.code(), "a source misbehaved");
     }
     let said = answer.outcome;
+    let elsewhere = answer.elsewhere;
     let (outcome, disclosed, rows) = minimise(&intent, said, answer.record, answer.rows);
     // Of a proof that failed, which of register and carrier did not agree is for the person and the auditor alone:
     // told to whoever asked, it would say whether a name belongs to a number.
@@ -411,6 +418,8 @@ pub async fn release(app: &App, intent: Intent) -> Result<Answered, Error> {
     } else {
         (answer.provenance, None)
     };
+    // Where to look instead is told with "not covered" alone: of a proof it would say what the sources said.
+    let elsewhere = elsewhere.filter(|_| outcome == Outcome::NotCovered);
     let mut shared = shared_of(app, &intent.requester, intent.owner, intent.lookup, request);
     shared.entry_type = if outcome.is_release() {
         EntryType::Release
@@ -435,7 +444,9 @@ pub async fn release(app: &App, intent: Intent) -> Result<Answered, Error> {
             id: p.source,
             as_of: p.as_of.map(|t| t.0),
             freshness: p.freshness.code().to_owned(),
+            staler: answer.staler,
         }),
+        elsewhere: elsewhere.map(AnsweredElsewhere::from),
         time: 0,
         receipt: None,
     };

@@ -32,6 +32,7 @@ pub async fn my_records(
                 purpose: purpose.to_owned(),
                 ..RawLookup::default()
             },
+            wanted: sources::Wanted::default(),
             portrait: None,
             repeat: None,
             proofing: false,

@@ -85,6 +85,7 @@ async fn prove(
         mode: Mode::Match,
         subject: SubjectRef::Person(person.clone()),
         raw,
+        wanted: sources::Wanted::default(),
         portrait: None,
         repeat: None,
         proofing: true,

@@ -86,6 +86,7 @@ pub async fn by_portrait(
         mode: Mode::Match,
         subject: SubjectRef::Own,
         raw,
+        wanted: sources::Wanted::default(),
         portrait: Some(portrait),
         repeat: None,
         proofing: true,

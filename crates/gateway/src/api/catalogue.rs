@@ -60,7 +60,7 @@ pub struct PredicateBody {
     name: TextBody,
 }
 
-fn text(b: &Bilingual) -> TextBody {
+pub(super) fn text(b: &Bilingual) -> TextBody {
     TextBody {
         zh: b.zh.clone(),
         en: b.en.clone(),
@@ -164,44 +164,4 @@ pub async fn notice(
         text: shown.text.clone(),
         hash: crate::app::hex(&shown.hash),
     }))
-}
-
-/// Which source answers which question.
-#[derive(Serialize, ToSchema)]
-pub struct CoverageBody {
-    /// The record kind's id.
-    kind: String,
-    /// The mode.
-    mode: &'static str,
-    /// The source's id.
-    source: String,
-    /// Its name.
-    name: Option<TextBody>,
-    /// What it promises.
-    freshness: &'static str,
-    /// The regions it covers; empty where it covers all.
-    regions: Vec<String>,
-    /// The claims it compares, in mode `match`.
-    claims: Vec<String>,
-    /// The number of the agreement under which it is asked.
-    agreement: Option<String>,
-}
-
-/// Which sources there are, what each offers and how fresh it promises to be.
-#[utoipa::path(get, path = "/v1/coverage", responses((status = 200, body = Vec<CoverageBody>)), tag = "catalogue")]
-pub async fn coverage(State(app): Shared) -> Json<Vec<CoverageBody>> {
-    let body = |c: sources::Coverage| {
-        let info = app.sources.named(&c.source);
-        CoverageBody {
-            name: info.map(|i| text(&i.name)),
-            agreement: info.and_then(|i| i.agreement.as_ref()).map(|a| a.number.clone()),
-            kind: c.kind,
-            mode: c.mode.code(),
-            source: c.source,
-            freshness: c.freshness.code(),
-            regions: c.regions,
-            claims: c.claims,
-        }
-    };
-    Json(app.sources.coverage().into_iter().map(body).collect())
 }

@@ -4,14 +4,16 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{Json, extract::State};
 use domain::{
+    identifiers::Area,
     lookup::{RawLookup, SubjectRef},
     requester::Requester,
     time::Timestamp,
-    words::{LegalBasis, Mode},
+    words::{AskedFreshness, LegalBasis, Mode},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json_, value::RawValue};
 use sha2::{Digest, Sha256};
+use sources::Wanted;
 use utoipa::ToSchema;
 
 use super::{
@@ -56,6 +58,14 @@ pub struct LookupRequest {
     /// Named rules, in mode `predicate`.
     #[serde(default)]
     predicates: Vec<String>,
+    /// `any` (the freshest that can be had, labelled with its age; the default) or `realtime` (nothing staler).
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    freshness: Option<String>,
+    /// The region of the record: 2, 4 or 6 leading digits of a division code. Where absent, the plate tells, or the
+    /// subject's number hints.
+    #[serde(default)]
+    region: Option<String>,
     /// The purpose's code.
     purpose: String,
     /// The legal basis; the purpose's first where absent.
@@ -80,6 +90,12 @@ pub struct LookupBody {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(value_type = Vec<Object>)]
     pub rows: Vec<BTreeMap<String, Json_>>,
+    /// A fresher source covers the question and could not answer it; this is staler.
+    #[serde(skip_serializing_if = "is_false")]
+    pub staler: bool,
+    /// With `not_covered`: where people of that region look.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub elsewhere: Option<ElsewhereBody>,
     /// What must be said with this answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub statement: Option<TextBody>,
@@ -90,6 +106,19 @@ pub struct LookupBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Object)]
     pub receipt: Option<Box<RawValue>>,
+}
+
+/// A region's own entry.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ElsewhereBody {
+    /// Its name.
+    pub name: TextBody,
+    /// Its address.
+    pub address: String,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// A text in both languages.
@@ -165,6 +194,11 @@ impl LookupBody {
             record: answered.fields.into_iter().map(field).collect(),
             withheld: answered.withheld,
             rows: answered.rows,
+            staler: answered.source.as_ref().is_some_and(|s| s.staler),
+            elsewhere: answered.elsewhere.map(|entry| ElsewhereBody {
+                name: text(&entry.name),
+                address: entry.address,
+            }),
             statement: statement.map(text),
             mark: kind.and_then(|k| k.kind.mark.as_ref()).map(text),
             kind: answered.kind,
@@ -202,6 +236,7 @@ fn ask(app: &App, requester: &Requester, request: LookupRequest, asking: &Asking
             ));
         }
     };
+    let wanted = wanted(&request)?;
     let too_many = |n: usize| n > domain::kind::MAX_PARTS;
     if too_many(request.fields.as_ref().map_or(0, Vec::len))
         || [request.reveal.len(), request.predicates.len()]
@@ -228,12 +263,32 @@ fn ask(app: &App, requester: &Requester, request: LookupRequest, asking: &Asking
         mode,
         subject,
         raw,
+        wanted,
         portrait: None,
         repeat,
         proofing: false,
         lang: Lang::Zh,
         arrived: asking.arrived,
     })
+}
+
+fn wanted(request: &LookupRequest) -> Result<Wanted, Error> {
+    let freshness = match &request.freshness {
+        Some(word) => AskedFreshness::from_code(word)
+            .ok_or_else(|| Error::bad("BAD_VALUE", "freshness", "realtime or any"))?,
+        None => AskedFreshness::Any,
+    };
+    let region = match &request.region {
+        Some(digits) => Some(Area::parse(digits).ok_or_else(|| {
+            Error::bad(
+                "BAD_VALUE",
+                "region",
+                "2, 4 or 6 leading digits of a division code",
+            )
+        })?),
+        None => None,
+    };
+    Ok(Wanted { freshness, region })
 }
 
 /// The idempotency key hashed with the requester, so that nobody meets another's; and the hash of the whole request.

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use sources::Paper;
 
 use super::{Outcome, serve::DeploymentArgs};
 use crate::{app::App, start::World};
@@ -20,7 +21,29 @@ pub async fn run(args: &DeploymentArgs, world: &World) -> Outcome {
         "ok    keys, kinds, notices, policy {}, sources, database, tail of the log",
         app.policy_version()
     );
+    for paper in app.sources.papers(app.now().date_in_china()) {
+        println!("{}", paper_line(&paper));
+    }
     check(&app).await
+}
+
+/// One paper of a source: one that ends soon is no fault of the deployment, so that it does not fail the command.
+fn paper_line(paper: &Paper) -> String {
+    let Paper {
+        source,
+        number,
+        expires,
+        days_left,
+        ..
+    } = paper;
+    let kind = paper.kind.code();
+    match paper.alarm() {
+        None => format!("ok    {source}: {kind} {number} until {expires}"),
+        Some(0) => format!("ALARM {source}: {kind} {number} expired on {expires}; the source is not asked"),
+        Some(_) => {
+            format!("ALARM {source}: {kind} {number} ends in {days_left} days, on {expires}; renew it")
+        }
+    }
 }
 
 /// Checks the whole log and every entry of every chain.

@@ -13,6 +13,7 @@ pub mod migrate;
 #[cfg(feature = "demo")]
 pub mod sandbox;
 pub mod serve;
+pub mod source;
 pub mod verify;
 
 /// How a command ends.

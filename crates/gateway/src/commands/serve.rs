@@ -11,6 +11,7 @@ use tokio::net::TcpListener;
 
 use super::{Outcome, listen, lock::FolderLock};
 use crate::{
+    actions::watch_sources,
     app::App,
     config::Config,
     error::StartError,
@@ -134,6 +135,9 @@ pub async fn serve_until_stopped(listener: TcpListener, app: Arc<App>) -> Outcom
             ending.sources.stop_refreshing();
             // What was sealed last is shown and synced before the process goes.
             store.publish_checkpoint().await?;
+            if let Err(error) = watch_sources::keep_measures(&ending) {
+                tracing::warn!(code = error.code(), "the measures of the sources are not kept");
+            }
             Ok(ExitCode::SUCCESS)
         }
         why = store.stopped() => Err(StartError(why)),

@@ -7,7 +7,11 @@ use std::{sync::Arc, time::Duration};
 use futures_util::future::BoxFuture;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::{actions::close_overdue, app::App, error::Error};
+use crate::{
+    actions::{close_overdue, pause_sources, watch_papers, watch_sources},
+    app::App,
+    error::Error,
+};
 
 /// Starts all jobs; they end with the process.
 pub fn start(app: &Arc<App>) {
@@ -30,6 +34,19 @@ pub fn start(app: &Arc<App>) {
     // What a crash cut off between the seal of an erasure and the end of its keys.
     every(app, "finish-erasures", Duration::from_secs(3600), |app| {
         Box::pin(async { Ok(app.store.finish_erasures().await?) })
+    });
+    // An operator's order is followed within a second.
+    every(app, "pause-sources", Duration::from_millis(500), |app| {
+        Box::pin(pause_sources::pause_sources(app))
+    });
+    every(app, "watch-freshness", Duration::from_secs(3600), |app| {
+        Box::pin(async { Ok(watch_sources::watch_freshness(app)) })
+    });
+    every(app, "keep-measures", Duration::from_secs(600), |app| {
+        Box::pin(async { watch_sources::keep_measures(app) })
+    });
+    every(app, "watch-papers", Duration::from_secs(24 * 3600), |app| {
+        Box::pin(async { Ok(watch_papers::watch_papers(app)) })
     });
     every(
         app,

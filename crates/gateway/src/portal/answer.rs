@@ -32,6 +32,8 @@ pub(super) struct AnswerView {
     /// Names of fields that are not shown.
     pub(super) withheld: Vec<String>,
     pub(super) source: Option<SourceView>,
+    /// Where people of that region look instead: name and address.
+    pub(super) elsewhere: Option<(String, String)>,
     pub(super) sealed: String,
     /// What must be said with this answer.
     pub(super) statement: Option<String>,
@@ -67,6 +69,8 @@ pub(super) struct SourceView {
     pub(super) as_of: Option<String>,
     /// The word of what the source promises, which names its message.
     pub(super) freshness: String,
+    /// A fresher source could not answer.
+    pub(super) staler: bool,
 }
 
 /// What of a report could not be had.
@@ -133,7 +137,12 @@ impl AnswerView {
                 name: kinds::source_name(app, page, &s.id),
                 as_of: s.as_of.map(|t| page.time(Timestamp(t))),
                 freshness: s.freshness.clone(),
+                staler: s.staler,
             }),
+            elsewhere: answered
+                .elsewhere
+                .as_ref()
+                .map(|entry| (page.of(&entry.name).to_owned(), entry.address.clone())),
             sealed: page.time(Timestamp(answered.time)),
             statement: say(statement),
             mark: say(loaded.and_then(|k| k.mark.as_ref())),

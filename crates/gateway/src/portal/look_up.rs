@@ -233,6 +233,7 @@ pub(super) fn ask(app: &App, holder: &Holder, kind: &LoadedKind, form: &Form) ->
         mode,
         subject: SubjectRef::Own,
         raw,
+        wanted: sources::Wanted::default(),
         portrait: None,
         repeat: Some(repeat),
         proofing: false,

@@ -7,6 +7,7 @@ pub(crate) mod access_log;
 pub(crate) mod account;
 mod answer;
 mod cookies;
+pub(crate) mod coverage;
 mod dates;
 #[cfg(feature = "demo")]
 pub(crate) mod demo;

@@ -168,6 +168,7 @@ fn families() -> BTreeSet<String> {
         &["freshness"],
         &mut Freshness::ALL.iter().map(|f| f.code().to_owned()),
     );
+    all(&["source-state"], &mut words(&["paused", "expired"]).into_iter());
     all(&["mode"], &mut Mode::ALL.iter().map(|m| m.code().to_owned()));
     all(&["level"], &mut Level::ALL.iter().map(|l| l.code().to_owned()));
     all(&["step-up-why"], &mut words(&["L2", "L3"]).into_iter());

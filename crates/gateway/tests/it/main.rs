@@ -33,4 +33,5 @@ mod bed;
 mod cast;
 mod portal;
 mod reply;
+mod source_check;
 mod start;

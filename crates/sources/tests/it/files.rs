@@ -241,16 +241,33 @@ fn images_that_do_not_fit_are_refused() {
 }
 
 #[test]
-fn each_question_has_one_source() {
+fn one_source_has_one_way_to_answer_a_question() {
     let error = |files: &[SourceFile]| load(files, Realm::Demo).err().unwrap().problem;
     let traffic = file("traffic.toml", TRAFFIC, 1);
     let twin = file("twin.toml", &TRAFFIC.replace("test-traffic", "twin"), 1);
     assert!(error(&[traffic.clone(), traffic.clone()]).contains("already"));
-    assert!(error(&[traffic, twin]).contains("served twice in mode read"));
+    assert!(
+        load(&[traffic.clone(), twin], Realm::Demo).is_ok(),
+        "two sources may hold one kind"
+    );
+    let (head, routes) = TRAFFIC.split_once("[[serves]]").unwrap();
+    let doubled = file(
+        "t.toml",
+        &format!("{head}[[serves]]{routes}[[serves]]{routes}"),
+        1,
+    );
+    assert!(error(&[doubled]).contains("served twice in mode read"));
     let carrier = file("carrier.toml", CARRIER, 1);
     assert!(error(std::slice::from_ref(&carrier)).contains("needs a base route"));
     let rival = file("rival.toml", &CARRIER.replace("test-carrier", "rival"), 1);
-    assert!(error(&[file("r.toml", REGISTER, 1), carrier, rival]).contains("for the claim phone"));
+    assert!(load(&[file("r.toml", REGISTER, 1), carrier, rival], Realm::Demo).is_ok());
+    let (_, route) = CARRIER.split_once("[[serves]]").unwrap();
+    let doubled = file("c.toml", &format!("{CARRIER}[[serves]]{route}"), 1);
+    assert!(error(&[file("r.toml", REGISTER, 1), doubled]).contains("for the claim phone"));
+    let (_, base) = REGISTER.split_once("[[serves]]").unwrap();
+    let base = base.split("[[serves]]").next().unwrap();
+    let bases = file("r.toml", &format!("{REGISTER}[[serves]]{base}"), 1);
+    assert!(error(&[bases]).contains("two base routes"));
 }
 
 #[test]
@@ -277,13 +294,59 @@ fn each_realm_keeps_to_its_own_addresses() {
     production("https://[::ffff:169.254.169.254]", "another machine");
     let real = TRAFFIC.replace(endpoint, "https://traffic.example/v1");
     assert!(load(&[file("traffic.toml", &real, 1)], Realm::Production).is_ok());
-    refused_in(
-        &real,
-        Realm::Production,
-        "agreement =",
-        "# agreement =",
-        "only under an agreement",
+}
+
+#[test]
+fn a_real_source_keeps_to_its_agreement() {
+    let real = TRAFFIC.replace("http://127.0.0.1:PORT/traffic", "https://traffic.example/v1");
+    let refused = |from: &str, to: &str, words| {
+        error_of(&real, Realm::Production, from, to, words);
+    };
+    let agreement = &real[real.find("[agreement]").unwrap()..real.find("[[serves]]").unwrap()];
+    refused(agreement, "", "only under an agreement");
+    refused("licence = \"L-1\"", "", "licence, the number of the paper");
+    refused(
+        "licence_expires = 2036-06-30",
+        "",
+        "licence_expires, the last day",
     );
+    refused("number = \"T-1\"", "number = \" \"", "number is missing");
+    let fields = &agreement[agreement.find("[agreement.fields]").unwrap()..];
+    refused(fields, "", "fields = { kind");
+    // The demo may go without, but what an agreement says holds there too.
+    let renamed = TRAFFIC.replacen("car = [", "cart = [", 1);
+    let kind = "kind = \"car\"";
+    refused_in(&renamed, Realm::Demo, kind, kind, "does not name the kind car");
+    let unmapped = TRAFFIC.replacen("\"vin\", ", "", 1);
+    refused_in(
+        &unmapped,
+        Realm::Demo,
+        "vin = \"/d",
+        "vin = \"/d",
+        "vin is outside the agreement",
+    );
+    let claims =
+        format!("{CARRIER}[agreement]\nnumber = \"C\"\nexpires = 2036-12-31\nfields = {{ person = [] }}");
+    refused_in(
+        &claims,
+        Realm::Demo,
+        "[\"phone\"]",
+        "[\"phone\"]",
+        "phone is outside the agreement",
+    );
+}
+
+#[test]
+fn papers_are_told_in_the_order_of_their_end() {
+    let sources = sources(&[file("t.toml", TRAFFIC, 1), file("r.toml", REGISTER, 1)]);
+    let papers = sources.papers(NOW.date_in_china());
+    let told: Vec<_> = papers
+        .iter()
+        .map(|p| (p.kind.code(), p.number.as_str(), p.alarm()))
+        .collect();
+    assert_eq!(told, [("licence", "L-1", None), ("agreement", "T-1", None)]);
+    let later = sources.papers(jiff::civil::date(2036, 6, 24));
+    assert_eq!((later[0].days_left, later[0].alarm()), (6, Some(7)));
 }
 
 #[test]

@@ -16,7 +16,7 @@ use domain::{
 };
 use jiff::civil::date;
 use serde_json::{Value as Json, json};
-use sources::{Question, Realm, SourceFile, Sources};
+use sources::{Question, Realm, SourceFile, Sources, Wanted};
 use tokio::time::Instant;
 
 pub(crate) const TRAFFIC: &str = include_str!("data/traffic.toml");
@@ -97,6 +97,7 @@ pub(crate) fn car_question() -> Question {
         ]),
         claims: BTreeMap::new(),
         portrait: None,
+        wanted: Wanted::default(),
         arrived: NOW,
         deadline: Instant::now() + Duration::from_secs(5),
     }

@@ -6,6 +6,7 @@ use domain::{
     ids::LookupId,
     kind::{FieldType, Kind},
     outcome::Outcome,
+    words::Bilingual,
 };
 use ledger::Receipt;
 use serde::{Deserialize, Serialize};
@@ -27,6 +28,9 @@ pub struct Answered {
     pub rows: Vec<BTreeMap<String, serde_json::Value>>,
     /// Where it came from.
     pub source: Option<AnsweredSource>,
+    /// With `not_covered`: where people of that region look.
+    #[serde(default)]
+    pub elsewhere: Option<AnsweredElsewhere>,
     /// When it was sealed, in UTC microseconds.
     pub time: i64,
     /// The sealed outcome, verifiable offline; made anew for a repeated request.
@@ -71,6 +75,27 @@ pub struct AnsweredSource {
     pub as_of: Option<i64>,
     /// What the source promises.
     pub freshness: String,
+    /// A fresher source covers the question and could not answer it.
+    #[serde(default)]
+    pub staler: bool,
+}
+
+/// A region's own entry.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct AnsweredElsewhere {
+    /// Its name.
+    pub name: Bilingual,
+    /// Its address.
+    pub address: String,
+}
+
+impl From<sources::Elsewhere> for AnsweredElsewhere {
+    fn from(entry: sources::Elsewhere) -> Self {
+        AnsweredElsewhere {
+            name: entry.name,
+            address: entry.address,
+        }
+    }
 }
 
 impl std::fmt::Debug for AnsweredField {

@@ -8,6 +8,7 @@ use crate::portal::{
     access_log::AccessLogView,
     account::{AccountView, EraseView, ErasedView},
     answer::{AnswerView, FieldView, MissingView, PartView, SourceView},
+    coverage::{CoverageLine, CoverageView, CoveredKind, Delivered, SourceLine},
     dress::{ProblemView, StepUpView},
     history::{DetailView, LookUpLine, LookUpsView},
     home::HomeView,
@@ -17,7 +18,7 @@ use crate::portal::{
     mine::{Group, MineList, MineView, Thing},
     notices::{Block, NoticeView},
     prove::ProveView,
-    public::{CoverageLine, CoverageView, CoveredKind, GenuineView, HelpView, PrivacyView, SourceLine},
+    public::{GenuineView, HelpView, PrivacyView},
     receipt::ReceiptView,
     report::ReportView,
     sentences::EntryLine,
@@ -265,9 +266,17 @@ fn public_pages(p: &Page, add: Add<'_>) {
         codes: WHY,
     };
     add("verify.html", verify.render());
+    let delivered = |state| Delivered {
+        state,
+        freshness: "daily",
+        age: Some("a".into()),
+        drifting: true,
+        success: Some(["1".into(), "2".into(), "3".into()]),
+    };
     let source = |agreement| SourceLine {
         name: "sample".into(),
-        freshness: "daily",
+        licence: Some(("1".into(), "2".into())),
+        delivered: delivered("paused"),
         agreement,
         kinds: vec!["a".into(), "b".into()],
     };
@@ -280,10 +289,10 @@ fn public_pages(p: &Page, add: Add<'_>) {
         lines,
     };
     let way = CoverageLine {
-        mode: "read",
         source: "sample".into(),
         regions: "a".into(),
-        freshness: "realtime",
+        features: "a".into(),
+        delivered: delivered("asked"),
     };
     let kinds = vec![covered(vec![way]), covered(vec![])];
     add(
@@ -473,7 +482,9 @@ fn answer() -> AnswerView {
             field(Shown::Nothing, false, false),
         ],
         withheld: vec!["sample".into()],
+        elsewhere: Some(("sample".into(), "https://sample.invalid".into())),
         source: Some(SourceView {
+            staler: true,
             name: "sample".into(),
             as_of: Some("sample".into()),
             freshness: "weekly".into(),

@@ -192,6 +192,7 @@ async fn intend(app: &TestApp, token: &str) -> Box<Intent> {
             purpose: "own-information".into(),
             ..RawLookup::default()
         },
+        wanted: sources::Wanted::default(),
         portrait: None,
         repeat: None,
         proofing: false,

@@ -14,4 +14,6 @@ mod others;
 mod purposes;
 mod records;
 mod reports;
+mod routing;
+mod sources;
 mod together;

@@ -54,7 +54,8 @@ fn copy_source(files: &mut Vec<SourceFile>, from: &str, name: &str, kind: (&str,
         .collect();
     let text = format!(
         "{}{}\n[envelope]{envelope}",
-        head.replace(from, name),
+        head.replace(from, name)
+            .replace(&format!("\n{} = [", kind.0), &format!("\n{} = [", kind.1)),
         serves.concat()
     );
     files.push(SourceFile {

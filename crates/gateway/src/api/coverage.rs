@@ -1,0 +1,154 @@
+//! Which source answers what, by what right, and what it has delivered: public, about nobody.
+
+use axum::{Json, extract::State};
+use serde::Serialize;
+use sources::{Age, Coverage, Region, SourceInfo, Span};
+use utoipa::ToSchema;
+
+use super::{Shared, catalogue::text, lookups::TextBody};
+use crate::{actions::watch_sources::state, app::App};
+
+/// Which source answers which question.
+#[derive(Serialize, ToSchema)]
+pub struct CoverageBody {
+    /// The record kind's id.
+    kind: String,
+    /// The mode; predicates are asked as `read`.
+    mode: &'static str,
+    /// The source's id.
+    source: String,
+    /// Its name.
+    name: Option<TextBody>,
+    /// `asked`, or why not: `paused` by an operator, `expired` with one of its papers.
+    state: &'static str,
+    /// What it promises: `realtime`, `daily` or `weekly`.
+    freshness: &'static str,
+    /// What it delivered.
+    measured: MeasuredBody,
+    /// The regions it covers; empty where it covers all.
+    regions: Vec<RegionBody>,
+    /// The claims it compares, in mode `match`.
+    claims: Vec<String>,
+    /// The agreement under which it is asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    agreement: Option<PaperBody>,
+    /// The paper by which the record holder may give.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    licence: Option<PaperBody>,
+}
+
+/// What a source delivered, for all its kinds together.
+#[derive(Serialize, ToSchema)]
+pub struct MeasuredBody {
+    /// The share of questions that came to an answer, over the last day; null where it was not asked.
+    success_day: Option<f64>,
+    /// Over the last 7 days.
+    success_7_days: Option<f64>,
+    /// Over the last 30 days.
+    success_30_days: Option<f64>,
+    /// Half of the answers of the last 7 days were no older.
+    median_age: Option<AgeBody>,
+    /// 95 of 100 were no older.
+    p95_age: Option<AgeBody>,
+    /// It delivers staler data than it promises.
+    drifting: bool,
+}
+
+/// A class of age, in seconds.
+#[derive(Serialize, ToSchema)]
+pub struct AgeBody {
+    /// At least so old.
+    from_seconds: i64,
+    /// Less than so old; null where there is no bound.
+    below_seconds: Option<i64>,
+}
+
+/// A paper and its last day.
+#[derive(Serialize, ToSchema)]
+pub struct PaperBody {
+    /// Its number.
+    number: String,
+    /// Its last day, in China.
+    expires: String,
+}
+
+/// A region that a source covers.
+#[derive(Serialize, ToSchema)]
+pub struct RegionBody {
+    /// Leading digits of a division code, or how plates begin.
+    code: String,
+    /// Its name.
+    name: String,
+}
+
+impl From<Region> for RegionBody {
+    fn from(region: Region) -> Self {
+        RegionBody {
+            code: region.code,
+            name: region.name,
+        }
+    }
+}
+
+impl From<Age> for AgeBody {
+    fn from(age: Age) -> Self {
+        AgeBody {
+            from_seconds: age.from,
+            below_seconds: age.below,
+        }
+    }
+}
+
+/// Which sources there are, what each offers, how fresh it promises to be, and what it delivered.
+#[utoipa::path(get, path = "/v1/coverage", responses((status = 200, body = Vec<CoverageBody>)), tag = "catalogue")]
+pub async fn coverage(State(app): Shared) -> Json<Vec<CoverageBody>> {
+    let lines = app.sources.coverage().into_iter();
+    Json(
+        lines
+            .filter_map(|line| {
+                let info = app.sources.named(&line.source)?;
+                Some(body(&app, line, info))
+            })
+            .collect(),
+    )
+}
+
+fn body(app: &App, line: Coverage, info: &SourceInfo) -> CoverageBody {
+    let agreement = info.agreement.as_ref();
+    let paper = |number: &String, expires: jiff::civil::Date| PaperBody {
+        number: number.clone(),
+        expires: expires.to_string(),
+    };
+    CoverageBody {
+        name: Some(text(&info.name)),
+        state: state(app, info),
+        measured: measured(app, info),
+        agreement: agreement.map(|a| paper(&a.number, a.expires)),
+        licence: agreement
+            .and_then(|a| a.licence.as_ref())
+            .map(|(number, expires)| paper(number, *expires)),
+        kind: line.kind,
+        mode: line.mode.code(),
+        source: line.source,
+        freshness: line.freshness.code(),
+        regions: line.regions.into_iter().map(RegionBody::from).collect(),
+        claims: line.claims,
+    }
+}
+
+fn measured(app: &App, info: &SourceInfo) -> MeasuredBody {
+    // To a thousandth, and without the counts: how much is asked is the operator's to know.
+    let success = |span| {
+        let share = app.sources.measured(&info.id, span).success();
+        share.map(|share| (share * 1000.0).round() / 1000.0)
+    };
+    let week = app.sources.measured(&info.id, Span::Week);
+    MeasuredBody {
+        success_day: success(Span::Day),
+        success_7_days: success(Span::Week),
+        success_30_days: success(Span::Month),
+        median_age: week.age(50).map(AgeBody::from),
+        p95_age: week.age(95).map(AgeBody::from),
+        drifting: app.sources.is_drifting(&info.id, info.freshness),
+    }
+}

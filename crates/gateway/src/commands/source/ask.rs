@@ -1,0 +1,249 @@
+//! The contract of an endpoint, tried with test subjects whom the authority keeps for that: never with a real person.
+//!
+//! ```toml
+//! [[cases]]
+//! kind = "vehicle"
+//! mode = "read"                  # or list, match
+//! name = "…"                     # of the test subject
+//! id_number = "…"
+//! key = { plate = "…", plate_class = "02" }
+//! claims = {}                    # mode match
+//! expect = "found"               # the outcome
+//! ```
+//!
+//! Nothing of an answer is printed but its outcome, its age and the names of its fields. What is found is asked a
+//! second time in the name of an invented person, who must not get it.
+
+use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
+
+use domain::{
+    identifiers::{IdNumber, PersonName},
+    ids::LookupId,
+    kind::{Catalogue, FieldType, LoadedKind, Value},
+    lookup::Person,
+    outcome::Outcome,
+    words::Mode,
+};
+use jiff::civil::{Date, date};
+use serde::Deserialize;
+use serde_json::Value as Json;
+use sources::{Answer, Problem, Question, Sources, Wanted, oldest};
+use tokio::time::Instant;
+
+use crate::{error::StartError, start::World};
+
+/// How long one question is waited for, beyond which nobody waits in the portal either.
+const DEADLINE: Duration = Duration::from_secs(3);
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Tests {
+    cases: Vec<Case>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Case {
+    kind: String,
+    mode: Mode,
+    name: String,
+    id_number: String,
+    #[serde(default)]
+    key: BTreeMap<String, Json>,
+    #[serde(default)]
+    claims: BTreeMap<String, Json>,
+    expect: Outcome,
+}
+
+/// Asks about every case and writes the findings; whether all is well.
+pub(super) async fn ask(
+    sources: &Sources,
+    kinds: &Catalogue,
+    tests: &Path,
+    world: &World,
+    out: &mut String,
+) -> Result<bool, StartError> {
+    let name = tests.display();
+    let text = std::fs::read_to_string(tests).map_err(|e| StartError(format!("{name}: {e}")))?;
+    let tests: Tests = toml::from_str(&text).map_err(|e| StartError(format!("{name}: {e}")))?;
+    let mut sound = true;
+    let mut tried = vec![];
+    for (n, case) in tests.cases.iter().enumerate() {
+        let at = format!("case {} ({} {})", n + 1, case.kind, case.mode);
+        let question = question(case, kinds, world).map_err(|e| StartError(format!("{name}: {at}: {e}")))?;
+        let stranger = Question {
+            person: stranger()?,
+            ..question.clone()
+        };
+        let answer = sources.ask(question).await;
+        sound &= judge(sources, case, &answer, &at, world, out);
+        tried.push((case.kind.clone(), case.mode));
+        if matches!(case.expect, Outcome::Found | Outcome::Match) {
+            let deadline = Instant::now() + DEADLINE;
+            let answer = sources.ask(Question { deadline, ..stranger }).await;
+            sound &= judge_stranger(&answer, &at, out);
+        }
+    }
+    for line in sources.coverage() {
+        if !tried.contains(&(line.kind.clone(), line.mode)) {
+            out.push_str(&format!(
+                "note  {} {}: served, but no case tries it\n",
+                line.kind, line.mode
+            ));
+        }
+    }
+    Ok(sound)
+}
+
+fn judge(sources: &Sources, case: &Case, answer: &Answer, at: &str, world: &World, out: &mut String) -> bool {
+    if answer.outcome != case.expect {
+        out.push_str(&format!(
+            "WRONG {at}: {}, expected {}",
+            answer.outcome, case.expect
+        ));
+        if let Some(report) = &answer.report {
+            let field = report
+                .field
+                .as_deref()
+                .map(|f| format!(" {f}"))
+                .unwrap_or_default();
+            out.push_str(&format!(
+                ": {}{field}. {}",
+                report.problem.code(),
+                report.problem.remedy()
+            ));
+        }
+        out.push('\n');
+        return false;
+    }
+    let fields: Vec<_> = answer
+        .record
+        .iter()
+        .flat_map(|record| record.0.keys().cloned())
+        .collect();
+    out.push_str(
+        &format!("ok    {at}: {} {}", answer.outcome, fields.join(" "))
+            .trim_end()
+            .to_owned(),
+    );
+    out.push('\n');
+    let Some(provenance) = &answer.provenance else {
+        return true;
+    };
+    let promised = sources
+        .named(&provenance.source)
+        .map_or(provenance.freshness, |i| i.freshness);
+    match provenance.as_of {
+        None if matches!(answer.outcome, Outcome::Found | Outcome::Match) => {
+            out.push_str(&format!(
+                "note  {at}: no as-of time; write `answer.as_of`, so that people see how old it is\n"
+            ));
+        }
+        Some(as_of) if (world.clock.now().0 - as_of.0) / 1_000_000 > oldest(promised) => {
+            let hours = (world.clock.now().0 - as_of.0) / 3_600_000_000;
+            out.push_str(&format!("note  {at}: {hours} h old, which is not {promised}\n"));
+        }
+        _ => {}
+    }
+    true
+}
+
+/// An invented person asked with the test subject's key, and must not be answered with the record.
+fn judge_stranger(answer: &Answer, at: &str, out: &mut String) -> bool {
+    let gave = answer
+        .report
+        .as_ref()
+        .is_some_and(|r| r.problem == Problem::WrongSubject);
+    if gave || matches!(answer.outcome, Outcome::Found | Outcome::Match) {
+        let remedy = Problem::WrongSubject.remedy();
+        out.push_str(&format!(
+            "WRONG {at}: an invented person got the record too. {remedy}\n"
+        ));
+        return false;
+    }
+    let sound = !answer.outcome.is_failure();
+    let word = if sound { "ok   " } else { "WRONG" };
+    let remedy = answer
+        .report
+        .as_ref()
+        .map_or("", |report| report.problem.remedy());
+    out.push_str(
+        &format!("{word} {at}: an invented person gets {} {remedy}", answer.outcome)
+            .trim_end()
+            .to_owned(),
+    );
+    out.push('\n');
+    sound
+}
+
+/// A number that nobody can have: its division was closed before the day of birth.
+fn stranger() -> Result<Person, StartError> {
+    let wrong = || StartError("the invented person is not sound".into());
+    Ok(Person {
+        name: PersonName::parse("测试甲").map_err(|_| wrong())?.value,
+        id_number: IdNumber::compose("110104", date(2015, 1, 1), 1).map_err(|_| wrong())?,
+    })
+}
+
+fn question(case: &Case, kinds: &Catalogue, world: &World) -> Result<Question, String> {
+    let now = world.clock.now();
+    let today = now.date_in_china();
+    let kind = kinds.get(&case.kind).ok_or("there is no such kind")?;
+    let name = PersonName::parse(&case.name).map_err(|e| format!("name: {e}"))?;
+    let id_number = IdNumber::parse(&case.id_number, today).map_err(|e| format!("id_number: {e}"))?;
+    let key = kind.kind.key.iter().map(|k| (&k.id, &k.of_type));
+    let claims = kind.kind.claims.iter().map(|c| (&c.id, &c.of_type));
+    Ok(Question {
+        lookup: world.random.id(now, LookupId::new),
+        mode: case.mode,
+        person: Person {
+            name: name.value,
+            id_number: id_number.value,
+        },
+        key: read(
+            &case.key,
+            "key",
+            key.filter(|_| case.mode != Mode::List),
+            true,
+            today,
+        )?,
+        fields: fields(kind),
+        claims: read(&case.claims, "claims", claims, false, today)?,
+        kind: Arc::clone(kind),
+        portrait: None,
+        wanted: Wanted::default(),
+        arrived: now,
+        deadline: Instant::now() + DEADLINE,
+    })
+}
+
+fn fields(kind: &LoadedKind) -> Vec<String> {
+    kind.kind.disclosable().map(|f| f.id.clone()).collect()
+}
+
+/// Typed values by their ids; what is not known is refused, and what is needed must be there.
+fn read<'a>(
+    raw: &BTreeMap<String, Json>,
+    what: &str,
+    wanted: impl Iterator<Item = (&'a String, &'a FieldType)>,
+    all_needed: bool,
+    today: Date,
+) -> Result<BTreeMap<String, Value>, String> {
+    let (mut values, mut known) = (BTreeMap::new(), vec![]);
+    for (id, of_type) in wanted {
+        known.push(id);
+        match raw.get(id) {
+            Some(value) => {
+                let value = of_type.read_on(value, today);
+                let value = value.map_err(|_| format!("{what}.{id}: not a valid {}", of_type.word()))?;
+                values.insert(id.clone(), value);
+            }
+            None if all_needed => return Err(format!("{what}.{id}: is missing")),
+            None => {}
+        }
+    }
+    match raw.keys().find(|id| !known.contains(id)) {
+        Some(id) => Err(format!("{what}.{id}: there is none; known are {known:?}")),
+        None => Ok(values),
+    }
+}

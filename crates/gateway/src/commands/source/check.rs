@@ -1,0 +1,125 @@
+//! `mingcha source check FILE`: what is wrong with a source's file, and how to mend it, before it goes live.
+
+use std::{path::PathBuf, process::ExitCode, sync::Arc};
+
+use clap::Args;
+use domain::kind::Catalogue;
+use sources::{Realm, SourceFile, Sources};
+
+use super::{ask, list::paper_text};
+use crate::{
+    commands::Outcome,
+    error::StartError,
+    start::{World, kinds},
+};
+
+/// What to check.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// The files. Several are also checked beside each other.
+    #[arg(required = true)]
+    pub files: Vec<PathBuf>,
+    /// Ask the endpoint about the test subjects of this file, and check what it answers.
+    #[arg(long, value_name = "TESTS")]
+    pub ask: Option<PathBuf>,
+    /// A folder of further record kinds.
+    #[arg(long, value_name = "DIR")]
+    pub kinds: Option<PathBuf>,
+    /// The source is on this machine, for a rehearsal: plain http, and no agreement is needed.
+    #[arg(long)]
+    pub demo: bool,
+}
+
+/// Checks and tells.
+///
+/// # Errors
+/// A file that cannot be read; one that is wrong is no error but a failure.
+#[expect(clippy::print_stdout, reason = "the findings are what the command prints")]
+pub async fn run(args: &CheckArgs, world: &World) -> Outcome {
+    let mut text = String::new();
+    let sound = check(args, world, &mut text).await?;
+    print!("{text}");
+    Ok(if sound {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// Writes the findings; whether all is well.
+///
+/// # Errors
+/// A file that cannot be read.
+pub async fn check(args: &CheckArgs, world: &World, out: &mut String) -> Result<bool, StartError> {
+    let kinds = kinds(args.kinds.as_deref())?;
+    let realm = if args.demo { Realm::Demo } else { Realm::Production };
+    let mut files = vec![];
+    for path in &args.files {
+        let name = path.display().to_string();
+        let text = std::fs::read_to_string(path).map_err(|e| StartError(format!("{name}: {e}")))?;
+        files.push(SourceFile { name, text });
+    }
+    let mut sound = true;
+    for file in &files {
+        sound &= check_file(file, &kinds, realm, world, out);
+    }
+    let all = load(&files, &kinds, realm, world);
+    let sources = match all {
+        Ok(sources) => sources,
+        Err(problem) => {
+            // What is wrong with one file alone was told above.
+            if sound {
+                out.push_str(&format!("WRONG {problem}\n"));
+            }
+            return Ok(false);
+        }
+    };
+    if let (Some(tests), true) = (&args.ask, sound) {
+        sound = ask::ask(&sources, &kinds, tests, world, out).await?;
+    }
+    Ok(sound)
+}
+
+fn load(
+    files: &[SourceFile],
+    kinds: &Catalogue,
+    realm: Realm,
+    world: &World,
+) -> Result<Sources, sources::SourceError> {
+    Sources::alone(
+        files,
+        kinds,
+        realm,
+        Arc::clone(&world.clock),
+        world.random.bytes(),
+    )
+}
+
+/// One file alone.
+fn check_file(file: &SourceFile, kinds: &Catalogue, realm: Realm, world: &World, out: &mut String) -> bool {
+    let sources = match load(std::slice::from_ref(file), kinds, realm, world) {
+        Ok(sources) => sources,
+        Err(problem) => {
+            out.push_str(&format!("WRONG {problem}\n"));
+            return false;
+        }
+    };
+    let mut sound = true;
+    for paper in sources.papers(world.clock.now().date_in_china()) {
+        let word = match paper.alarm() {
+            Some(0) => "WRONG",
+            Some(_) => "note ",
+            None => "ok   ",
+        };
+        sound &= paper.days_left >= 0;
+        let (kind, told) = (paper.kind.code(), paper_text(&paper));
+        out.push_str(&format!("{word} {}: {kind} {told}\n", file.name));
+    }
+    for line in sources.coverage() {
+        let claims = line.claims.join(", ");
+        out.push_str(
+            &format!("ok    {}: {} {} {claims}\n", file.name, line.kind, line.mode).replace(" \n", "\n"),
+        );
+    }
+    sound
+}

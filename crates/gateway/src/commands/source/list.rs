@@ -1,0 +1,174 @@
+//! `mingcha source list`: every source with its papers, regions, freshness and state. The server may run.
+
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+};
+
+use clap::Args;
+use domain::kind::Catalogue;
+use sources::{Paper, Realm, SourceFile, SourceInfo, Sources, Span};
+
+use crate::{
+    commands::{Outcome, serve::source_files},
+    config::Config,
+    error::StartError,
+    source_files::{Orders, measures_file, read, read_orders},
+    start::{World, kinds},
+};
+
+/// Where the deployment is described.
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    /// The configuration file.
+    #[arg(long, default_value = "/etc/mingcha/config.toml")]
+    config: PathBuf,
+}
+
+/// What the data folder says about sources.
+struct Known {
+    kinds: Catalogue,
+    orders: Orders,
+    measures: String,
+}
+
+/// Lists the sources; fails if a file is wrong.
+///
+/// # Errors
+/// The configuration or a folder cannot be read.
+#[expect(clippy::print_stdout, reason = "the list is what the command prints")]
+pub fn run(args: &ListArgs, world: &World) -> Outcome {
+    let text = std::fs::read_to_string(&args.config)
+        .map_err(|e| StartError(format!("{}: {e}", args.config.display())))?;
+    let config = Config::parse(&text, std::env::vars())?;
+    let known = Known {
+        kinds: kinds(config.kinds_folder.as_deref())?,
+        orders: read_orders(&config.data_folder)?,
+        measures: read(&measures_file(&config.data_folder))?.unwrap_or_default(),
+    };
+    let mut wrong = 0;
+    for file in source_files(&config.sources_folder)? {
+        match describe(&file, &known, world) {
+            Ok(text) => println!("{text}"),
+            Err(problem) => {
+                wrong += 1;
+                println!("WRONG {problem}\n");
+            }
+        }
+    }
+    Ok(if wrong == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// One source, in some lines.
+fn describe(file: &SourceFile, known: &Known, world: &World) -> Result<String, StartError> {
+    let (clock, seed) = (Arc::clone(&world.clock), world.random.bytes());
+    let files = std::slice::from_ref(file);
+    let sources = Sources::alone(files, &known.kinds, Realm::Production, clock, seed)?;
+    if !known.measures.is_empty() && sources.restore_measures(&known.measures).is_err() {
+        tracing::warn!("the measures of the sources cannot be read");
+    }
+    let today = world.clock.now().date_in_china();
+    let papers = sources.papers(today);
+    let Some(info) = sources.infos().next() else {
+        return Err(StartError(format!("{}: no source", file.name)));
+    };
+    let mut lines = vec![format!("{}  {}", info.id, state(info, known, &papers))];
+    let mut say = |label: &str, text: String| lines.push(format!("  {label:<10} {text}"));
+    let serves = sources.coverage().into_iter();
+    let serves: Vec<_> = serves.map(|c| format!("{} {}", c.kind, c.mode)).collect();
+    say("serves", serves.join(", "));
+    let regions: Vec<_> = info
+        .regions
+        .iter()
+        .map(|r| format!("{} {}", r.code, r.name))
+        .collect();
+    let everywhere = || "the whole country".to_owned();
+    say(
+        "regions",
+        if regions.is_empty() {
+            everywhere()
+        } else {
+            regions.join(", ")
+        },
+    );
+    say("freshness", freshness(&sources, info));
+    say("answered", success(&sources, info));
+    for paper in &papers {
+        say(paper.kind.code(), paper_text(paper));
+    }
+    Ok(lines.join("\n") + "\n")
+}
+
+fn state(info: &SourceInfo, known: &Known, papers: &[Paper]) -> String {
+    let order = known.orders.get(&info.id).filter(|order| order.paused);
+    match order {
+        Some(order) => format!("paused by {}", order.by),
+        None if papers.iter().any(|p| p.days_left < 0) => "stopped: a paper has expired".to_owned(),
+        None => "asked".to_owned(),
+    }
+}
+
+fn freshness(sources: &Sources, info: &SourceInfo) -> String {
+    let hours = |seconds: i64| format!("{} h", seconds / 3600);
+    let measured = match sources.measured(&info.id, Span::Week).age(50) {
+        None => "not measured yet".to_owned(),
+        Some(age) => match age.below {
+            Some(below) => format!(
+                "half of 7 days' answers {} to {} old",
+                hours(age.from),
+                hours(below)
+            ),
+            None => format!("half of 7 days' answers over {} old", hours(age.from)),
+        },
+    };
+    let drift = if sources.is_drifting(&info.id, info.freshness) {
+        " ALARM staler than promised"
+    } else {
+        ""
+    };
+    format!("{} promised; {measured}{drift}", info.freshness)
+}
+
+fn success(sources: &Sources, info: &SourceInfo) -> String {
+    let over = |span: Span| {
+        let share = sources.measured(&info.id, span).success();
+        let share = share.map_or_else(|| "-".to_owned(), |share| format!("{:.1} %", share * 100.0));
+        format!("{share} ({})", span.code())
+    };
+    Span::ALL.map(over).join(", ")
+}
+
+/// A paper, with its alarm.
+pub(super) fn paper_text(paper: &Paper) -> String {
+    let Paper {
+        number,
+        expires,
+        days_left,
+        ..
+    } = paper;
+    match paper.alarm() {
+        None => format!("{number} until {expires}"),
+        Some(0) => format!("{number} ALARM expired on {expires}: the source is not asked; renew it"),
+        Some(_) => format!("{number} ALARM ends in {days_left} days, on {expires}: renew it"),
+    }
+}
+
+/// A file of the folder names this id.
+pub(super) fn must_exist(folder: &Path, id: &str) -> Result<(), StartError> {
+    let mut ids = vec![];
+    for file in source_files(folder)? {
+        let table: Result<toml::Table, _> = file.text.parse();
+        let named = table.ok().and_then(|t| Some(t.get("id")?.as_str()?.to_owned()));
+        ids.extend(named);
+    }
+    if ids.iter().any(|known| known == id) {
+        Ok(())
+    } else {
+        Err(StartError(format!("there is no source {id}; known are {ids:?}")))
+    }
+}

@@ -1,0 +1,80 @@
+//! `mingcha source pause ID` and `resume ID`: an order in the data folder, which the running server follows.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::Args;
+
+use crate::{
+    commands::Outcome,
+    config::Config,
+    error::StartError,
+    source_files::{Order, orders_file, read_orders, write_orders},
+};
+
+/// Which source, and who says so.
+#[derive(Debug, Args)]
+pub struct PauseArgs {
+    /// The source's id.
+    id: String,
+    /// Who orders it; the server seals it under this name.
+    #[arg(long)]
+    by: String,
+    /// The configuration file.
+    #[arg(long, default_value = "/etc/mingcha/config.toml")]
+    config: PathBuf,
+    /// The data folder, where there is no configuration, as of `mingcha demo --data DIR`.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+}
+
+/// Writes the order.
+///
+/// # Errors
+/// The name or the id is none, or the folder cannot be written.
+#[expect(clippy::print_stdout, reason = "what happens next is what the command prints")]
+pub fn run(args: &PauseArgs, paused: bool) -> Outcome {
+    let is_name = |text: &str| {
+        let sound = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        !text.is_empty() && text.len() <= 48 && text.chars().all(sound)
+    };
+    if !is_name(&args.by) || !is_name(&args.id) {
+        return Err(StartError(
+            "ID and --by: letters, digits, hyphens, dots, at most 48".into(),
+        ));
+    }
+    let folder = match &args.data {
+        Some(folder) => folder.clone(),
+        None => {
+            let text = std::fs::read_to_string(&args.config)
+                .map_err(|e| StartError(format!("{}: {e}", args.config.display())))?;
+            let config = Config::parse(&text, std::env::vars())?;
+            super::list::must_exist(&config.sources_folder, &args.id)?;
+            config.data_folder
+        }
+    };
+    let mut orders = read_orders(&folder)?;
+    let by = args.by.clone();
+    let before = orders.insert(args.id.clone(), Order { paused, by });
+    let was_paused = before.is_some_and(|order| order.paused);
+    if was_paused == paused {
+        println!(
+            "{}: nothing to do, it is {}",
+            args.id,
+            if paused { "paused" } else { "not paused" }
+        );
+        return Ok(ExitCode::SUCCESS);
+    }
+    write_orders(&folder, &orders)?;
+    println!(
+        "{}: {} ({}). A running server follows within a second and seals it under the name {}",
+        args.id,
+        if paused {
+            "to be paused"
+        } else {
+            "to be asked again"
+        },
+        orders_file(&folder).display(),
+        args.by
+    );
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,212 @@
+//! What is covered: by kind and region who is asked, by what right, and what each has delivered.
+
+use askama::Template;
+use axum::extract::State;
+use domain::{
+    kind::{Kind, LoadedKind},
+    words::Mode,
+};
+use sources::{Agreement, Coverage, Region, SourceInfo, Span};
+
+use super::{Answer, Guest, Page, Shared, dates, html, kinds};
+use crate::{actions::watch_sources::state, app::App};
+
+/// Who is asked for what.
+#[derive(Template)]
+#[template(path = "coverage.html")]
+pub(super) struct CoverageView {
+    pub(super) p: Page,
+    pub(super) kinds: Vec<CoveredKind>,
+    pub(super) sources: Vec<SourceLine>,
+}
+
+/// One kind and who is asked for it.
+#[derive(Debug)]
+pub(super) struct CoveredKind {
+    pub(super) name: String,
+    pub(super) about: String,
+    pub(super) level: String,
+    pub(super) statement: Option<String>,
+    pub(super) lines: Vec<CoverageLine>,
+}
+
+/// One source of a kind.
+#[derive(Debug)]
+pub(super) struct CoverageLine {
+    pub(super) source: String,
+    /// The regions; empty where it is the whole country.
+    pub(super) regions: String,
+    /// What can be asked: modes, and the claims that are compared.
+    pub(super) features: String,
+    pub(super) delivered: Delivered,
+}
+
+/// What a source promises and what it delivered.
+#[derive(Debug, Clone)]
+pub(super) struct Delivered {
+    /// `asked`, `paused` or `expired`.
+    pub(super) state: &'static str,
+    pub(super) freshness: &'static str,
+    /// How old half of its answers were at most.
+    pub(super) age: Option<String>,
+    pub(super) drifting: bool,
+    /// The share of questions that came to an answer, over a day, 7 and 30 days.
+    pub(super) success: Option<[String; 3]>,
+}
+
+/// One source and by what right it is asked.
+#[derive(Debug)]
+pub(super) struct SourceLine {
+    pub(super) name: String,
+    /// Number and last day of the agreement, and of the licence to give.
+    pub(super) agreement: Option<(String, String)>,
+    pub(super) licence: Option<(String, String)>,
+    pub(super) delivered: Delivered,
+    /// Names of the kinds for which it is asked.
+    pub(super) kinds: Vec<String>,
+}
+
+/// Coverage.
+pub(crate) async fn coverage(State(app): Shared, guest: Guest) -> Answer {
+    let page = guest.page;
+    let coverage = app.sources.coverage();
+    let covered = |loaded: &std::sync::Arc<LoadedKind>| {
+        let k = &loaded.kind;
+        CoveredKind {
+            name: page.of(&k.name).to_owned(),
+            about: page.of(&k.about).to_owned(),
+            level: page.level_name(&kinds::card(&app, &page, loaded).level),
+            statement: k.statement.as_ref().map(|s| page.of(s).to_owned()),
+            lines: lines(&app, &page, k, &coverage),
+        }
+    };
+    let kinds = app.kinds.in_order().into_iter().map(covered).collect();
+    html(&CoverageView {
+        kinds,
+        sources: source_lines(&app, &page),
+        p: page,
+    })
+}
+
+/// One line for each source of a kind, with all that can be asked of it.
+fn lines(app: &App, page: &Page, kind: &Kind, coverage: &[Coverage]) -> Vec<CoverageLine> {
+    let of_kind = |c: &&Coverage| c.kind == kind.id;
+    let mut ids: Vec<&str> = vec![];
+    for line in coverage.iter().filter(of_kind) {
+        if !ids.contains(&line.source.as_str()) {
+            ids.push(&line.source);
+        }
+    }
+    let line = |id: &str| {
+        let info = app.sources.named(id)?;
+        let own = coverage.iter().filter(of_kind).filter(|c| c.source == id);
+        Some(CoverageLine {
+            source: page.of(&info.name).to_owned(),
+            regions: regions(page, &info.regions),
+            features: features(page, kind, own),
+            delivered: delivered(app, page, info),
+        })
+    };
+    ids.into_iter().filter_map(line).collect()
+}
+
+fn features<'a>(page: &Page, kind: &Kind, lines: impl Iterator<Item = &'a Coverage>) -> String {
+    let mut words: Vec<String> = vec![];
+    for line in lines {
+        let by_read = line.mode == Mode::Read && kind.modes.contains(&Mode::Predicate);
+        let modes = [Some(line.mode), by_read.then_some(Mode::Predicate)];
+        let modes = modes
+            .into_iter()
+            .flatten()
+            .filter(|mode| kind.modes.contains(mode));
+        let claims = line.claims.iter().filter_map(|id| kind.claim(id));
+        let named = modes
+            .map(|mode| page.word("mode", mode.code()))
+            .chain(claims.map(|claim| page.of(&claim.name).to_owned()));
+        for word in named {
+            if !words.contains(&word) {
+                words.push(word);
+            }
+        }
+    }
+    words.join(page.lang.separator())
+}
+
+/// The names of regions; the letters of plates are told beside.
+fn regions(page: &Page, regions: &[Region]) -> String {
+    let name = |region: &Region| {
+        // The table of divisions has Chinese names only.
+        let name = if page.is_english() {
+            &region.code
+        } else {
+            &region.name
+        };
+        if region.is_by_plate() {
+            page.fill("coverage-plates", &[("name", name), ("plates", &region.code)])
+        } else {
+            name.clone()
+        }
+    };
+    let names: Vec<_> = regions.iter().map(name).collect();
+    names.join(page.lang.separator())
+}
+
+fn delivered(app: &App, page: &Page, info: &SourceInfo) -> Delivered {
+    let over = |span| app.sources.measured(&info.id, span);
+    let percent = |span| {
+        let share = over(span).success();
+        share.map_or_else(|| "–".to_owned(), |share| format!("{:.1} %", share * 100.0))
+    };
+    let age = over(Span::Week).age(50).map(|age| match age.below {
+        Some(below) if age.from == 0 => page.with("age-below", duration(page, below)),
+        Some(below) => page.fill(
+            "age-between",
+            &[
+                ("from", &duration(page, age.from)),
+                ("below", &duration(page, below)),
+            ],
+        ),
+        None => page.with("age-over", duration(page, age.from)),
+    });
+    Delivered {
+        state: state(app, info),
+        freshness: info.freshness.code(),
+        age,
+        drifting: app.sources.is_drifting(&info.id, info.freshness),
+        success: (over(Span::Month).asked > 0).then(|| Span::ALL.map(percent)),
+    }
+}
+
+/// In the largest unit that it fills.
+fn duration(page: &Page, seconds: i64) -> String {
+    match seconds {
+        86_400.. => page.with("duration-days", (seconds / 86_400).to_string()),
+        3600.. => page.with("duration-hours", (seconds / 3600).to_string()),
+        _ => page.with("duration-minutes", (seconds / 60).to_string()),
+    }
+}
+
+/// Every source, with its papers.
+pub(super) fn source_lines(app: &App, page: &Page) -> Vec<SourceLine> {
+    let coverage = app.sources.coverage();
+    let line = |info: &SourceInfo| {
+        let mut kinds: Vec<String> = vec![];
+        for covered in coverage.iter().filter(|c| c.source == info.id) {
+            let name = kinds::name(app, page, &covered.kind);
+            if !kinds.contains(&name) {
+                kinds.push(name);
+            }
+        }
+        let agreement = info.agreement.as_ref();
+        let paper = |number: &String, last| (number.clone(), dates::date(page.lang, last));
+        let licence = |a: &Agreement| a.licence.as_ref().map(|(number, last)| paper(number, *last));
+        SourceLine {
+            name: page.of(&info.name).to_owned(),
+            agreement: agreement.map(|a| paper(&a.number, a.expires)),
+            licence: agreement.and_then(licence),
+            delivered: delivered(app, page, info),
+            kinds,
+        }
+    };
+    app.sources.infos().map(line).collect()
+}

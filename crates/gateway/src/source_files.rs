@@ -1,0 +1,79 @@
+//! What the data folder keeps about sources: who is paused and by whom, and what was measured.
+
+use std::{
+    collections::BTreeMap,
+    io::{self, ErrorKind, Write},
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+
+/// The last word of an operator about one source.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Order {
+    /// It is not asked.
+    pub paused: bool,
+    /// The operator who said so.
+    pub by: String,
+}
+
+/// The last word about each source that an operator ever paused.
+pub type Orders = BTreeMap<String, Order>;
+
+/// Where the orders lie.
+#[must_use]
+pub fn orders_file(folder: &Path) -> PathBuf {
+    folder.join("sources-paused.toml")
+}
+
+/// Where the measures lie.
+#[must_use]
+pub fn measures_file(folder: &Path) -> PathBuf {
+    folder.join("sources-measured.json")
+}
+
+/// Reads the orders; none where there is no file.
+///
+/// # Errors
+/// The file cannot be read, or is not what [`write_orders`] writes.
+pub fn read_orders(folder: &Path) -> io::Result<Orders> {
+    let path = orders_file(folder);
+    let Some(text) = read(&path)? else {
+        return Ok(Orders::new());
+    };
+    toml::from_str(&text).map_err(|e| io::Error::other(format!("{}: {}", path.display(), e.message())))
+}
+
+/// Writes the orders in the place of those before.
+///
+/// # Errors
+/// The folder cannot be written.
+pub fn write_orders(folder: &Path, orders: &Orders) -> io::Result<()> {
+    let text = toml::to_string(orders).map_err(io::Error::other)?;
+    replace(&orders_file(folder), &text)
+}
+
+/// A file's text; `None` where there is no such file.
+///
+/// # Errors
+/// It cannot be read.
+pub fn read(path: &Path) -> io::Result<Option<String>> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Puts a whole file in the place of another, so that a reader never sees half of one.
+///
+/// # Errors
+/// The folder cannot be written.
+pub fn replace(path: &Path, text: &str) -> io::Result<()> {
+    let new = path.with_extension("new");
+    let mut file = std::fs::File::create(&new)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    std::fs::rename(new, path)
+}

@@ -1,0 +1,93 @@
+//! Several sources for one kind: a staler one stands in where that is accepted, and a region has its own.
+
+use std::sync::Arc;
+
+use serde_json::json;
+use sources::SourceFile;
+
+use crate::{
+    bed::Bed,
+    cast::{about_me, chen, with},
+};
+
+on_both!(
+    a_staler_source_stands_in_and_says_so,
+    another_regions_record_is_told_where_to_look,
+    a_wrong_wish_is_wrong_input
+);
+
+/// The marriage register again, daily, beside one that nobody can reach.
+fn with_a_reserve(files: &mut Vec<SourceFile>) {
+    let live = files
+        .iter_mut()
+        .find(|f| f.text.contains("sandbox-civil-affairs\""))
+        .unwrap();
+    let mut reserve = live.clone();
+    let endpoint = |text: &str| {
+        let line = text.lines().find(|l| l.starts_with("endpoint")).unwrap();
+        line.to_owned()
+    };
+    live.text = live
+        .text
+        .replace(&endpoint(&live.text), "endpoint = \"http://127.0.0.1:1\"");
+    reserve.name = "reserve.toml".into();
+    reserve.text = reserve
+        .text
+        .replacen("id = \"sandbox-civil-affairs\"", "id = \"reserve\"", 1)
+        .replace("freshness = \"realtime\"", "freshness = \"daily\"");
+    files.push(reserve);
+}
+
+async fn a_staler_source_stands_in_and_says_so(bed: Arc<Bed>) {
+    let app = bed.app().sources(with_a_reserve).start().await;
+    let token = app.at_l3(chen()).await;
+    let answer = app
+        .look_up(&token, &about_me("marriage"))
+        .await
+        .expect_outcome("found");
+    assert_eq!(answer.json["staler"], true);
+    assert_eq!(answer.json["record"]["status"]["source"], "reserve");
+    assert_eq!(answer.json["record"]["status"]["freshness"], "daily");
+    assert_eq!(
+        answer.verified(&app.app).shared.source.as_deref(),
+        Some("reserve")
+    );
+    let live = with(about_me("marriage"), "freshness", json!("realtime"));
+    app.look_up(&token, &live).await.expect_outcome("broken");
+}
+
+async fn another_regions_record_is_told_where_to_look(bed: Arc<Bed>) {
+    let app = bed.app().sources(|files| {
+        let register = files.iter_mut().find(|f| f.text.contains("sandbox-civil-affairs\"")).unwrap();
+        register.text = register.text.replacen("freshness", "regions = [\"14\"]\nfreshness", 1);
+        register.text.push_str(
+            "[[elsewhere]]\nregion = \"44\"\nname = { zh = \"粤省事\", en = \"Guangdong\" }\naddress = \"https://gd.example\"\n",
+        );
+    });
+    let app = app.start().await;
+    let token = app.at_l3(chen()).await;
+    let asking = |region: &str| with(about_me("marriage"), "region", json!(region));
+    app.look_up(&token, &asking("1401")).await.expect_outcome("found");
+    let answer = app
+        .look_up(&token, &asking("440305"))
+        .await
+        .expect_outcome("not_covered");
+    assert_eq!(answer.json["elsewhere"]["name"]["zh"], "粤省事");
+    assert_eq!(app.asked(answer.lookup_id()), 0, "nobody was asked");
+    let nowhere = app
+        .look_up(&token, &asking("31"))
+        .await
+        .expect_outcome("not_covered");
+    assert!(nowhere.json.get("elsewhere").is_none());
+}
+
+async fn a_wrong_wish_is_wrong_input(bed: Arc<Bed>) {
+    let app = bed.app().start().await;
+    let token = app.at_l2(chen()).await;
+    for (member, value) in [("freshness", "fresh"), ("region", "99"), ("region", "广东")] {
+        let question = with(about_me("driving-licence"), member, json!(value));
+        app.look_up(&token, &question)
+            .await
+            .expect_problem(400, "BAD_VALUE");
+    }
+}

@@ -1,0 +1,146 @@
+//! Operating sources: paused and resumed by an order in the data folder, measured, and shown as they are.
+
+use std::sync::Arc;
+
+use domain::ids::DEPLOYMENT;
+use gateway::{
+    actions::{pause_sources::pause_sources, watch_sources},
+    source_files::{Order, Orders, measures_file, read_orders, write_orders},
+};
+use http::Method;
+use sandbox::Switch;
+use serde_json::Value;
+
+use crate::{
+    app::TestApp,
+    bed::Bed,
+    cast::{about_me, chen},
+};
+
+on_both!(
+    an_order_pauses_a_source_and_is_sealed,
+    a_paused_source_stays_so_over_a_restart,
+    five_days_old_is_shown_as_such_and_raises_an_alarm,
+    measures_outlive_a_restart
+);
+
+const LICENCE: &str = "driving-licence";
+const TRAFFIC: &str = "sandbox-traffic";
+
+fn order(app: &TestApp, paused: bool) {
+    let mut orders: Orders = read_orders(&app.app.folder).unwrap();
+    let by = "wang".to_owned();
+    orders.insert(TRAFFIC.into(), Order { paused, by });
+    write_orders(&app.app.folder, &orders).unwrap();
+}
+
+/// What the deployment's own chain says last.
+async fn last_change(app: &TestApp) -> (String, String, Vec<u8>) {
+    let entries = app.app.store.entries(DEPLOYMENT, None, 1).await.unwrap();
+    let entry = entries.into_iter().next().unwrap();
+    let by = entry.chain.requester;
+    (entry.shared.about.unwrap(), by.role, by.id)
+}
+
+async fn line_of(app: &TestApp, source: &str) -> Value {
+    let body = axum::body::Body::empty();
+    let reply = app
+        .send(TestApp::request(Method::GET, "/v1/coverage", None, body))
+        .await;
+    let lines = reply.expect(200).json;
+    let line = lines.as_array().unwrap().iter().find(|l| l["source"] == source);
+    line.unwrap().clone()
+}
+
+async fn an_order_pauses_a_source_and_is_sealed(bed: Arc<Bed>) {
+    let app = bed.app().start().await;
+    let token = app.at_l2(chen()).await;
+    let question = about_me(LICENCE);
+    assert_eq!(pause_sources(&app.app).await.unwrap(), 0);
+    order(&app, true);
+    assert_eq!(pause_sources(&app.app).await.unwrap(), 1);
+    assert_eq!(pause_sources(&app.app).await.unwrap(), 0, "it is followed once");
+    let sealed = (
+        "source-paused sandbox-traffic".to_owned(),
+        "operator".to_owned(),
+        b"wang".to_vec(),
+    );
+    assert_eq!(last_change(&app).await, sealed);
+    let answer = app.look_up(&token, &question).await.expect_outcome("maintenance");
+    assert_eq!(app.asked(answer.lookup_id()), 0);
+    assert_eq!(line_of(&app, TRAFFIC).await["state"], "paused");
+    order(&app, false);
+    assert_eq!(pause_sources(&app.app).await.unwrap(), 1);
+    assert_eq!(last_change(&app).await.0, "source-resumed sandbox-traffic");
+    app.look_up(&token, &question).await.expect_outcome("found");
+    assert_eq!(line_of(&app, TRAFFIC).await["state"], "asked");
+}
+
+async fn a_paused_source_stays_so_over_a_restart(bed: Arc<Bed>) {
+    let app = bed.app().start().await;
+    order(&app, true);
+    let clock = Arc::clone(&app.clock);
+    drop(app);
+    bed.forget();
+    let app = bed.app().clock(&clock).start().await;
+    assert!(last_change(&app).await.0.ends_with("paused sandbox-traffic"));
+    let token = app.at_l2(chen()).await;
+    app.look_up(&token, &about_me(LICENCE))
+        .await
+        .expect_outcome("maintenance");
+}
+
+async fn five_days_old_is_shown_as_such_and_raises_an_alarm(bed: Arc<Bed>) {
+    let app = bed.app().start().await;
+    app.switch(Switch {
+        path: Some("traffic/licence/query".into()),
+        stale_days: 5,
+        ..Switch::default()
+    });
+    let token = app.at_l2(chen()).await;
+    assert_eq!(
+        line_of(&app, TRAFFIC).await["measured"]["success_day"],
+        Value::Null
+    );
+    for n in 0..3 {
+        assert_eq!(watch_sources::watch_freshness(&app.app), 0, "after {n}");
+        app.look_up(&token, &about_me(LICENCE))
+            .await
+            .expect_outcome("found");
+    }
+    assert_eq!(watch_sources::watch_freshness(&app.app), 1);
+    let measured = &line_of(&app, TRAFFIC).await["measured"];
+    assert_eq!(measured["drifting"], true);
+    assert_eq!(measured["median_age"]["from_seconds"], 5 * 86_400);
+    assert_eq!(measured["success_day"], 1.0);
+    assert_eq!(
+        line_of(&app, "sandbox-insurance").await["measured"]["drifting"],
+        false
+    );
+}
+
+async fn measures_outlive_a_restart(bed: Arc<Bed>) {
+    let app = bed.app().start().await;
+    let token = app.at_l2(chen()).await;
+    app.look_up(&token, &about_me(LICENCE))
+        .await
+        .expect_outcome("found");
+    watch_sources::keep_measures(&app.app).unwrap();
+    let (clock, file) = (Arc::clone(&app.clock), measures_file(&app.app.folder));
+    drop(app);
+    bed.forget();
+    let app = bed.app().clock(&clock).start().await;
+    assert_eq!(line_of(&app, TRAFFIC).await["measured"]["success_7_days"], 1.0);
+    clock.advance_seconds(8 * 86_400);
+    let measured = line_of(&app, TRAFFIC).await["measured"].clone();
+    assert_eq!(measured["success_7_days"], Value::Null);
+    assert_eq!(measured["success_30_days"], 1.0);
+    std::fs::write(&file, "{").unwrap();
+    drop(app);
+    bed.forget();
+    let app = bed.app().clock(&clock).start().await;
+    assert_eq!(
+        line_of(&app, TRAFFIC).await["measured"]["success_30_days"],
+        Value::Null
+    );
+}

@@ -1,0 +1,323 @@
+//! What a source delivers, measured: how often it answered and how old its answers were, by the hour for 30 days.
+//!
+//! Counts and nothing else, in memory of a fixed size (720 hours of 80 bytes a source). They are about answers, not
+//! about people: no kind, no region, no look-up.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+};
+
+use domain::{time::Timestamp, words::Freshness};
+use serde::{Deserialize, Serialize};
+
+use crate::sources::Sources;
+
+/// 30 days.
+const HOURS: i64 = 720;
+const HOUR_US: i64 = 3_600_000_000;
+const DAY_SECONDS: i64 = 86_400;
+
+/// Where one class of age ends and the next begins, in seconds; the first begins at 0, the last has no end.
+const AGES: [i64; 15] = [
+    900,
+    3600,
+    6 * 3600,
+    12 * 3600,
+    DAY_SECONDS,
+    2 * DAY_SECONDS,
+    3 * DAY_SECONDS,
+    4 * DAY_SECONDS,
+    5 * DAY_SECONDS,
+    6 * DAY_SECONDS,
+    7 * DAY_SECONDS,
+    8 * DAY_SECONDS,
+    10 * DAY_SECONDS,
+    15 * DAY_SECONDS,
+    31 * DAY_SECONDS,
+];
+/// Fewer ages than these are told, but are no reason for an alarm.
+const ENOUGH: u64 = 3;
+
+/// Over how long something was measured, in hours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Span {
+    /// The last 24 hours.
+    Day = 24,
+    /// The last 7 days.
+    Week = 168,
+    /// The last 30 days.
+    Month = 720,
+}
+
+impl Span {
+    /// From the shortest to the longest.
+    pub const ALL: [Span; 3] = [Span::Day, Span::Week, Span::Month];
+
+    /// The stable word for metrics.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Span::Day => "day",
+            Span::Week => "7-days",
+            Span::Month => "30-days",
+        }
+    }
+}
+
+/// What was measured over a span.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Measured {
+    /// Questions that were put, or that the source was too ill or too busy to be put.
+    pub asked: u64,
+    /// Those that came to an answer, whatever it said.
+    pub answered: u64,
+    ages: [u64; AGES.len() + 1],
+}
+
+/// A class of age, in seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Age {
+    /// At least so old.
+    pub from: i64,
+    /// Less than so old; `None` for the oldest class.
+    pub below: Option<i64>,
+}
+
+impl Measured {
+    /// The share of questions that came to an answer; `None` where there were none.
+    #[must_use]
+    pub fn success(&self) -> Option<f64> {
+        (self.asked > 0).then(|| self.answered as f64 / self.asked as f64)
+    }
+
+    /// How many answers said as of when they were true.
+    #[must_use]
+    pub fn dated(&self) -> u64 {
+        self.ages.iter().sum()
+    }
+
+    /// The class of age that so many hundredths of the dated answers do not exceed; `None` where there are none.
+    #[must_use]
+    pub fn age(&self, percent: u64) -> Option<Age> {
+        let wanted = (self.dated() * percent).div_ceil(100).max(1);
+        let mut seen = 0;
+        let class = self.ages.iter().position(|count| {
+            seen += count;
+            seen >= wanted
+        })?;
+        Some(Age {
+            from: class.checked_sub(1).map_or(0, |before| AGES[before]),
+            below: AGES.get(class).copied(),
+        })
+    }
+
+    /// Most answers were older than the promise allows.
+    #[must_use]
+    pub fn is_drifting(&self, promised: Freshness) -> bool {
+        let median = self.age(50).filter(|_| self.dated() >= ENOUGH);
+        median.is_some_and(|age| age.from >= oldest(promised))
+    }
+}
+
+/// How old an answer may be, in seconds. `daily` is as of the day before, whose first minute is two days old by the
+/// last of today; `weekly` is as of the last delivery, and a day to bring it in.
+#[must_use]
+pub fn oldest(promised: Freshness) -> i64 {
+    match promised {
+        Freshness::Realtime => 3600,
+        Freshness::Daily => 2 * DAY_SECONDS,
+        Freshness::Weekly => 8 * DAY_SECONDS,
+    }
+}
+
+/// One hour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+struct Hour {
+    /// Hours since 1970.
+    hour: i64,
+    asked: u32,
+    answered: u32,
+    ages: [u32; AGES.len() + 1],
+}
+
+/// The last 720 hours of one source; an hour's place is its number modulo 720.
+pub(crate) struct Measure(Mutex<Vec<Hour>>);
+
+impl Measure {
+    pub(crate) fn new() -> Self {
+        Measure(Mutex::new(vec![Hour::default(); HOURS as usize]))
+    }
+
+    /// Counts one question. An instant that lies before what its place holds already is not counted: a clock that
+    /// was set back does not wipe out what was measured.
+    pub(crate) fn record(&self, now: Timestamp, answered: bool, as_of: Option<Timestamp>) {
+        let hour = now.0.div_euclid(HOUR_US);
+        let mut hours = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = &mut hours[place_of(hour)];
+        if place.hour > hour {
+            return;
+        }
+        if place.hour < hour {
+            *place = Hour {
+                hour,
+                ..Hour::default()
+            };
+        }
+        place.asked = place.asked.saturating_add(1);
+        place.answered = place.answered.saturating_add(u32::from(answered));
+        if let Some(as_of) = as_of {
+            let seconds = now.0.saturating_sub(as_of.0) / 1_000_000;
+            let class = AGES.partition_point(|end| *end <= seconds);
+            place.ages[class] = place.ages[class].saturating_add(1);
+        }
+    }
+
+    /// What was measured in the span that ends with this hour.
+    pub(crate) fn over(&self, span: Span, now: Timestamp) -> Measured {
+        let last = now.0.div_euclid(HOUR_US);
+        let first = last - (span as i64) + 1;
+        let hours = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sum = Measured::default();
+        for hour in hours.iter().filter(|h| (first..=last).contains(&h.hour)) {
+            sum.asked += u64::from(hour.asked);
+            sum.answered += u64::from(hour.answered);
+            for (sum, count) in sum.ages.iter_mut().zip(hour.ages) {
+                *sum += u64::from(count);
+            }
+        }
+        sum
+    }
+
+    fn kept(&self) -> Vec<Hour> {
+        let hours = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        hours.iter().filter(|h| h.asked > 0).copied().collect()
+    }
+
+    fn restore(&self, kept: &[Hour]) {
+        let mut hours = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for hour in kept {
+            let place = &mut hours[place_of(hour.hour)];
+            if hour.hour > place.hour {
+                *place = *hour;
+            }
+        }
+    }
+}
+
+fn place_of(hour: i64) -> usize {
+    usize::try_from(hour.rem_euclid(HOURS)).unwrap_or(0)
+}
+
+impl Sources {
+    /// What a source delivered over a span that ends now; nothing where there is no such source.
+    #[must_use]
+    pub fn measured(&self, source: &str, span: Span) -> Measured {
+        let measure = self.measure_of(source);
+        measure.map_or_else(Measured::default, |m| m.over(span, self.clock.now()))
+    }
+
+    /// Whether a source delivers staler data than it promises: over the last day, or where that says too little, over
+    /// the last seven.
+    #[must_use]
+    pub fn is_drifting(&self, source: &str, promised: Freshness) -> bool {
+        let day = self.measured(source, Span::Day);
+        let enough = day.dated() >= ENOUGH;
+        if enough {
+            day
+        } else {
+            self.measured(source, Span::Week)
+        }
+        .is_drifting(promised)
+    }
+
+    /// All that was measured, as JSON, to be kept over a restart.
+    #[must_use]
+    pub fn keep_measures(&self) -> String {
+        let of = |id: &str| self.measure_of(id).map_or_else(Vec::new, Measure::kept);
+        let all: BTreeMap<_, _> = self.infos().map(|info| (&info.id, of(&info.id))).collect();
+        serde_json::to_string(&all).unwrap_or_default()
+    }
+
+    /// Takes up what was kept; sources that are gone are left out.
+    ///
+    /// # Errors
+    /// It is not what [`Sources::keep_measures`] wrote; then nothing is taken up.
+    pub fn restore_measures(&self, kept: &str) -> Result<(), serde_json::Error> {
+        let all: BTreeMap<String, Vec<Hour>> = serde_json::from_str(kept)?;
+        for (id, hours) in &all {
+            if let Some(measure) = self.measure_of(id) {
+                measure.restore(hours);
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp(1_795_314_304_000_000);
+
+    fn days_old(days: i64) -> Option<Timestamp> {
+        Some(NOW.plus_seconds(-days * DAY_SECONDS))
+    }
+
+    #[test]
+    fn five_days_old_is_shown_as_such_and_is_no_daily_data() {
+        let measure = Measure::new();
+        for _ in 0..3 {
+            measure.record(NOW, true, days_old(5));
+        }
+        let day = measure.over(Span::Day, NOW);
+        let age = day.age(50).unwrap();
+        assert_eq!((age.from, age.below), (5 * DAY_SECONDS, Some(6 * DAY_SECONDS)));
+        assert!(day.is_drifting(Freshness::Daily) && day.is_drifting(Freshness::Realtime));
+        assert!(!day.is_drifting(Freshness::Weekly));
+        for _ in 0..4 {
+            measure.record(NOW, true, days_old(1));
+        }
+        assert!(
+            !measure.over(Span::Day, NOW).is_drifting(Freshness::Daily),
+            "most are as promised"
+        );
+    }
+
+    #[test]
+    fn two_answers_are_told_but_raise_no_alarm() {
+        let measure = Measure::new();
+        measure.record(NOW, true, days_old(40));
+        measure.record(NOW, true, days_old(40));
+        let day = measure.over(Span::Day, NOW);
+        assert_eq!(day.age(95).unwrap().below, None);
+        assert!(!day.is_drifting(Freshness::Daily));
+        assert_eq!(Measured::default().age(50), None);
+        assert_eq!(Measured::default().success(), None);
+    }
+
+    proptest! {
+        /// Against a list of all that happened, with a clock that only goes forward by whole hours.
+        #[test]
+        fn it_counts_as_a_list_would(steps in prop::collection::vec((0i64..60, any::<bool>()), 0..300)) {
+            let (measure, mut now, mut all) = (Measure::new(), NOW, Vec::new());
+            for (wait, answered) in steps {
+                now = now.plus_seconds(wait * 3600);
+                measure.record(now, answered, None);
+                all.push((now.0.div_euclid(HOUR_US), answered));
+            }
+            let again = Measure::new();
+            again.restore(&measure.kept());
+            let last = now.0.div_euclid(HOUR_US);
+            for span in Span::ALL {
+                let within = || all.iter().filter(|(hour, _)| last - hour < span as i64);
+                for measured in [measure.over(span, now), again.over(span, now)] {
+                    prop_assert_eq!(measured.asked, within().count() as u64);
+                    prop_assert_eq!(measured.answered, within().filter(|(_, answered)| *answered).count() as u64);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! What whoever runs a source, or wrote its file, does about each trouble: for the check before it goes live.
+
+use crate::report::Problem;
+
+impl Problem {
+    /// What to mend, in a sentence.
+    #[must_use]
+    pub fn remedy(self) -> &'static str {
+        match self {
+            Problem::AgreementExpired => {
+                "renew the agreement or the licence, and write its new day into the file"
+            }
+            Problem::Paused => "resume it: mingcha source resume ID --by NAME",
+            Problem::NoPlace => "all places were taken: raise `concurrency`, if the source bears it",
+            Problem::BreakerOpen => {
+                "it failed ten times in a row: mend what failed before, and ask again in two seconds"
+            }
+            Problem::NotConnected => {
+                "is the host right, does it resolve, is the port open, is its certificate valid for this name?"
+            }
+            Problem::AddressRefused => {
+                "the name leads to an address of this machine or network; in production only other machines are asked"
+            }
+            Problem::ConnectionBroken => "the source closed the connection before its reply was complete",
+            Problem::DeadlinePassed => "the source was too slow: it must answer within `deadline_ms`",
+            Problem::Redirected => "redirects are not followed: write the final address as `endpoint`",
+            Problem::BadStatus => {
+                "the source must answer 200 with the outcome in the body; 401 without [envelope] means that it wants other credentials"
+            }
+            Problem::NotHttp => "what came is not HTTP: is it the right port, and https?",
+            Problem::BadContentType => {
+                "the reply must be application/json, neither compressed nor anything else"
+            }
+            Problem::BodyTooLarge => {
+                "the reply is longer than `max_body`: raise it, or let the source send less"
+            }
+            Problem::NotUtf8 => "the reply must be UTF-8, whatever the register's own charset is",
+            Problem::NotJson => "the reply is not JSON",
+            Problem::RepeatedKey => "an object of the reply has one key twice: the source must send it once",
+            Problem::TooDeep | Problem::TooManyValues => {
+                "the reply nests too deep or holds too much to be one record"
+            }
+            Problem::NoOutcome => {
+                "nothing stands at `outcome.at`: is the pointer right, and is the code a text, number or yes/no?"
+            }
+            Problem::UnknownOutcome => {
+                "the code at `outcome.at` is not in `outcome.codes`: add it with what it means"
+            }
+            Problem::FieldMissing => {
+                "a field that the kind requires is not there: is its pointer right, and does the source send it?"
+            }
+            Problem::FieldMalformed => {
+                "a field is not of its type: does it need a `format`, or is one of its codes not in `codes`?"
+            }
+            Problem::AsOfMalformed => {
+                "`answer.as_of` must point at RFC 3339, or China's time as 2026-11-22 10:25:04 or 20261122102504"
+            }
+            Problem::AsOfInFuture => {
+                "the time as of which the data stood lies ahead: are both clocks right, and is it China's time?"
+            }
+            Problem::BadRows => "`answer.rows` must point at a list of at most 500 rows",
+            Problem::StatementRefused => {
+                "the database refused the statement: are table and columns named right, and may its user read them?"
+            }
+            Problem::NoDrop => "no good file has come yet: put one into the folder, with its checksum",
+            Problem::ChecksumWrong => {
+                "the checksum file must name this file and fit its content: write it last, after the file is whole"
+            }
+            Problem::SignatureWrong => {
+                "the signature must be over the checksum file, by the key in the source's file"
+            }
+            Problem::DropOutdated => {
+                "a file with an older date than the one that answers: put the newest one there"
+            }
+            Problem::DropOverdue => "no good file has come for too long: ask the record holder to send it",
+            Problem::DropUnreadable => {
+                "the file is cut off, not there any more, or not packed as its name says: send it again"
+            }
+            Problem::DropNotStored => {
+                "the rows cannot be written: is the disk full, is the folder the server's own?"
+            }
+            Problem::DropEmpty => {
+                "the file has no row that can be read: is it the right file, in the right charset?"
+            }
+            Problem::DropRowMalformed => {
+                "rows of the file do not fit the mapping: the traces name line and column; mend `fields` or the file"
+            }
+            Problem::HeaderMalformed => {
+                "the header lacks a column that `fields` names, or has one twice: compare the names letter by letter"
+            }
+            Problem::WrongSubject => {
+                "the record is somebody else's: the source must compare name and number with the record before it answers"
+            }
+            Problem::OtherRecord => {
+                "the record carries another key than the one asked for: is each part of the key sent in the right member?"
+            }
+            Problem::HandshakeFailed => {
+                "the handshake failed: are both names and keys of [envelope] those that both sides agreed, and the clocks right?"
+            }
+            Problem::SessionLost => {
+                "the source lost its session twice in a row: it must keep it for an hour, in every process of its own"
+            }
+            Problem::NotAuthentic => {
+                "the reply does not open: it must answer this request, in this session, unchanged"
+            }
+            Problem::ImageMissing => "`answer.bytes` must point at the picture in base64",
+            Problem::ImageTooLarge => "a picture may have 1 MiB and 20 megapixels",
+            Problem::NotAnImage => "a picture is PNG or JPEG",
+            Problem::OtherImage => "the picture is not the one whose digest the record gave",
+        }
+    }
+}
