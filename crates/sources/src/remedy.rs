@@ -7,39 +7,30 @@ impl Problem {
     #[must_use]
     pub fn remedy(self) -> &'static str {
         match self {
-            Problem::AgreementExpired => {
-                "renew the agreement or the licence, and write its new day into the file"
-            }
+            Problem::AgreementExpired => "renew the paper, and write its new day into the file",
             Problem::Paused => "resume it: mingcha source resume ID --by NAME",
             Problem::NoPlace => "all places were taken: raise `concurrency`, if the source bears it",
-            Problem::BreakerOpen => {
-                "it failed ten times in a row: mend what failed before, and ask again in two seconds"
-            }
+            Problem::BreakerOpen => "it failed ten times in a row: mend what failed before",
             Problem::NotConnected => {
                 "is the host right, does it resolve, is the port open, is its certificate valid for this name?"
             }
             Problem::AddressRefused => {
                 "the name leads to an address of this machine or network; in production only other machines are asked"
             }
-            Problem::ConnectionBroken => "the source closed the connection before its reply was complete",
-            Problem::DeadlinePassed => "the source was too slow: it must answer within `deadline_ms`",
-            Problem::Redirected => "redirects are not followed: write the final address as `endpoint`",
+            Problem::ConnectionBroken => "the source closed before its reply was complete",
+            Problem::DeadlinePassed => "the source must answer within `deadline_ms`",
+            Problem::Redirected => "no redirect is followed: write the final address",
             Problem::BadStatus => {
                 "the source must answer 200 with the outcome in the body; 401 without [envelope] means that it wants other credentials"
             }
-            Problem::NotHttp => "what came is not HTTP: is it the right port, and https?",
-            Problem::BadContentType => {
-                "the reply must be application/json, neither compressed nor anything else"
+            Problem::NotHttp => "not HTTP: is it the right port, and https?",
+            Problem::BadContentType => "the reply must be application/json, and not compressed",
+            Problem::BodyTooLarge => "raise `max_body`, or let the source send less",
+            Problem::NotUtf8 | Problem::NotJson => {
+                "the reply must be JSON in UTF-8, whatever the register's own charset is"
             }
-            Problem::BodyTooLarge => {
-                "the reply is longer than `max_body`: raise it, or let the source send less"
-            }
-            Problem::NotUtf8 => "the reply must be UTF-8, whatever the register's own charset is",
-            Problem::NotJson => "the reply is not JSON",
-            Problem::RepeatedKey => "an object of the reply has one key twice: the source must send it once",
-            Problem::TooDeep | Problem::TooManyValues => {
-                "the reply nests too deep or holds too much to be one record"
-            }
+            Problem::RepeatedKey => "an object has one key twice: send it once",
+            Problem::TooDeep | Problem::TooManyValues => "the reply holds too much to be one record",
             Problem::NoOutcome => {
                 "nothing stands at `outcome.at`: is the pointer right, and is the code a text, number or yes/no?"
             }
@@ -104,9 +95,8 @@ impl Problem {
                 "the reply does not open: it must answer this request, in this session, unchanged"
             }
             Problem::ImageMissing => "`answer.bytes` must point at the picture in base64",
-            Problem::ImageTooLarge => "a picture may have 1 MiB and 20 megapixels",
-            Problem::NotAnImage => "a picture is PNG or JPEG",
-            Problem::OtherImage => "the picture is not the one whose digest the record gave",
+            Problem::ImageTooLarge | Problem::NotAnImage => "PNG or JPEG, at most 1 MiB and 20 megapixels",
+            Problem::OtherImage => "it is not the one whose digest the record gave",
         }
     }
 }

@@ -58,7 +58,8 @@ pub struct LookupRequest {
     /// Named rules, in mode `predicate`.
     #[serde(default)]
     predicates: Vec<String>,
-    /// `any` (the freshest that can be had, labelled with its age; the default) or `realtime` (nothing staler).
+    /// `any` (the freshest that can be had, labelled with its age; the default) or `realtime` (nothing staler; `not_covered`
+    /// where no source of the region promises it).
     #[serde(default)]
     #[schema(value_type = Option<String>)]
     freshness: Option<String>,

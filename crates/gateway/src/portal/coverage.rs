@@ -155,7 +155,7 @@ fn delivered(app: &App, page: &Page, info: &SourceInfo) -> Delivered {
     let over = |span| app.sources.measured(&info.id, span);
     let percent = |span| {
         let share = over(span).success();
-        share.map_or_else(|| "–".to_owned(), |share| format!("{:.1} %", share * 100.0))
+        share.map_or_else(|| "–".to_owned(), percent_of)
     };
     let age = over(Span::Week).age(50).map(|age| match age.below {
         Some(below) if age.from == 0 => page.with("age-below", duration(page, below)),
@@ -175,6 +175,12 @@ fn delivered(app: &App, page: &Page, info: &SourceInfo) -> Delivered {
         drifting: app.sources.is_drifting(&info.id, info.freshness),
         success: (over(Span::Month).asked > 0).then(|| Span::ALL.map(percent)),
     }
+}
+
+/// To a tenth, which is left out where it is none.
+fn percent_of(share: f64) -> String {
+    let text = format!("{:.1}", share * 100.0);
+    format!("{} %", text.trim_end_matches(".0"))
 }
 
 /// In the largest unit that it fills.

@@ -279,5 +279,5 @@ async fn an_endpoint_is_tried_before_it_goes_live() {
     let out = endpoint.spoilt(fault(Fault::Close, None)).await;
     assert!(out.contains("broken, expected found: connection_broken"), "{out}");
     let out = endpoint.spoilt(fault(Fault::NotJson, None)).await;
-    assert!(out.contains("the reply is not JSON"), "{out}");
+    assert!(out.contains("the reply must be JSON in UTF-8"), "{out}");
 }

@@ -121,11 +121,7 @@ fn judge(sources: &Sources, case: &Case, answer: &Answer, at: &str, world: &Worl
         .iter()
         .flat_map(|record| record.0.keys().cloned())
         .collect();
-    out.push_str(
-        &format!("ok    {at}: {} {}", answer.outcome, fields.join(" "))
-            .trim_end()
-            .to_owned(),
-    );
+    out.push_str(format!("ok    {at}: {} {}", answer.outcome, fields.join(" ")).trim_end());
     out.push('\n');
     let Some(provenance) = &answer.provenance else {
         return true;
@@ -167,11 +163,7 @@ fn judge_stranger(answer: &Answer, at: &str, out: &mut String) -> bool {
         .report
         .as_ref()
         .map_or("", |report| report.problem.remedy());
-    out.push_str(
-        &format!("{word} {at}: an invented person gets {} {remedy}", answer.outcome)
-            .trim_end()
-            .to_owned(),
-    );
+    out.push_str(format!("{word} {at}: an invented person gets {} {remedy}", answer.outcome).trim_end());
     out.push('\n');
     sound
 }

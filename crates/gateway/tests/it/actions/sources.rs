@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use domain::ids::DEPLOYMENT;
 use gateway::{
-    actions::{pause_sources::pause_sources, watch_sources},
+    actions::{pause_sources::pause_sources, watch_papers::watch_papers, watch_sources},
     source_files::{Order, Orders, measures_file, read_orders, write_orders},
 };
 use http::Method;
@@ -21,7 +21,8 @@ on_both!(
     an_order_pauses_a_source_and_is_sealed,
     a_paused_source_stays_so_over_a_restart,
     five_days_old_is_shown_as_such_and_raises_an_alarm,
-    measures_outlive_a_restart
+    measures_outlive_a_restart,
+    papers_that_end_soon_raise_an_alarm
 );
 
 const LICENCE: &str = "driving-licence";
@@ -143,4 +144,28 @@ async fn measures_outlive_a_restart(bed: Arc<Bed>) {
         line_of(&app, TRAFFIC).await["measured"]["success_30_days"],
         Value::Null
     );
+}
+
+async fn papers_that_end_soon_raise_an_alarm(bed: Arc<Bed>) {
+    let app = bed.app().sources(|files| {
+        let traffic = files
+            .iter_mut()
+            .find(|f| f.text.contains("id = \"sandbox-traffic\""))
+            .unwrap();
+        traffic.text =
+            traffic
+                .text
+                .replacen("licence_expires = 2099-12-31", "licence_expires = 2027-02-15", 1);
+    });
+    let app = app.start().await;
+    assert_eq!(watch_papers(&app.app), 0, "85 days are left");
+    let mut left = 85;
+    for (days, alarm) in [(25, Some(60)), (30, Some(30)), (23, Some(7)), (8, Some(0))] {
+        app.clock.advance_seconds(days * 86_400);
+        left -= days;
+        assert_eq!(watch_papers(&app.app), 1);
+        let paper = &app.app.sources.papers(app.app.now().date_in_china())[0];
+        assert_eq!((paper.days_left, paper.alarm()), (left, alarm));
+    }
+    assert_eq!(line_of(&app, TRAFFIC).await["state"], "expired");
 }
