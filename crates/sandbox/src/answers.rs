@@ -3,9 +3,9 @@
 
 mod carrier;
 mod civil_affairs;
-mod insurance;
+pub(crate) mod insurance;
 mod population;
-mod repair;
+pub(crate) mod repair;
 mod traffic;
 
 use std::borrow::Cow;

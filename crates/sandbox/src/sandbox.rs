@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    path::Path as FilePath,
+    path::{Path as FilePath, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -16,6 +16,7 @@ use crate::{
     answers::{Path, World},
     authority::Authority,
     crowd::Crowd,
+    insurance_drop::write_insurance_drop,
     journal::{Journal, JournalEntry},
     keys::Keys,
     register::Register,
@@ -105,6 +106,14 @@ impl Sandbox {
     #[must_use]
     pub fn journal(&self) -> Vec<JournalEntry> {
         self.journal.entries()
+    }
+
+    /// Drops the insurers' file of today into a folder, if it is not there yet.
+    ///
+    /// # Errors
+    /// The folder cannot be written.
+    pub fn drop_insurance(&self, folder: &FilePath) -> io::Result<PathBuf> {
+        write_insurance_drop(folder, &self.keys, self.clock.now())
     }
 
     pub(crate) fn shake_hands(&self, authority: Authority, hello: &[u8]) -> Result<Vec<u8>, SessionError> {

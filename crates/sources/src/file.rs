@@ -4,7 +4,7 @@
 //! id = "city-police"                    # stands in the evidence; lower case, digits, hyphens
 //! version = 3                           # of the mapping; raise it with every change
 //! name = { zh = "…", en = "…" }
-//! protocol = "http"                     # JSON by POST
+//! protocol = "http"                     # JSON by POST; or sql, file: see below
 //! endpoint = "https://host:443/base"    # no redirect is followed, no identifier stands in an address
 //! freshness = "realtime"                # or daily, weekly: what the agreement promises
 //! deadline_ms = 3000                    # for connecting, handshake, request and reply together
@@ -57,6 +57,7 @@
 //! registered_on = { at = "/data/djrq", format = "yyyyMMdd" }   # yyyyMMddHHmmss, china-datetime, yuan
 //! states = { at = "/data/zt", split = "," }                    # a text into rows of one item; "" cuts everywhere
 //! visits = { at = "/data/wx", items = { place = "/dd", cost = { at = "/fy", format = "yuan" } } }
+//!                                       # the list may also be written as a text of JSON
 //!
 //! [[images]]                            # the bytes of images whose digest and handle this source gives
 //! kinds = ["vehicle-violations"]        # each served above in mode read
@@ -70,6 +71,56 @@
 //! codes = { "0" = "found", "1" = "not_found" }
 //! [images.answer]
 //! bytes = "/data/tp"                    # base64 of a PNG or JPEG, at most 1 MiB and 20 megapixels
+//! ```
+//!
+//! `protocol = "sql"` has no endpoint and no envelope. A row's columns are the members of the answer; NULL is absent,
+//! no row is `not_found`, several rows are `ambiguous` unless all are somebody else's:
+//!
+//! ```toml
+//! charset = "gb18030"                   # of text that the database does not convert (SQL_ASCII, binary columns)
+//!
+//! [sql]
+//! database = "env:MINGCHA_SOURCE_SHOPS_URL"   # postgres:// or mysql://user:password@host:port/name; or file:PATH
+//! ca = "/etc/mingcha/shops-ca.pem"      # who signs its certificate; beyond this machine TLS is always spoken
+//!
+//! [[serves]]
+//! kind = "vehicle-maintenance"
+//! mode = "read"
+//! several = true                        # all rows are one record: what they agree in, and the rows under /rows
+//! statement = "SELECT rq, lc, gxsj FROM wx WHERE hphm = {key.plate} AND sfz = {subject.id_number}"
+//! answer = { as_of = "/gxsj" }          # fields as above; outcome only where a column holds a code
+//! ```
+//!
+//! `protocol = "file"` answers from the newest good file of a folder, as of the date in its name. A drop is complete
+//! once its checksum lies beside it: `NAME.sm3` or `NAME.sha256`, one line `HEX  NAME`, and `….sig`, its signature
+//! in base64:
+//!
+//! ```toml
+//! charset = "gb18030"                   # of the files; gbk, utf-8
+//!
+//! [drops]
+//! folder = "/srv/drops/insurers"        # read only
+//! name = "policies-{yyyyMMdd}.csv.gz"   # or {yyyy-MM-dd}, {yyyyMMddHHmmss}; .gz is unpacked
+//! layout = "csv"                        # with a header; or json-lines
+//! delimiter = ","                       # ; or a tab
+//! checksum = "sm3"                      # or sha256
+//! signer = "gm-public:…"                # SM2, or intl-public:… for Ed25519; required in production
+//! store = "/var/lib/mingcha/drops"      # rows, encrypted; of this process alone
+//! keys = "/var/lib/mingcha-keys/drops"  # their keys, in another backup or in none
+//! suite = "gm"                          # of the encryption
+//! max_age_days = 3                      # older ones are refused; 10 for weekly
+//! max_bytes = 8589934592                # unpacked
+//! max_row_bytes = 65536
+//! max_bad_rows = 0                      # so many may be left out
+//!
+//! [[serves]]
+//! kind = "vehicle-insurance"
+//! mode = "read"                         # or list
+//! several = true
+//! [serves.find]                         # the columns by which a row is found; codes and formats as in fields
+//! plate = "/号牌号码"                   # every part of the key
+//! plate_class = "/号牌种类"
+//! subject = "/证件号"                   # the subject's number; needed for lists and where no field tells the owner
 //! ```
 
 use std::{collections::BTreeMap, fmt, ops::Range};

@@ -3,7 +3,8 @@
 //!
 //! Searched are traces, output, the database's files, keys, the journals, the metrics, the public log, the problems
 //! that the API told, and every address that a page linked or led to. Not searched are answers to the people
-//! themselves: what is theirs stands there rightly.
+//! themselves, and the files that the played insurers drop: what is theirs stands there rightly. What the gateway
+//! keeps of those files is searched.
 
 mod drive;
 mod needles;
@@ -147,6 +148,9 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>, String> {
         .flatten()
     {
         let path = entry.path();
+        if path.ends_with("drops/insurance") {
+            continue;
+        }
         if path.is_dir() {
             files.extend(self::files(&path)?)
         } else {

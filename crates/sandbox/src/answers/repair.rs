@@ -1,25 +1,19 @@
 //! The repair shops' platform: visits since the vehicle became its present owner's, as of last Monday.
 
+use domain::time::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::{World, put};
 use crate::{
     authority::Authority,
-    persona::Repair,
+    persona::{Repair, Vehicle},
     wire::{Answered, Code},
 };
 
 pub(super) fn visits(world: &World<'_>, body: &[u8]) -> Answered {
     let owned = world.own_vehicle(body)?;
-    let (vehicle, today) = (owned.vehicle(), world.today());
-    let since = vehicle.owned_since.unwrap_or(vehicle.registered).on(today);
-    let as_of = Authority::Repair.as_of(world.now).date();
-    let mut known: Vec<&Repair> = vehicle
-        .repairs
-        .iter()
-        .filter(|repair| (since..=as_of).contains(&repair.on.on(today)))
-        .collect();
-    known.sort_by_key(|repair| std::cmp::Reverse(repair.on.on(today)));
+    let today = world.today();
+    let known = known_visits(owned.vehicle(), world.now);
     let newest = known.first().ok_or(Code::NotFound)?;
     let row = |repair: &&Repair| {
         json!({
@@ -34,4 +28,18 @@ pub(super) fn visits(world: &World<'_>, body: &[u8]) -> Answered {
         Some(known.iter().map(row).collect::<Vec<Value>>()),
     );
     Ok(data)
+}
+
+/// What the platform knows of a vehicle's visits in its present owner's time, the newest first.
+pub(crate) fn known_visits(vehicle: &Vehicle, now: Timestamp) -> Vec<&Repair> {
+    let today = now.date_in_china();
+    let since = vehicle.owned_since.unwrap_or(vehicle.registered).on(today);
+    let as_of = Authority::Repair.as_of(now).date();
+    let mut known: Vec<&Repair> = vehicle
+        .repairs
+        .iter()
+        .filter(|repair| (since..=as_of).contains(&repair.on.on(today)))
+        .collect();
+    known.sort_by_key(|repair| std::cmp::Reverse(repair.on.on(today)));
+    known
 }

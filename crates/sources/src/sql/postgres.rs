@@ -2,6 +2,7 @@
 
 use std::{
     error::Error as _,
+    fmt,
     sync::{Mutex, PoisonError},
 };
 
@@ -284,8 +285,14 @@ impl<'a> FromSql<'a> for Bytes<'a> {
 }
 
 /// A value that the server reads as text, of whatever type its place is.
-#[derive(Debug)]
 struct Place(Option<Vec<u8>>);
+
+/// The client writes parameters into its traces.
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("redacted")
+    }
+}
 
 impl Place {
     fn new(text: Option<&str>, charset: Charset) -> Option<Self> {

@@ -1,6 +1,7 @@
 //! `mingcha demo`: simulated authorities, gateway and personas in one process, on this machine only.
 
 mod client;
+mod holders;
 mod once;
 mod seed;
 
@@ -50,6 +51,10 @@ pub struct DemoArgs {
     /// Add so many computed people with a vehicle each, for load.
     #[arg(long, default_value_t = 0)]
     crowd: u64,
+    /// Ask for maintenance from a front-end database on this PostgreSQL, whose schema `mingcha_sandbox` is made anew;
+    /// without it over HTTP like the rest.
+    #[arg(long, value_name = "URL")]
+    maintenance_database: Option<String>,
     /// For benchmarks: register and prove the first so many of the crowd, print the token of each, and end.
     #[arg(long, requires = "data", hide = true)]
     seed: Option<u64>,
@@ -94,6 +99,8 @@ pub async fn run(args: DemoArgs, world: &World) -> Outcome {
     if let Some(people) = args.seed {
         return seed::run(app, people).await;
     }
+    // Nobody is told "no file yet" because they were quick.
+    jobs::look_for_drops::look(&app).await;
     jobs::start(&app);
     let metrics = TcpListener::bind(args.metrics).await?;
     let metrics_address = metrics.local_addr()?;
@@ -123,13 +130,18 @@ async fn open(
     let sandbox_url = format!("http://{}", sandbox_listener.local_addr()?);
     let keys = world.random.with(|rng| sandbox::Keys::generate(args.suite, rng));
     let keys = keys.map_err(|e| StartError(e.to_string()))?;
-    let files = sandbox::source_files(&sandbox_url, &keys);
+    let mut files = sandbox::source_files(&sandbox_url, &keys);
+    holders::insurance(&mut files, &folder, &keys);
+    if let Some(url) = &args.maintenance_database {
+        holders::maintenance(&mut files, url, world.clock.now()).await?;
+    }
     let mut sandbox =
         Sandbox::new(keys, Arc::clone(&world.clock), world.random.fork()).with_crowd(args.crowd);
     if let Some(journal) = &args.journal {
         sandbox = sandbox.with_journal(journal)?;
     }
     let sandbox = Arc::new(sandbox);
+    holders::drop_insurance(&sandbox, &folder)?;
     tokio::spawn(axum::serve(sandbox_listener, sandbox.router()).into_future());
     let config = config(&folder, address)?;
     let root = start::root_keys(&config.keys, "demo", args.suite, world)?;
