@@ -42,14 +42,13 @@ CREATE TABLE published (
 
 -- Subject tables: the primary key begins with the subject, and so does every unique constraint.
 -- The owner of a chain: a person, an account, or the deployment. `erasing` ends when the keys are destroyed.
+-- How far the chain has grown its newest entry says, so that an entry changes no row of another table.
 CREATE TABLE subject (
   subject_id BYTEA NOT NULL PRIMARY KEY,
   log_id BIGINT NOT NULL,
   state TEXT NOT NULL CHECK (state IN ('active', 'erasing', 'erased')),
   account_id BYTEA,
   profile BYTEA,
-  next_seq BIGINT NOT NULL,
-  chain_head BYTEA NOT NULL,
   created_us BIGINT NOT NULL
 );
 CREATE INDEX subject_erasing ON subject (subject_id) WHERE state = 'erasing';

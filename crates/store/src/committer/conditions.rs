@@ -9,17 +9,25 @@ use domain::{ids::SubjectId, time::Timestamp};
 use futures_util::future::try_join4;
 use ledger::Hash;
 
-use super::{Act, Seal, batch::int};
+use super::{Act, Seal};
 use crate::{
     engine::{DbError, Row, Sql, Tx, Value},
     lookups::{EndLookup, NewLookup},
 };
 
-const OWNER: Sql = Sql::both("SELECT state, next_seq, chain_head FROM subject WHERE subject_id = $1");
+/// An owner with the newest entry of their chain, from which it goes on.
+const OWNER: Sql = Sql::each(
+    // SQLite takes the first entry of the index from its end; PostgreSQL would sort the whole chain.
+    "SELECT s.state, e.seq, l.leaf FROM subject s LEFT JOIN entry e ON e.subject_id = s.subject_id \
+     LEFT JOIN leaf l ON l.log_id = e.log_id AND l.leaf_index = e.leaf_index \
+     WHERE s.subject_id = $1 ORDER BY e.seq DESC LIMIT 1",
+    "SELECT s.state, e.seq, l.leaf FROM subject s LEFT JOIN entry e ON e.subject_id = s.subject_id \
+     AND e.seq = (SELECT max(seq) FROM entry WHERE subject_id = $1) \
+     LEFT JOIN leaf l ON l.log_id = e.log_id AND l.leaf_index = e.leaf_index WHERE s.subject_id = $1",
+);
 const LOOKUP: Sql = Sql::both("SELECT state FROM lookup WHERE subject_id = $1 AND lookup_id = $2");
 const SESSION: Sql = Sql::both("SELECT ended_us, expires_us FROM session WHERE session_id = $1");
 const REPEATED: Sql = Sql::both("SELECT lookup_id FROM lookup WHERE subject_id = $1 AND repeat_key = $2");
-const MOVE_OWNER: Sql = Sql::both("UPDATE subject SET next_seq = $1, chain_head = $2 WHERE subject_id = $3");
 
 /// What the conditions said about one seal.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -50,15 +58,6 @@ impl Links {
 
     fn is_active(&self, owner: SubjectId) -> bool {
         self.0.get(&owner).is_some_and(|link| link.active)
-    }
-
-    /// Writes how far the chains have grown.
-    pub(super) async fn write(&self, tx: &Tx<'_>) -> Result<(), DbError> {
-        let move_one = |(owner, link): (&SubjectId, &Link)| {
-            vec![int(link.next_seq), link.head.0.into(), owner.bytes().into()]
-        };
-        let moves: Vec<Vec<Value>> = self.0.iter().map(move_one).collect();
-        tx.execute_many(&MOVE_OWNER, &moves).await.map(|_| ())
     }
 }
 
@@ -171,11 +170,14 @@ impl Found {
 }
 
 fn link(row: &Row) -> Result<Link, DbError> {
-    let next_seq = row.int(1, "subject.next_seq")?;
+    let (next_seq, head) = match row.opt_int(1, "entry.seq")? {
+        Some(seq) => (seq.saturating_add(1), Hash::of_leaf(row.blob(2, "leaf.leaf")?)),
+        None => (0, Hash::ZERO),
+    };
     Ok(Link {
         active: row.text(0, "subject.state")? == "active",
-        next_seq: u64::try_from(next_seq).map_err(|_| row.corrupt("subject.next_seq"))?,
-        head: Hash(row.hash(2, "subject.chain_head")?),
+        next_seq: u64::try_from(next_seq).map_err(|_| row.corrupt("entry.seq"))?,
+        head,
     })
 }
 
