@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{ids::SubjectId, time::Timestamp};
-use futures_util::future::try_join4;
+use futures_util::future::try_join3;
 use ledger::Hash;
 
 use super::{Act, Seal};
@@ -25,8 +25,11 @@ const OWNER: Sql = Sql::each(
      AND e.seq = (SELECT max(seq) FROM entry WHERE subject_id = $1) \
      LEFT JOIN leaf l ON l.log_id = e.log_id AND l.leaf_index = e.leaf_index WHERE s.subject_id = $1",
 );
-const LOOKUP: Sql = Sql::both("SELECT state FROM lookup WHERE subject_id = $1 AND lookup_id = $2");
-const SESSION: Sql = Sql::both("SELECT ended_us, expires_us FROM session WHERE session_id = $1");
+/// A look-up that ends, with the session that must still live for a release.
+const ENDING: Sql = Sql::both(
+    "SELECT l.state, s.ended_us, s.expires_us FROM lookup l LEFT JOIN session s ON s.session_id = $1 \
+     WHERE l.lookup_id = $2 AND l.subject_id = $3",
+);
 const REPEATED: Sql = Sql::both("SELECT lookup_id FROM lookup WHERE subject_id = $1 AND repeat_key = $2");
 
 /// What the conditions said about one seal.
@@ -90,25 +93,23 @@ pub(super) async fn judge(
 /// What the database says about the batch's look-ups, each list in the order of the seals that it concerns.
 struct Found {
     links: Links,
-    lookups: std::vec::IntoIter<Vec<Row>>,
-    sessions: std::vec::IntoIter<Vec<Row>>,
+    ending: std::vec::IntoIter<Vec<Row>>,
     repeated: std::vec::IntoIter<Vec<Row>>,
     ended: BTreeSet<(SubjectId, [u8; 16])>,
     repeat_keys: BTreeSet<(SubjectId, [u8; 32])>,
 }
 
 impl Found {
-    /// Four statements that travel together.
+    /// Three statements that travel together.
     async fn read(tx: &Tx<'_>, seals: &[Seal]) -> Result<Self, DbError> {
         let owners: BTreeSet<SubjectId> = seals.iter().map(|seal| seal.owner).collect();
         let by_owner: Vec<Vec<Value>> = owners.iter().map(|o| vec![o.bytes().into()]).collect();
-        let (mut by_lookup, mut by_session, mut by_key) = (vec![], vec![], vec![]);
+        let (mut by_lookup, mut by_key) = (vec![], vec![]);
         for seal in seals {
             let owner = Value::from(seal.owner.bytes());
             match &seal.act {
                 Act::End(end) => {
-                    by_lookup.push(vec![owner, end.lookup.bytes().into()]);
-                    by_session.push(vec![end.session.bytes().into()]);
+                    by_lookup.push(vec![end.session.bytes().into(), end.lookup.bytes().into(), owner]);
                 }
                 Act::Begin(new) | Act::Refuse(new) => {
                     by_key.extend(new.repeat_key.map(|key| vec![owner, key.into()]));
@@ -116,10 +117,9 @@ impl Found {
                 Act::Change(_) => {}
             }
         }
-        let (chains, lookups, sessions, repeated) = try_join4(
+        let (chains, ending, repeated) = try_join3(
             tx.query_many(&OWNER, &by_owner),
-            tx.query_many(&LOOKUP, &by_lookup),
-            tx.query_many(&SESSION, &by_session),
+            tx.query_many(&ENDING, &by_lookup),
             tx.query_many(&REPEATED, &by_key),
         )
         .await?;
@@ -131,8 +131,7 @@ impl Found {
         }
         Ok(Found {
             links: Links(links),
-            lookups: lookups.into_iter(),
-            sessions: sessions.into_iter(),
+            ending: ending.into_iter(),
             repeated: repeated.into_iter(),
             ended: BTreeSet::new(),
             repeat_keys: BTreeSet::new(),
@@ -140,14 +139,16 @@ impl Found {
     }
 
     fn of_end(&mut self, owner: SubjectId, end: &EndLookup, time: Timestamp) -> Result<Condition, DbError> {
-        let lookup = self.lookups.next().unwrap_or_default();
-        let session = self.sessions.next().unwrap_or_default();
+        let rows = self.ending.next().unwrap_or_default();
+        let Some(row) = rows.first() else {
+            return Ok(Condition::Fails);
+        };
         let first = self.ended.insert((owner, end.lookup.bytes()));
-        Ok(if !first || !is_intended(&lookup)? {
+        Ok(if !first || row.text(0, "lookup.state")? != "intended" {
             Condition::Fails
         } else if end.release && !self.links.is_active(owner) {
             Condition::SubjectErased
-        } else if end.release && !lives(&session, time)? {
+        } else if end.release && !lives(row, time)? {
             Condition::SessionEnded
         } else {
             Condition::Holds
@@ -181,13 +182,9 @@ fn link(row: &Row) -> Result<Link, DbError> {
     })
 }
 
-fn is_intended(rows: &[Row]) -> Result<bool, DbError> {
-    rows.first()
-        .map_or(Ok(false), |row| Ok(row.text(0, "lookup.state")? == "intended"))
-}
-
-fn lives(rows: &[Row], time: Timestamp) -> Result<bool, DbError> {
-    let Some(row) = rows.first() else { return Ok(false) };
-    let ended = row.opt_int(0, "session.ended_us")?.is_some();
-    Ok(!ended && row.int(1, "session.expires_us")? > time.0)
+/// The session of an ending look-up lives; one that was forgotten does not.
+fn lives(row: &Row, time: Timestamp) -> Result<bool, DbError> {
+    let ended = row.opt_int(1, "session.ended_us")?.is_some();
+    let expires = row.opt_int(2, "session.expires_us")?;
+    Ok(!ended && expires.is_some_and(|expires| expires > time.0))
 }
