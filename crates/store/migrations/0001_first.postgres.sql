@@ -40,16 +40,15 @@ CREATE TABLE published (
   published_us BIGINT NOT NULL
 );
 
--- Subject tables: the primary key begins with the subject, and so does every unique constraint.
+-- Subject tables: the primary key contains the subject, and so does every unique constraint.
 -- The owner of a chain: a person, an account, or the deployment. `erasing` ends when the keys are destroyed.
+-- How far the chain has grown its newest entry says, so that an entry changes no row of another table.
 CREATE TABLE subject (
   subject_id BYTEA NOT NULL PRIMARY KEY,
   log_id BIGINT NOT NULL,
   state TEXT NOT NULL CHECK (state IN ('active', 'erasing', 'erased')),
   account_id BYTEA,
   profile BYTEA,
-  next_seq BIGINT NOT NULL,
-  chain_head BYTEA NOT NULL,
   created_us BIGINT NOT NULL
 );
 CREATE INDEX subject_erasing ON subject (subject_id) WHERE state = 'erasing';
@@ -80,12 +79,14 @@ CREATE TABLE lookup (
   request_hash BYTEA,
   answer BYTEA,
   answer_until_us BIGINT,
-  PRIMARY KEY (subject_id, lookup_id)
+  -- Ids grow with time: a new row changes the page that the one before it changed.
+  PRIMARY KEY (lookup_id, subject_id)
 );
 CREATE UNIQUE INDEX lookup_repeat ON lookup (subject_id, repeat_key) WHERE repeat_key IS NOT NULL;
 CREATE INDEX lookup_repeat_age ON lookup (created_us) WHERE repeat_key IS NOT NULL;
 CREATE INDEX lookup_open ON lookup (deadline_us) WHERE state = 'intended';
 CREATE INDEX lookup_answer ON lookup (answer_until_us) WHERE answer IS NOT NULL;
+CREATE INDEX lookup_answer_of ON lookup (subject_id) WHERE answer IS NOT NULL;
 
 -- Accounts own a chain of their own, and sign in.
 CREATE TABLE account (

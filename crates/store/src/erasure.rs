@@ -195,8 +195,10 @@ fn again(subject: SubjectId) -> Seal {
 /// Removes what leads to a person, and what is kept for them.
 async fn remove_rows(tx: &Tx<'_>, subject: SubjectId, account: AccountId) -> Result<(), DbError> {
     const ANSWERS: Sql = Sql::both(
-        "UPDATE lookup SET answer = NULL, answer_until_us = NULL, repeat_key = NULL, request_hash = NULL \
-         WHERE subject_id = $1",
+        "UPDATE lookup SET answer = NULL, answer_until_us = NULL WHERE subject_id = $1 AND answer IS NOT NULL",
+    );
+    const KEYS: Sql = Sql::both(
+        "UPDATE lookup SET repeat_key = NULL, request_hash = NULL WHERE subject_id = $1 AND repeat_key IS NOT NULL",
     );
     const ACCOUNT: Sql = Sql::both("DELETE FROM account WHERE account_id = $1");
     const SESSIONS: Sql = Sql::both("DELETE FROM session WHERE account_id = $1");
@@ -204,6 +206,7 @@ async fn remove_rows(tx: &Tx<'_>, subject: SubjectId, account: AccountId) -> Res
     const VIEWS: Sql = Sql::both("DELETE FROM requester_lookup WHERE requester_id = $1");
     let (s, a) = (subject.bytes(), account.bytes());
     tx.execute(&ANSWERS, &[s.into()]).await?;
+    tx.execute(&KEYS, &[s.into()]).await?;
     tx.execute(&ACCOUNT, &[a.into()]).await?;
     tx.execute(&SESSIONS, &[a.into()]).await?;
     tx.execute(&DIRECTORY, &[s.into()]).await?;

@@ -224,12 +224,12 @@ impl Store {
     /// The database.
     pub async fn forget_answers(&self) -> Result<u64, StoreError> {
         const ANSWERS: Sql = Sql::both(
-            "UPDATE lookup SET answer = NULL, answer_until_us = NULL WHERE (subject_id, lookup_id) IN \
-             (SELECT subject_id, lookup_id FROM lookup WHERE answer IS NOT NULL AND answer_until_us <= $1 LIMIT $2)",
+            "UPDATE lookup SET answer = NULL, answer_until_us = NULL WHERE (lookup_id, subject_id) IN \
+             (SELECT lookup_id, subject_id FROM lookup WHERE answer IS NOT NULL AND answer_until_us <= $1 LIMIT $2)",
         );
         const KEYS: Sql = Sql::both(
-            "UPDATE lookup SET repeat_key = NULL, request_hash = NULL WHERE (subject_id, lookup_id) IN \
-             (SELECT subject_id, lookup_id FROM lookup WHERE repeat_key IS NOT NULL AND created_us <= $1 LIMIT $2)",
+            "UPDATE lookup SET repeat_key = NULL, request_hash = NULL WHERE (lookup_id, subject_id) IN \
+             (SELECT lookup_id, subject_id FROM lookup WHERE repeat_key IS NOT NULL AND created_us <= $1 LIMIT $2)",
         );
         let now = self.inner.clock.now();
         let answers = self.forget(&ANSWERS, now).await?;

@@ -7,7 +7,7 @@ use domain::{
 
 use crate::{
     EntryView, Store, StoreError,
-    engine::{Insert, Row, Sql, Tx},
+    engine::{DbError, Row, Sql, Tx},
     lookups::opt_seq,
 };
 
@@ -38,12 +38,6 @@ pub struct LookupPage {
     /// How many at most.
     pub limit: u16,
 }
-
-const PROJECTION: Insert = Insert {
-    table: "requester_lookup",
-    columns: &["requester_id", "lookup_id", "subject_id", "time_us", "hidden"],
-    tail: "ON CONFLICT DO NOTHING",
-};
 
 impl Store {
     /// Applies what is waiting in the outbox, oldest first, at most `limit` items; how many.
@@ -163,31 +157,24 @@ impl Store {
     }
 }
 
-async fn drain(tx: &Tx<'_>, limit: u16) -> Result<u64, crate::engine::DbError> {
-    const WAITING: Sql = Sql::both(
-        "SELECT o.outbox_id, o.requester_id, o.lookup_id, o.subject_id, o.time_us, a.account_id \
-         FROM outbox o LEFT JOIN account a ON a.account_id = o.requester_id ORDER BY o.outbox_id LIMIT $1",
+async fn drain(tx: &Tx<'_>, limit: u16) -> Result<u64, DbError> {
+    const LAST: Sql = Sql::both(
+        "SELECT w.outbox_id FROM (SELECT outbox_id FROM outbox ORDER BY outbox_id LIMIT $1) w \
+         ORDER BY w.outbox_id DESC LIMIT 1",
     );
-    // Ids grow with the log, and what is read begins with the oldest: nothing before the last one is unread.
+    // Whoever was erased meanwhile has no view any more.
+    const PROJECT: Sql = Sql::both(
+        "INSERT INTO requester_lookup (requester_id, lookup_id, subject_id, time_us, hidden) \
+         SELECT o.requester_id, o.lookup_id, o.subject_id, o.time_us, 0 \
+         FROM outbox o JOIN account a ON a.account_id = o.requester_id \
+         WHERE o.outbox_id <= $1 ORDER BY o.requester_id, o.lookup_id ON CONFLICT DO NOTHING",
+    );
+    // Ids grow with the log, and what is applied begins with the oldest: nothing before the last one is left out.
     const DONE: Sql = Sql::both("DELETE FROM outbox WHERE outbox_id <= $1");
-    let rows = tx.query(&WAITING, &[limit.into()]).await?;
-    let Some(last) = rows.last() else { return Ok(0) };
-    let last = last.id(0, "outbox.outbox_id")?;
-    let mut projected = vec![];
-    for row in &rows {
-        // Whoever was erased meanwhile has no view any more.
-        if row.opt_id(5, "account.account_id")?.is_none() {
-            continue;
-        }
-        projected.push(vec![
-            row.id(1, "outbox.requester_id")?.into(),
-            row.id(2, "outbox.lookup_id")?.into(),
-            row.id(3, "outbox.subject_id")?.into(),
-            row.int(4, "outbox.time_us")?.into(),
-            0.into(),
-        ]);
-    }
-    tx.insert_many(&PROJECTION, &projected).await?;
-    tx.execute(&DONE, &[last.into()]).await?;
-    Ok(rows.len() as u64)
+    let Some(last) = tx.query_opt(&LAST, &[limit.into()]).await? else {
+        return Ok(0);
+    };
+    let last = [last.id(0, "outbox.outbox_id")?.into()];
+    tx.execute(&PROJECT, &last).await?;
+    tx.execute(&DONE, &last).await
 }

@@ -7,7 +7,6 @@ use domain::{
     lookup::Person,
     time::Timestamp,
 };
-use ledger::Hash;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroize;
 
@@ -20,26 +19,12 @@ use crate::{
 
 pub(crate) const OWNER: Insert = Insert {
     table: "subject",
-    columns: &[
-        "subject_id",
-        "log_id",
-        "state",
-        "next_seq",
-        "chain_head",
-        "created_us",
-    ],
+    columns: &["subject_id", "log_id", "state", "created_us"],
     tail: "ON CONFLICT DO NOTHING",
 };
 /// The row of a new chain.
 pub(crate) fn new_owner(owner: SubjectId, now: Timestamp) -> Vec<Value> {
-    vec![
-        owner.bytes().into(),
-        LOG.into(),
-        "active".into(),
-        0.into(),
-        Hash::ZERO.0.into(),
-        now.0.into(),
-    ]
+    vec![owner.bytes().into(), LOG.into(), "active".into(), now.0.into()]
 }
 
 pub(crate) const DIRECTORY: Insert = Insert {

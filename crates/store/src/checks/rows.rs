@@ -12,10 +12,10 @@ use crate::{
 const PAGE: i64 = 1000;
 
 const LOOKUPS: Sql = Sql::both(
-    "SELECT l.subject_id, l.lookup_id, l.state, l.intent_seq, l.outcome_seq, i.lookup_id, o.lookup_id FROM lookup l \
+    "SELECT l.lookup_id, l.subject_id, l.state, l.intent_seq, l.outcome_seq, i.lookup_id, o.lookup_id FROM lookup l \
      LEFT JOIN entry i ON i.subject_id = l.subject_id AND i.seq = l.intent_seq \
      LEFT JOIN entry o ON o.subject_id = l.subject_id AND o.seq = l.outcome_seq \
-     WHERE (l.subject_id, l.lookup_id) > ($1, $2) ORDER BY l.subject_id, l.lookup_id LIMIT $3",
+     WHERE (l.lookup_id, l.subject_id) > ($1, $2) ORDER BY l.lookup_id, l.subject_id LIMIT $3",
 );
 const SUBJECTS: Sql = Sql::both(
     "SELECT s.subject_id, s.state, s.account_id, a.subject_id, CASE WHEN s.profile IS NULL THEN 0 ELSE 1 END FROM subject s \
@@ -37,14 +37,14 @@ impl Store {
     /// Every look-up's row refers to entries of that look-up, as many as its state demands.
     pub(super) async fn check_lookups(&self) -> Result<Check, StoreError> {
         let mut check = Check::of("look-ups");
-        let (mut subject, mut lookup) = (Value::from([].as_slice()), Value::from([].as_slice()));
+        let (mut lookup, mut subject) = (Value::from([].as_slice()), Value::from([].as_slice()));
         loop {
             let rows = self
-                .read_all(&LOOKUPS, vec![subject, lookup, PAGE.into()])
+                .read_all(&LOOKUPS, vec![lookup, subject, PAGE.into()])
                 .await?;
             let Some(last) = rows.last() else { return Ok(check) };
-            subject = last.blob(0, "lookup.subject_id")?.into();
-            lookup = last.blob(1, "lookup.lookup_id")?.into();
+            lookup = last.blob(0, "lookup.lookup_id")?.into();
+            subject = last.blob(1, "lookup.subject_id")?.into();
             for row in &rows {
                 check.count += 1;
                 if !refers(row).unwrap_or(false) {
@@ -137,7 +137,7 @@ impl Store {
 
 /// The entries that a look-up's row names are there and are that look-up's.
 fn refers(row: &Row) -> Result<bool, DbError> {
-    let lookup = row.id(1, "lookup.lookup_id")?;
+    let lookup = row.id(0, "lookup.lookup_id")?;
     let (intent, outcome) = (
         row.opt_int(3, "lookup.intent_seq")?,
         row.opt_int(4, "lookup.outcome_seq")?,

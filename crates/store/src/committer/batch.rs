@@ -8,7 +8,7 @@ use std::{
 
 use crypto::DataKey;
 use domain::{decision::Reason, ids::SubjectId, time::Timestamp};
-use futures_util::future::try_join3;
+use futures_util::future::try_join;
 use ledger::{BatchTree, Chain, EntryType, Frontier, Hash, Shared, leaf::LEAF_BYTES, tree::append_batch};
 use rand_chacha::ChaCha20Rng;
 
@@ -162,7 +162,7 @@ impl Batch {
         }
         let tree = append_batch(&before, &hashes);
         if !hashes.is_empty() {
-            try_join3(rows.write(tx), links.write(tx), move_head(tx, &tree, time)).await?;
+            try_join(rows.write(tx), move_head(tx, &tree, time)).await?;
         }
         Ok(Some(Written {
             before,

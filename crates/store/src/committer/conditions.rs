@@ -6,20 +6,31 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{ids::SubjectId, time::Timestamp};
-use futures_util::future::try_join4;
+use futures_util::future::try_join3;
 use ledger::Hash;
 
-use super::{Act, Seal, batch::int};
+use super::{Act, Seal};
 use crate::{
     engine::{DbError, Row, Sql, Tx, Value},
     lookups::{EndLookup, NewLookup},
 };
 
-const OWNER: Sql = Sql::both("SELECT state, next_seq, chain_head FROM subject WHERE subject_id = $1");
-const LOOKUP: Sql = Sql::both("SELECT state FROM lookup WHERE subject_id = $1 AND lookup_id = $2");
-const SESSION: Sql = Sql::both("SELECT ended_us, expires_us FROM session WHERE session_id = $1");
+/// An owner with the newest entry of their chain, from which it goes on.
+const OWNER: Sql = Sql::each(
+    // SQLite takes the first entry of the index from its end; PostgreSQL would sort the whole chain.
+    "SELECT s.state, e.seq, l.leaf FROM subject s LEFT JOIN entry e ON e.subject_id = s.subject_id \
+     LEFT JOIN leaf l ON l.log_id = e.log_id AND l.leaf_index = e.leaf_index \
+     WHERE s.subject_id = $1 ORDER BY e.seq DESC LIMIT 1",
+    "SELECT s.state, e.seq, l.leaf FROM subject s LEFT JOIN entry e ON e.subject_id = s.subject_id \
+     AND e.seq = (SELECT max(seq) FROM entry WHERE subject_id = $1) \
+     LEFT JOIN leaf l ON l.log_id = e.log_id AND l.leaf_index = e.leaf_index WHERE s.subject_id = $1",
+);
+/// A look-up that ends, with the session that must still live for a release.
+const ENDING: Sql = Sql::both(
+    "SELECT l.state, s.ended_us, s.expires_us FROM lookup l LEFT JOIN session s ON s.session_id = $1 \
+     WHERE l.lookup_id = $2 AND l.subject_id = $3",
+);
 const REPEATED: Sql = Sql::both("SELECT lookup_id FROM lookup WHERE subject_id = $1 AND repeat_key = $2");
-const MOVE_OWNER: Sql = Sql::both("UPDATE subject SET next_seq = $1, chain_head = $2 WHERE subject_id = $3");
 
 /// What the conditions said about one seal.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -50,15 +61,6 @@ impl Links {
 
     fn is_active(&self, owner: SubjectId) -> bool {
         self.0.get(&owner).is_some_and(|link| link.active)
-    }
-
-    /// Writes how far the chains have grown.
-    pub(super) async fn write(&self, tx: &Tx<'_>) -> Result<(), DbError> {
-        let move_one = |(owner, link): (&SubjectId, &Link)| {
-            vec![int(link.next_seq), link.head.0.into(), owner.bytes().into()]
-        };
-        let moves: Vec<Vec<Value>> = self.0.iter().map(move_one).collect();
-        tx.execute_many(&MOVE_OWNER, &moves).await.map(|_| ())
     }
 }
 
@@ -91,25 +93,23 @@ pub(super) async fn judge(
 /// What the database says about the batch's look-ups, each list in the order of the seals that it concerns.
 struct Found {
     links: Links,
-    lookups: std::vec::IntoIter<Vec<Row>>,
-    sessions: std::vec::IntoIter<Vec<Row>>,
+    ending: std::vec::IntoIter<Vec<Row>>,
     repeated: std::vec::IntoIter<Vec<Row>>,
     ended: BTreeSet<(SubjectId, [u8; 16])>,
     repeat_keys: BTreeSet<(SubjectId, [u8; 32])>,
 }
 
 impl Found {
-    /// Four statements that travel together.
+    /// Three statements that travel together.
     async fn read(tx: &Tx<'_>, seals: &[Seal]) -> Result<Self, DbError> {
         let owners: BTreeSet<SubjectId> = seals.iter().map(|seal| seal.owner).collect();
         let by_owner: Vec<Vec<Value>> = owners.iter().map(|o| vec![o.bytes().into()]).collect();
-        let (mut by_lookup, mut by_session, mut by_key) = (vec![], vec![], vec![]);
+        let (mut by_lookup, mut by_key) = (vec![], vec![]);
         for seal in seals {
             let owner = Value::from(seal.owner.bytes());
             match &seal.act {
                 Act::End(end) => {
-                    by_lookup.push(vec![owner, end.lookup.bytes().into()]);
-                    by_session.push(vec![end.session.bytes().into()]);
+                    by_lookup.push(vec![end.session.bytes().into(), end.lookup.bytes().into(), owner]);
                 }
                 Act::Begin(new) | Act::Refuse(new) => {
                     by_key.extend(new.repeat_key.map(|key| vec![owner, key.into()]));
@@ -117,10 +117,9 @@ impl Found {
                 Act::Change(_) => {}
             }
         }
-        let (chains, lookups, sessions, repeated) = try_join4(
+        let (chains, ending, repeated) = try_join3(
             tx.query_many(&OWNER, &by_owner),
-            tx.query_many(&LOOKUP, &by_lookup),
-            tx.query_many(&SESSION, &by_session),
+            tx.query_many(&ENDING, &by_lookup),
             tx.query_many(&REPEATED, &by_key),
         )
         .await?;
@@ -132,8 +131,7 @@ impl Found {
         }
         Ok(Found {
             links: Links(links),
-            lookups: lookups.into_iter(),
-            sessions: sessions.into_iter(),
+            ending: ending.into_iter(),
             repeated: repeated.into_iter(),
             ended: BTreeSet::new(),
             repeat_keys: BTreeSet::new(),
@@ -141,14 +139,16 @@ impl Found {
     }
 
     fn of_end(&mut self, owner: SubjectId, end: &EndLookup, time: Timestamp) -> Result<Condition, DbError> {
-        let lookup = self.lookups.next().unwrap_or_default();
-        let session = self.sessions.next().unwrap_or_default();
+        let rows = self.ending.next().unwrap_or_default();
+        let Some(row) = rows.first() else {
+            return Ok(Condition::Fails);
+        };
         let first = self.ended.insert((owner, end.lookup.bytes()));
-        Ok(if !first || !is_intended(&lookup)? {
+        Ok(if !first || row.text(0, "lookup.state")? != "intended" {
             Condition::Fails
         } else if end.release && !self.links.is_active(owner) {
             Condition::SubjectErased
-        } else if end.release && !lives(&session, time)? {
+        } else if end.release && !lives(row, time)? {
             Condition::SessionEnded
         } else {
             Condition::Holds
@@ -171,21 +171,20 @@ impl Found {
 }
 
 fn link(row: &Row) -> Result<Link, DbError> {
-    let next_seq = row.int(1, "subject.next_seq")?;
+    let (next_seq, head) = match row.opt_int(1, "entry.seq")? {
+        Some(seq) => (seq.saturating_add(1), Hash::of_leaf(row.blob(2, "leaf.leaf")?)),
+        None => (0, Hash::ZERO),
+    };
     Ok(Link {
         active: row.text(0, "subject.state")? == "active",
-        next_seq: u64::try_from(next_seq).map_err(|_| row.corrupt("subject.next_seq"))?,
-        head: Hash(row.hash(2, "subject.chain_head")?),
+        next_seq: u64::try_from(next_seq).map_err(|_| row.corrupt("entry.seq"))?,
+        head,
     })
 }
 
-fn is_intended(rows: &[Row]) -> Result<bool, DbError> {
-    rows.first()
-        .map_or(Ok(false), |row| Ok(row.text(0, "lookup.state")? == "intended"))
-}
-
-fn lives(rows: &[Row], time: Timestamp) -> Result<bool, DbError> {
-    let Some(row) = rows.first() else { return Ok(false) };
-    let ended = row.opt_int(0, "session.ended_us")?.is_some();
-    Ok(!ended && row.int(1, "session.expires_us")? > time.0)
+/// The session of an ending look-up lives; one that was forgotten does not.
+fn lives(row: &Row, time: Timestamp) -> Result<bool, DbError> {
+    let ended = row.opt_int(1, "session.ended_us")?.is_some();
+    let expires = row.opt_int(2, "session.expires_us")?;
+    Ok(!ended && expires.is_some_and(|expires| expires > time.0))
 }

@@ -51,12 +51,7 @@ async fn what_is_not_committed_is_not_answered() {
         let owner = by.account.chain();
         let size = store.log_size().await.unwrap();
         let data = world.data().await;
-        for table in ["leaf", "entry", "log_head", "subject"] {
-            let event = if matches!(table, "leaf" | "entry") {
-                "INSERT"
-            } else {
-                "UPDATE"
-            };
+        for (table, event) in [("leaf", "INSERT"), ("entry", "INSERT"), ("log_head", "UPDATE")] {
             let trigger = Trigger::refuse(&data, table, event).await;
             let all = join_all((0..5).map(|_| store.seal(note(owner, "note")))).await;
             assert!(all.iter().all(Result::is_err), "{table}: {all:?}");

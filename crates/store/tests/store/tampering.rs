@@ -70,14 +70,7 @@ const TABLES: &[Table] = &[
     (
         "subject",
         &["subject_id"],
-        &[
-            "log_id",
-            "state",
-            "account_id",
-            "profile",
-            "next_seq",
-            "chain_head",
-        ],
+        &["log_id", "state", "account_id", "profile"],
     ),
     (
         "entry",
@@ -270,15 +263,7 @@ impl Snapshot {
         (
             "subject",
             &["subject_id"],
-            &[
-                "log_id",
-                "state",
-                "account_id",
-                "profile",
-                "next_seq",
-                "chain_head",
-                "created_us",
-            ],
+            &["log_id", "state", "account_id", "profile", "created_us"],
         ),
         (
             "entry",
