@@ -55,6 +55,18 @@ pub(crate) struct Reading {
     pub(crate) wrong_subject: bool,
 }
 
+impl Reading {
+    fn bare(outcome: Outcome) -> Self {
+        Reading {
+            outcome,
+            record: None,
+            rows: Vec::new(),
+            as_of: None,
+            wrong_subject: false,
+        }
+    }
+}
+
 impl Route {
     /// Checks a route against its kind.
     pub(crate) fn compile(
@@ -114,30 +126,38 @@ impl Route {
     }
 
     /// Reads a body. The rules stand in this order: it is sound JSON, its code is known, and if a record is there,
-    /// it is the subject's, and every field is there and typed. Whose it is comes first: what else is wrong with
+    /// it is the subject's, and every field is there and typed. Whose it is counts first: what else is wrong with
     /// somebody else's record would tell that there is one.
     pub(crate) fn read(&self, question: &Question, body: &[u8], now: Timestamp) -> Result<Reading, Failure> {
         let answer = json::parse(body).map_err(Failure::bad_answer)?;
         let outcome = self.outcomes.read(&answer)?;
-        let mut reading = Reading {
-            outcome,
-            record: None,
-            rows: Vec::new(),
-            as_of: None,
-            wrong_subject: false,
-        };
         if !matches!(outcome, Outcome::Found | Outcome::Match) {
-            return Ok(reading);
+            return Ok(Reading::bare(outcome));
         }
-        if self.is_somebody_elses(question, &answer, now) {
-            (reading.outcome, reading.wrong_subject) = (Outcome::NotFound, true);
-            return Ok(reading);
+        match self.read_found(question, &answer, now, outcome) {
+            Err(_) if self.is_somebody_elses(question, &answer, now) => Ok(Reading {
+                wrong_subject: true,
+                ..Reading::bare(Outcome::NotFound)
+            }),
+            read => read,
         }
-        reading.as_of = self.read_as_of(&answer, now)?;
+    }
+
+    fn read_found(
+        &self,
+        question: &Question,
+        answer: &Json,
+        now: Timestamp,
+        outcome: Outcome,
+    ) -> Result<Reading, Failure> {
+        let mut reading = Reading {
+            as_of: self.read_as_of(answer, now)?,
+            ..Reading::bare(outcome)
+        };
         match self.mode {
-            Mode::List => self.read_rows(question, &answer, now, &mut reading)?,
+            Mode::List => self.read_rows(question, answer, now, &mut reading)?,
             Mode::Match => {}
-            Mode::Read | Mode::Predicate => self.read_record(question, &answer, now, &mut reading)?,
+            Mode::Read | Mode::Predicate => self.read_record(question, answer, now, &mut reading)?,
         }
         if reading.outcome == Outcome::NotFound {
             // "No record" looks the same whether there is none or it is somebody else's.
