@@ -261,6 +261,6 @@ fn write_text(text: &str, body: &mut Vec<u8>) -> Option<()> {
 fn write_value(value: &Value, body: &mut Vec<u8>) -> Option<()> {
     match value {
         Value::Text(text) => write_text(text, body),
-        other => serde_json::to_writer(body, &other.json()).ok(),
+        other => serde_json::to_writer(body, &other.clone().into_json()).ok(),
     }
 }
