@@ -203,8 +203,11 @@ impl Answer {
             let record = read(kind, raw, today)?;
             if record.belongs_to(kind, subject) {
                 let key = record.key(kind).ok_or("answer.records: one lacks its key")?;
-                came.keys
-                    .push(key.into_iter().map(|(id, value)| (id, value.json())).collect());
+                came.keys.push(
+                    key.into_iter()
+                        .map(|(id, value)| (id, value.into_json()))
+                        .collect(),
+                );
             }
         }
         let needs_record =
@@ -222,12 +225,13 @@ impl Answer {
             came.outcome = Some(Outcome::NotFound);
             return Ok(came);
         }
-        for disclosed in record.minimise(request, &request.fields) {
+        for disclosed in record.clone().minimise(request, &request.fields) {
             came.withheld.remove(&disclosed.field);
             if disclosed.masked {
                 came.masked.insert(disclosed.field.clone());
             }
-            came.disclosed.insert(disclosed.field, disclosed.value.json());
+            came.disclosed
+                .insert(disclosed.field, disclosed.value.into_json());
         }
         for predicate in request.predicates.iter().filter_map(|id| kind.predicate(id)) {
             if let Some(holds) = record.holds(kind, predicate) {

@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 use crate::{
     decision::{Reason, Shown},
     identifiers::{IdNumber, PersonName},
-    kind::{Kind, LoadedKind, Mask, Value},
+    kind::{Field, Kind, LoadedKind, Mask, Value},
     purpose::{Purpose, PurposeRegister},
     words::{LegalBasis, Level, Mode},
 };
@@ -58,7 +58,7 @@ pub struct LookupRequest {
     /// The key's parts.
     pub key: BTreeMap<String, Value>,
     /// The fields wanted; all disclosable ones where the requester named none.
-    pub fields: Vec<String>,
+    pub fields: Arc<[String]>,
     /// Fields wanted without their mask.
     pub reveal: Vec<String>,
     /// Values claimed in mode `match`.
@@ -148,7 +148,7 @@ impl LookupRequest {
             .or(purpose.bases.first().copied())
             .filter(|b| purpose.bases.contains(b));
         let basis = basis.ok_or_else(|| refused(Reason::PurposeNotRegistered, "basis"))?;
-        let (fields, reveal) = parse_fields(k, mode, raw, purpose)?;
+        let (fields, reveal) = parse_fields(kind, mode, raw, purpose)?;
         Ok(LookupRequest {
             kind: Arc::clone(kind),
             mode,
@@ -176,51 +176,46 @@ impl LookupRequest {
 
     /// How a field that is permitted will be shown.
     #[must_use]
-    pub fn shown(&self, field: &str) -> Shown {
-        match self.kind.kind.field(field).map(|f| f.mask) {
-            Some(Mask::Never) | None => Shown::Full,
-            Some(Mask::UntilRevealed) if self.reveal.iter().any(|r| r == field) => Shown::Full,
-            Some(Mask::UntilRevealed | Mask::Always) => Shown::Masked,
+    pub fn shown(&self, field: &Field) -> Shown {
+        match field.mask {
+            Mask::Never => Shown::Full,
+            Mask::UntilRevealed if self.reveal.contains(&field.id) => Shown::Full,
+            Mask::UntilRevealed | Mask::Always => Shown::Masked,
         }
     }
 }
 
 fn parse_fields(
-    kind: &Kind,
+    loaded: &LoadedKind,
     mode: Mode,
     raw: &RawLookup,
     purpose: &Purpose,
-) -> Result<(Vec<String>, Vec<String>), RequestProblem> {
+) -> Result<(Arc<[String]>, Vec<String>), RequestProblem> {
+    let kind = &loaded.kind;
     if mode != Mode::Read {
         let none = raw.fields.as_ref().is_none_or(Vec::is_empty) && raw.reveal.is_empty();
         return if none {
-            Ok((vec![], vec![]))
+            Ok((Arc::default(), vec![]))
         } else {
             Err(refused(Reason::FieldNotInKind, "fields"))
         };
     }
-    let serves = |id: &str| purpose.serves(&kind.id, id);
-    let all = || {
-        kind.disclosable()
-            .map(|f| f.id.clone())
-            .filter(|id| serves(id))
-            .collect()
+    let fields = match &raw.fields {
+        Some(named) => named_fields(kind, named, purpose)?,
+        None if !purpose.fields.contains_key(&kind.id) => Arc::clone(&loaded.disclosable),
+        None => {
+            let serving = loaded
+                .disclosable
+                .iter()
+                .filter(|id| purpose.serves(&kind.id, id));
+            serving.cloned().collect()
+        }
     };
-    let fields = raw.fields.clone().unwrap_or_else(all);
     if fields.is_empty() {
         return Err(RequestProblem::BadValue {
             at: "fields".into(),
             expected: "list of at least one field",
         });
-    }
-    for (i, id) in fields.iter().enumerate() {
-        let known = kind.disclosable().any(|f| f.id == *id);
-        if !known || fields[..i].contains(id) {
-            return Err(refused(Reason::FieldNotInKind, format!("fields[{i}]")));
-        }
-        if !serves(id) {
-            return Err(refused(Reason::PurposeNotRegistered, format!("fields[{i}]")));
-        }
     }
     for (i, id) in raw.reveal.iter().enumerate() {
         let revealable = kind.field(id).is_some_and(|f| f.mask == Mask::UntilRevealed) && fields.contains(id);
@@ -229,6 +224,19 @@ fn parse_fields(
         }
     }
     Ok((fields, raw.reveal.clone()))
+}
+
+fn named_fields(kind: &Kind, named: &[String], purpose: &Purpose) -> Result<Arc<[String]>, RequestProblem> {
+    for (i, id) in named.iter().enumerate() {
+        let known = kind.disclosable().any(|f| f.id == *id);
+        if !known || named[..i].contains(id) {
+            return Err(refused(Reason::FieldNotInKind, format!("fields[{i}]")));
+        }
+        if !purpose.serves(&kind.id, id) {
+            return Err(refused(Reason::PurposeNotRegistered, format!("fields[{i}]")));
+        }
+    }
+    Ok(named.into())
 }
 
 fn parse_key(

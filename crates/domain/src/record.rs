@@ -131,27 +131,18 @@ impl Record {
 
     /// Keeps what was permitted, in the kind's order, masked where it must be. `permitted` are field ids.
     #[must_use]
-    pub fn minimise(&self, request: &LookupRequest, permitted: &[String]) -> Vec<Disclosed> {
+    pub fn minimise(mut self, request: &LookupRequest, permitted: &[String]) -> Vec<Disclosed> {
         let kind = &request.kind.kind;
+        // Whether a field applies may depend on another one, so that this is judged before any is taken out.
+        let may_leave = |f: &&Field| permitted.contains(&f.id) && self.applies(kind, f);
+        let leaving: Vec<&Field> = kind.disclosable().filter(may_leave).collect();
         let disclose = |f: &Field| {
-            let value = self
-                .0
-                .get(&f.id)
-                .filter(|_| permitted.contains(&f.id) && self.applies(kind, f))?;
-            Some(match request.shown(&f.id) {
-                Shown::Full => Disclosed {
-                    field: f.id.clone(),
-                    value: value.clone(),
-                    masked: false,
-                },
-                Shown::Masked => Disclosed {
-                    field: f.id.clone(),
-                    value: f.of_type.mask(value),
-                    masked: true,
-                },
-            })
+            let (field, value) = self.0.remove_entry(&f.id)?;
+            let masked = request.shown(f) == Shown::Masked;
+            let value = if masked { f.of_type.mask(&value) } else { value };
+            Some(Disclosed { field, value, masked })
         };
-        kind.disclosable().filter_map(disclose).collect()
+        leaving.into_iter().filter_map(disclose).collect()
     }
 
     fn applies(&self, kind: &Kind, field: &Field) -> bool {

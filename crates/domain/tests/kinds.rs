@@ -288,7 +288,7 @@ fn a_purpose_bounds_what_is_asked() {
     };
     let points = serves("driving-licence", &["points_confirmed"]);
     let got = ask("driving-licence", Mode::Read, &points, RawLookup::default()).unwrap();
-    assert_eq!(got.fields, ["points_confirmed"]);
+    assert_eq!(*got.fields, ["points_confirmed"]);
     let fields = Some(vec!["points_confirmed".to_owned(), "states".to_owned()]);
     let raw = RawLookup {
         fields,

@@ -10,6 +10,7 @@ use axum::{
     middleware,
     routing::{get, post},
 };
+use tower::ServiceBuilder;
 use tower_http::{catch_panic::CatchPanicLayer, timeout::TimeoutLayer};
 use utoipa::{
     Modify, OpenApi,
@@ -156,12 +157,16 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/static/{file}", get(portal::files::file))
         .fallback(nowhere.clone())
         .method_not_allowed_fallback(nowhere)
-        .layer(DefaultBodyLimit::max(MAX_BODY))
-        .layer(CatchPanicLayer::new())
-        .layer(TimeoutLayer::with_status_code(
-            StatusCode::REQUEST_TIMEOUT,
-            LONGEST,
-        ))
-        .layer(middleware::from_fn_with_state(Arc::clone(&app), api::trace))
+        .layer(
+            // One layer of several, the outermost first: each one by itself would box every request again.
+            ServiceBuilder::new()
+                .layer(middleware::from_fn_with_state(Arc::clone(&app), api::trace))
+                .layer(TimeoutLayer::with_status_code(
+                    StatusCode::REQUEST_TIMEOUT,
+                    LONGEST,
+                ))
+                .layer(CatchPanicLayer::new())
+                .layer(DefaultBodyLimit::max(MAX_BODY)),
+        )
         .with_state(app)
 }

@@ -60,7 +60,8 @@ impl Proof {
         }
         proof.extend(["index ", &self.index.to_string(), "\n"]);
         for hash in &self.hashes {
-            proof.extend([hash.to_base64().as_str(), "\n"]);
+            text::push_base64(&hash.0, &mut proof);
+            proof.push('\n');
         }
         proof.extend(["\n", &self.checkpoint]);
         proof

@@ -8,14 +8,19 @@ pub(crate) fn encode_base64(bytes: &[u8]) -> String {
     STANDARD.encode(bytes)
 }
 
+/// Appends standard base64 with padding.
+pub(crate) fn push_base64(bytes: &[u8], text: &mut String) {
+    STANDARD.encode_string(bytes, text);
+}
+
 /// Reads standard base64; refuses missing padding, line breaks and stray last bits.
 pub(crate) fn decode_base64(text: &str) -> Option<Vec<u8>> {
     STANDARD.decode(text).ok()
 }
 
-/// Base64 for URLs without padding (RFC 4648, section 5), as in receipts.
-pub(crate) fn encode_base64url(bytes: &[u8]) -> String {
-    URL_SAFE_NO_PAD.encode(bytes)
+/// Appends base64 for URLs without padding (RFC 4648, section 5), as in receipts.
+pub(crate) fn push_base64url(bytes: &[u8], text: &mut String) {
+    URL_SAFE_NO_PAD.encode_string(bytes, text);
 }
 
 /// Reads base64 for URLs; refuses padding and stray last bits.

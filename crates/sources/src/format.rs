@@ -141,7 +141,7 @@ mod tests {
     use super::*;
 
     fn check(format: Format, of_type: &FieldType, raw: &Json, expected: Option<&str>) {
-        let read = format.read(raw, of_type).map(|v| v.text());
+        let read = format.read(raw, of_type).map(|v| v.text().into_owned());
         assert_eq!(read.as_deref(), expected, "{format:?} {raw}");
     }
 

@@ -35,7 +35,7 @@ pub struct Question {
     pub key: BTreeMap<String, Value>,
     /// The fields that were asked for in mode `read`; of the others, only internal ones
     /// and those that a predicate looks at stay in the record.
-    pub fields: Vec<String>,
+    pub fields: Arc<[String]>,
     /// Claimed values, in mode `match`.
     pub claims: BTreeMap<String, Value>,
     /// The bytes of the picture, if one is claimed.

@@ -133,8 +133,8 @@ impl Parameters {
     /// The values as text; `None` where the question lacks one. A claim that is not made is NULL.
     pub(crate) fn fill(&self, question: &Question) -> Option<Vec<Option<String>>> {
         let fill = |part: &Part| match part {
-            Part::Key(id) => Some(Some(question.key.get(id)?.text())),
-            Part::Claim(id) => Some(question.claims.get(id).map(Value::text)),
+            Part::Key(id) => Some(Some(question.key.get(id)?.text().into_owned())),
+            Part::Claim(id) => Some(question.claims.get(id).map(|value| value.text().into_owned())),
             Part::SubjectName => Some(Some(question.person.name.expose().to_owned())),
             Part::SubjectNumber => Some(Some(question.person.id_number.expose().to_owned())),
             Part::LookupId => Some(Some(question.lookup.0.hyphenated().to_string())),
@@ -295,6 +295,6 @@ fn write_text(text: &str, body: &mut Vec<u8>) -> Option<()> {
 fn write_value(value: &Value, body: &mut Vec<u8>) -> Option<()> {
     match value {
         Value::Text(text) => write_text(text, body),
-        other => serde_json::to_writer(body, &other.json()).ok(),
+        other => serde_json::to_writer(body, &other.clone().into_json()).ok(),
     }
 }

@@ -61,11 +61,18 @@ impl Reading {
     /// There is no record of the subject, and the operator learns whose came.
     fn somebody_elses() -> Self {
         Reading {
-            outcome: Outcome::NotFound,
+            wrong_subject: true,
+            ..Reading::bare(Outcome::NotFound)
+        }
+    }
+
+    fn bare(outcome: Outcome) -> Self {
+        Reading {
+            outcome,
             record: None,
             rows: Vec::new(),
             as_of: None,
-            wrong_subject: true,
+            wrong_subject: false,
             signed: false,
         }
     }
@@ -137,7 +144,7 @@ impl Route {
     }
 
     /// Reads an answer whose outcome is known. The rules stand in this order: if a record is there, it is the
-    /// subject's, and every field is there and typed. Whose it is comes first: what else is wrong with somebody
+    /// subject's, and every field is there and typed. Whose it is counts first: what else is wrong with somebody
     /// else's record would tell that there is one.
     pub(crate) fn read(
         &self,
@@ -145,21 +152,26 @@ impl Route {
         (outcome, answer): (Outcome, &Json),
         now: Timestamp,
     ) -> Result<Reading, Failure> {
-        let mut reading = Reading {
-            outcome,
-            record: None,
-            rows: Vec::new(),
-            as_of: None,
-            wrong_subject: false,
-            signed: false,
-        };
         if !matches!(outcome, Outcome::Found | Outcome::Match) {
-            return Ok(reading);
+            return Ok(Reading::bare(outcome));
         }
-        if self.is_somebody_elses(question, answer, now) {
-            return Ok(Reading::somebody_elses());
+        match self.read_found(question, answer, now, outcome) {
+            Err(_) if self.is_somebody_elses(question, answer, now) => Ok(Reading::somebody_elses()),
+            read => read,
         }
-        reading.as_of = self.read_as_of(answer, now)?;
+    }
+
+    fn read_found(
+        &self,
+        question: &Question,
+        answer: &Json,
+        now: Timestamp,
+        outcome: Outcome,
+    ) -> Result<Reading, Failure> {
+        let mut reading = Reading {
+            as_of: self.read_as_of(answer, now)?,
+            ..Reading::bare(outcome)
+        };
         match self.mode {
             Mode::List => self.read_rows(question, answer, now, &mut reading)?,
             Mode::Match => {}

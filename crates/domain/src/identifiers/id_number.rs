@@ -251,7 +251,7 @@ fn eighteen(folded: &Folded, today: Date) -> Result<Parsed<IdNumber>, Identifier
         text: Private::of(digits),
     };
     let warnings = judge(&value, today)?;
-    if with_check_character(&digits[..17]) != value.text {
+    if check_character(&digits[..17]) != digits[17] {
         return Err(IdentifierError::CheckCharacter);
     }
     Ok(Parsed { value, warnings })
@@ -320,18 +320,22 @@ fn is_counting(digits: &[char]) -> bool {
         })
 }
 
-/// Appends the check character of ISO 7064 MOD 11-2 to 17 digits: the sum of aᵢ·2^(18−i) over all 18, where X
-/// counts 10, is 1 modulo 11.
+/// Appends the check character to 17 digits.
 fn with_check_character(body: &[char]) -> Private {
+    let mut whole = zeroize::Zeroizing::new(Vec::with_capacity(18));
+    whole.extend_from_slice(body);
+    whole.push(check_character(body));
+    Private::of(&whole)
+}
+
+/// The check character of ISO 7064 MOD 11-2 for 17 digits: the sum of aᵢ·2^(18−i) over all 18, where X counts 10, is
+/// 1 modulo 11.
+fn check_character(body: &[char]) -> char {
     let sum = body
         .iter()
         .fold(0, |sum, c| (sum + c.to_digit(10).unwrap_or(0)) * 2 % 11);
-    let check = match (12 - sum) % 11 {
+    match (12 - sum) % 11 {
         10 => 'X',
         value => char::from_digit(value, 10).unwrap_or('X'),
-    };
-    let mut whole = zeroize::Zeroizing::new(Vec::with_capacity(18));
-    whole.extend_from_slice(body);
-    whole.push(check);
-    Private::of(&whole)
+    }
 }

@@ -11,13 +11,17 @@ pub(super) const LIMIT: usize = 64;
 /// A folded text. Every character knows which one of the typed text it was.
 pub(super) struct Folded {
     pub(super) characters: Zeroizing<Vec<char>>,
-    positions: Vec<usize>,
+    /// None is above [`LIMIT`], so that a byte holds it.
+    positions: [u8; LIMIT],
 }
 
 impl Folded {
     /// Where the character at `index` of the folded text stands in the typed one, from 1.
     pub(super) fn position(&self, index: usize) -> usize {
-        self.positions.get(index).copied().unwrap_or(index + 1)
+        match self.positions.get(index) {
+            Some(0) | None => index + 1,
+            Some(at) => usize::from(*at),
+        }
     }
 
     /// The error for a character that cannot stand at `index`, with the digit it may have been meant as.
@@ -65,7 +69,7 @@ pub(super) fn fold(raw: &str) -> Result<Folded, IdentifierError> {
     bound(raw)?;
     let mut folded = Folded {
         characters: Zeroizing::new(Vec::with_capacity(raw.len().min(LIMIT))),
-        positions: Vec::with_capacity(raw.len().min(LIMIT)),
+        positions: [0; LIMIT],
     };
     let leading = raw.chars().take_while(|c| c.is_whitespace()).count();
     for (at, typed) in raw.trim().chars().enumerate() {
@@ -77,8 +81,8 @@ pub(super) fn fold(raw: &str) -> Result<Folded, IdentifierError> {
         if is_separator(character) {
             continue;
         }
+        folded.positions[folded.characters.len()] = u8::try_from(position).unwrap_or(u8::MAX);
         folded.characters.push(character);
-        folded.positions.push(position);
     }
     if folded.characters.is_empty() {
         Err(IdentifierError::Empty)

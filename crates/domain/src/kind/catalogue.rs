@@ -51,6 +51,8 @@ pub enum CatalogueError {
 pub struct LoadedKind {
     /// What `kind.toml` says.
     pub kind: Kind,
+    /// The ids of all fields that may be disclosed: what is asked for where a question names none.
+    pub disclosable: Arc<[String]>,
     /// The notices in both languages.
     pub notice: Notice,
     /// `rules.cedar`, which may only forbid; checked by the crate that knows Cedar.
@@ -170,6 +172,7 @@ fn read_folder(folder: &KindFolder) -> Result<LoadedKind, KindError> {
         }
     }
     Ok(LoadedKind {
+        disclosable: kind.disclosable().map(|f| f.id.clone()).collect(),
         kind,
         notice,
         rules: folder.files.get("rules.cedar").cloned(),

@@ -1,6 +1,6 @@
 //! Values of fields: read from what a source sent, masked, and turned into text for pages and for evidence.
 
-use std::{collections::BTreeMap, fmt};
+use std::{borrow::Cow, collections::BTreeMap, fmt};
 
 use jiff::civil::Date;
 use serde_json::{Value as Json, json};
@@ -169,28 +169,28 @@ impl FieldType {
 impl Value {
     /// The value as text: what a field's commitment is made over.
     #[must_use]
-    pub fn text(&self) -> String {
+    pub fn text(&self) -> Cow<'_, str> {
         match self {
-            Value::Text(text) => text.clone(),
-            Value::Integer(n) | Value::Money(n) => n.to_string(),
-            Value::Date(date) => date.to_string(),
-            Value::DateTime(time) => time.rfc3339(),
-            Value::Image { digest, .. } => digest.clone(),
-            Value::List(_) => self.json().to_string(),
+            Value::Text(text) | Value::Image { digest: text, .. } => text.into(),
+            Value::Integer(n) | Value::Money(n) => n.to_string().into(),
+            Value::Date(date) => date.to_string().into(),
+            Value::DateTime(time) => time.rfc3339().into(),
+            Value::List(_) => self.clone().into_json().to_string().into(),
         }
     }
 
     /// The value as the API gives it. Amounts are in fen.
     #[must_use]
-    pub fn json(&self) -> Json {
+    pub fn into_json(self) -> Json {
         match self {
-            Value::Integer(n) | Value::Money(n) => json!(n),
+            Value::Text(text) => text.into(),
+            Value::Integer(n) | Value::Money(n) => n.into(),
             Value::Image { digest, handle } => json!({ "digest": digest, "handle": handle }),
             Value::List(rows) => {
-                let row = |r: &Row| Json::Object(r.iter().map(|(k, v)| (k.clone(), v.json())).collect());
-                Json::Array(rows.iter().map(row).collect())
+                let row = |row: Row| row.into_iter().map(|(k, v)| (k, v.into_json())).collect();
+                Json::Array(rows.into_iter().map(row).collect())
             }
-            other => Json::String(other.text()),
+            Value::Date(_) | Value::DateTime(_) => self.text().into(),
         }
     }
 }
@@ -238,7 +238,7 @@ mod tests {
 
     #[test]
     fn masks_are_those_of_the_identifiers() {
-        let masked = |t: &FieldType, v: &str| t.mask(&Value::Text(v.into())).text();
+        let masked = |t: &FieldType, v: &str| t.mask(&Value::Text(v.into())).text().into_owned();
         let cases = [
             (FieldType::IdNumber, "11010519491231002X", "110*************2X"),
             (FieldType::Plate, "京A12345", "京A***45"),

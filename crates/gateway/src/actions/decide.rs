@@ -68,13 +68,8 @@ pub fn hidden(
     {
         return Err(Refusal::by(Reason::PiaMissing));
     }
-    let questions = questions(request, requester, relation);
-    for (at, question) in questions.iter().enumerate() {
-        // Fields that do not differ to the policy are asked about once.
-        if questions[..at].contains(question) {
-            continue;
-        }
-        if let Decision::Forbid(details) = app.policy.decide(question) {
+    for question in questions(request, requester, relation) {
+        if let Decision::Forbid(details) = app.policy.decide(&question) {
             return Err(Refusal {
                 reason: Reason::PolicyForbids,
                 details,
@@ -84,51 +79,43 @@ pub fn hidden(
     Ok(())
 }
 
-/// One question for each field, claim or predicate; one for the kind where there is none.
+/// The questions about the fields, claims or predicates, one for all that do not differ to the policy; one for the
+/// kind where there is none.
 #[must_use]
 pub fn questions(request: &LookupRequest, requester: &Requester, relation: Relation) -> Vec<Question> {
     let kind = &request.kind.kind;
-    let base = Question {
+    let mut differing = vec![];
+    let mut ask_about = |id: &str, reveal: bool| {
+        let asked = kind.field(id).map(|f| (f.classification, f.describes, reveal));
+        differing.extend(asked.filter(|asked| !differing.contains(asked)));
+    };
+    match request.mode {
+        Mode::Read => request
+            .fields
+            .iter()
+            .for_each(|f| ask_about(f, request.reveal.contains(f))),
+        Mode::Predicate => {
+            let predicates = request.predicates.iter().filter_map(|p| kind.predicate(p));
+            predicates.for_each(|p| ask_about(&p.field, false));
+        }
+        Mode::Match | Mode::List => {}
+    }
+    if differing.is_empty() {
+        differing.push((Classification::Personal, Describes::Subject, false));
+    }
+    let (kind, purpose): (Arc<str>, Arc<str>) = (kind.id.as_str().into(), request.purpose.as_str().into());
+    let question = |(classification, describes, reveal)| Question {
         role: requester.role,
         relation,
         level: requester.level,
         needed: request.needed_level(),
-        kind: Arc::from(kind.id.as_str()),
+        kind: Arc::clone(&kind),
         mode: request.mode,
-        classification: Classification::Personal,
-        describes: Describes::Subject,
-        reveal: false,
-        purpose: Arc::from(request.purpose.as_str()),
+        classification,
+        describes,
+        reveal,
+        purpose: Arc::clone(&purpose),
         basis: request.basis,
     };
-    let of_field = |id: &String, reveal: bool| {
-        let field = kind.field(id)?;
-        Some(Question {
-            classification: field.classification,
-            describes: field.describes,
-            reveal,
-            ..base.clone()
-        })
-    };
-    let questions: Vec<Question> = match request.mode {
-        Mode::Read => request
-            .fields
-            .iter()
-            .filter_map(|f| of_field(f, request.reveal.contains(f)))
-            .collect(),
-        Mode::Predicate => {
-            let fields = request
-                .predicates
-                .iter()
-                .filter_map(|p| kind.predicate(p))
-                .map(|p| &p.field);
-            fields.filter_map(|f| of_field(f, false)).collect()
-        }
-        Mode::Match | Mode::List => vec![base.clone()],
-    };
-    if questions.is_empty() {
-        vec![base]
-    } else {
-        questions
-    }
+    differing.into_iter().map(question).collect()
 }

@@ -396,7 +396,7 @@ pub async fn release(app: &App, intent: Intent) -> Result<Answered, Error> {
             mode: request.mode,
             person: intent.person.clone(),
             key: request.key.clone(),
-            fields: request.fields.clone(),
+            fields: Arc::clone(&request.fields),
             claims: request.claims.clone(),
             portrait: intent.portrait.clone(),
             wanted: intent.wanted,

@@ -10,7 +10,7 @@ use domain::{
     time::Timestamp,
     words::{AskedFreshness, LegalBasis, Mode},
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Value as Json_, value::RawValue};
 use sha2::{Digest, Sha256};
 use sources::Wanted;
@@ -84,7 +84,9 @@ pub struct LookupBody {
     /// One of the closed set of outcomes.
     pub outcome: String,
     /// Disclosed fields by id.
-    pub record: BTreeMap<String, FieldBody>,
+    #[serde(serialize_with = "as_object")]
+    #[schema(value_type = BTreeMap<String, FieldBody>)]
+    pub record: Vec<(String, FieldBody)>,
     /// Fields of the kind that were not disclosed.
     pub withheld: Vec<String>,
     /// Keys of all records in one's name, in mode `list`.
@@ -152,6 +154,11 @@ pub struct FieldBody {
     pub freshness: Arc<str>,
     /// The salt of its commitment in the receipt, hexadecimal.
     pub salt: String,
+}
+
+/// Pairs as the members of one object; no id stands twice among the fields of a kind.
+fn as_object<S: Serializer>(pairs: &[(String, FieldBody)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(pairs.iter().map(|(id, field)| (id, field)))
 }
 
 impl LookupBody {

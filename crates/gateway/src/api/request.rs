@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{
-    extract::{FromRequestParts, Request, State},
+    extract::{FromRequestParts, MatchedPath, Request, State},
     http::{HeaderValue, header, request::Parts},
     middleware::Next,
     response::Response,
@@ -19,13 +19,13 @@ use crate::{
 };
 
 tokio::task_local! {
-    static TRACE_ID: String;
+    static TRACE_ID: [u8; 8];
 }
 
 /// The id of the request that this task serves.
 #[must_use]
 pub fn trace_id() -> Option<String> {
-    TRACE_ID.try_with(Clone::clone).ok()
+    TRACE_ID.try_with(|id| hex(id)).ok()
 }
 
 /// When a request arrived; its deadline and the floor of refusals count from here.
@@ -70,19 +70,17 @@ impl<S: Sync> FromRequestParts<S> for Asking {
 pub async fn trace(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
     let arrived = Arrived(Instant::now());
     request.extensions_mut().insert(arrived);
-    let id = hex(&app.store.random().bytes::<8>());
-    let route = request
-        .extensions()
-        .get::<axum::extract::MatchedPath>()
-        .map_or_else(|| "none".to_owned(), |path| path.as_str().to_owned());
-    let method = request.method().as_str().to_owned();
-    let mut response = TRACE_ID.scope(id.clone(), next.run(request)).await;
+    let id = app.store.random().bytes();
+    let path = request.extensions().get::<MatchedPath>().cloned();
+    let method = request.method().clone();
+    let mut response = TRACE_ID.scope(id, next.run(request)).await;
+    let route = path.as_ref().map_or("none", MatchedPath::as_str).to_owned();
     let status = response.status().as_u16();
     let seconds = arrived.0.elapsed().as_secs_f64();
     metrics::counter!("mingcha_requests_total", "route" => route.clone(), "status" => status.to_string())
         .increment(1);
     metrics::histogram!("mingcha_request_seconds", "route" => route.clone()).record(seconds);
-    tracing::debug!(trace_id = id, method, route, status, "request");
+    tracing::debug!(trace_id = hex(&id), %method, route, status, "request");
     let headers = response.headers_mut();
     headers
         .entry(header::CACHE_CONTROL)

@@ -160,7 +160,7 @@ fn field(page: &Page, kind: Option<&Kind>, answered: &AnsweredField) -> FieldVie
         ),
         (None, Some(rule)) => (
             page.of(&rule.name),
-            Shown::Text(page.t(&format!("answer-{}", answered.text))),
+            Shown::Text(page.t(&format!("answer-{}", answered.value.as_str().unwrap_or_default()))),
         ),
         (None, None) => (
             answered.id.as_str(),

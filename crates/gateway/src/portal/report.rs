@@ -81,7 +81,7 @@ pub(crate) async fn submit(State(app): Shared, holder: Holder, Path(id): Path<St
 fn about(page: &Page, kind: &domain::kind::Kind, form: &Form) -> String {
     let value = |part: &domain::kind::KeyPart| {
         let typed = serde_json::json!(form.get(&format!("key.{}", part.id)));
-        let normal = part.of_type.read(&typed).map_or(typed, |v| v.json());
+        let normal = part.of_type.read(&typed).map_or(typed, |v| v.into_json());
         super::values::text(page, &part.of_type, &normal, false)
     };
     kind.key.iter().map(value).collect::<Vec<_>>().join(" · ")

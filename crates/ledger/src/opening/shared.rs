@@ -6,6 +6,7 @@ use crate::cbor::{MapWriter, put_bytes, put_int, put_text};
 use crate::leaf::{Commitment, CommitmentKind, Salt};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 /// What an entry seals.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -105,8 +106,8 @@ pub struct Shared {
     pub kind_version: Option<String>,
     /// `read`, `match`, `predicate` or `list`.
     pub mode: Option<String>,
-    /// The ids of the fields asked for.
-    pub fields: Vec<String>,
+    /// The ids of the fields asked for: one list for both entries of a look-up.
+    pub fields: Arc<[String]>,
     /// One salted commitment for each field that was disclosed, and never for a withheld one.
     pub disclosed: BTreeMap<String, Commitment>,
     /// How it ended.
@@ -157,7 +158,7 @@ impl Shared {
             kind: None,
             kind_version: None,
             mode: None,
-            fields: Vec::new(),
+            fields: Arc::default(),
             disclosed: BTreeMap::new(),
             outcome: None,
             source: None,
@@ -240,7 +241,7 @@ impl Shared {
             kind: map.text("kind")?,
             kind_version: map.text("kind_version")?,
             mode: map.text("mode")?,
-            fields: map.texts("fields")?,
+            fields: map.texts("fields")?.into(),
             disclosed: map.hashes("disclosed")?,
             outcome: map.text("outcome")?,
             source: map.text("source")?,

@@ -39,11 +39,11 @@ impl Receipt {
         let length = self.shared.len() / 3 * 4 + self.proof.len() + self.proof.len() / 32 + 256;
         let mut json = String::with_capacity(length);
         json.push_str(BEFORE_SHARED);
-        json.push_str(&text::encode_base64url(&self.shared));
+        text::push_base64url(&self.shared, &mut json);
         json.push_str(BEFORE_SALT);
-        json.push_str(&text::encode_base64url(self.shared_salt.expose()));
+        text::push_base64url(self.shared_salt.expose(), &mut json);
         json.push_str(BEFORE_CHAIN);
-        json.push_str(&text::encode_base64url(&self.chain.0));
+        text::push_base64url(&self.chain.0, &mut json);
         json.push_str(BEFORE_PROOF);
         let mut rest = self.proof.as_str();
         // A tlog-proof has no other control character than the newline.

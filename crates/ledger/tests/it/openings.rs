@@ -284,7 +284,7 @@ fn shared_openings() -> impl Strategy<Value = Shared> {
                 ) = texts.clone();
                 (.., shared.outcome, shared.source, shared.policy, shared.mapping) = texts.clone();
                 (shared.node, shared.reason, shared.about, ..) = texts;
-                (shared.fields, shared.disclosed) = (fields, disclosed);
+                (shared.fields, shared.disclosed) = (fields.into(), disclosed);
                 (shared.as_of, shared.deadline) = (int, int.map(|int| int ^ 1));
                 shared.authenticity = authenticity.map(|signed| {
                     if signed {

@@ -143,7 +143,7 @@ pub(crate) fn sample_shared() -> Shared {
     shared.kind = Some("vehicle".into());
     shared.kind_version = Some("1".into());
     shared.mode = Some("read".into());
-    shared.fields = vec!["vin".into(), "inspection_valid_until".into()];
+    shared.fields = ["vin".into(), "inspection_valid_until".into()].into();
     shared.disclosed.insert(
         "inspection_valid_until".into(),
         field_commitment("inspection_valid_until", "2027-03-31", &field_salt()),

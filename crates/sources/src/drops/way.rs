@@ -97,7 +97,7 @@ impl DropWay {
         let part = |map: &FieldMap| match map.id.as_str() {
             SUBJECT => Some(question.person.id_number.expose().to_owned()),
             SUBJECT_NAME => Some(question.person.name.expose().to_owned()),
-            id => question.key.get(id).map(domain::kind::Value::text),
+            id => question.key.get(id).map(|value| value.text().into_owned()),
         };
         let parts = self.find.iter().map(part).collect::<Option<Vec<_>>>()?;
         Some(self.join(&parts))
@@ -112,7 +112,7 @@ impl DropWay {
                 .map_err(|problem| Failure::bad_field(problem, &map.id))?;
             // Where an optional part is mapped, each row has it, or it would never be found.
             let value = value.ok_or_else(|| Failure::bad_field(Problem::FieldMissing, &map.id))?;
-            parts.push(value.text());
+            parts.push(value.text().into_owned());
         }
         Ok(self.join(&parts))
     }

@@ -170,9 +170,10 @@ fn about(plate: &str) -> Question {
 
 async fn brand(sources: &Sources) -> String {
     let answer = sources.ask(about("京A12345")).await;
-    answer
-        .record
-        .map_or_else(|| answer.outcome.to_string(), |record| record.0["brand"].text())
+    answer.record.map_or_else(
+        || answer.outcome.to_string(),
+        |record| record.0["brand"].text().into_owned(),
+    )
 }
 
 fn problem(answer: &Answer) -> Option<Problem> {
@@ -227,7 +228,7 @@ async fn a_gbk_file_with_its_own_columns_answers() {
             .await
             .rows
             .iter()
-            .map(|r| r["plate"].text())
+            .map(|r| r["plate"].text().into_owned())
             .collect();
         assert_eq!(plates, ["京A12345", "京B12345"]);
         assert!(refresh(&sources).is_empty(), "what answers is not read again");

@@ -1,6 +1,6 @@
 //! What goes out and how an answer is read, word for word.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use domain::{
     identifiers::PersonName,
@@ -50,7 +50,7 @@ async fn every_type_and_format_is_read() {
         .unwrap()
         .0
         .into_iter()
-        .map(|(id, v)| (id, v.json()))
+        .map(|(id, v)| (id, v.into_json()))
         .collect();
     let expected = json!({
         "plate": "京A12345", "plate_class": "02", "vin": "LSVAA49J132047371", "brand": "某牌", "fuel": "electric",
@@ -85,13 +85,13 @@ async fn absent_optional_fields_are_absent() {
     }
     answer["d"]["zt"] = json!("");
     let (read, _) = ask(car_question(), answer).await;
-    assert_eq!(read.record.unwrap().0["states"].json(), json!([]));
+    assert_eq!(read.record.unwrap().0["states"].clone().into_json(), json!([]));
 }
 
 #[tokio::test]
 async fn fields_that_nobody_asked_for_are_dropped_and_internal_ones_kept() {
     let mut question = car_question();
-    question.fields = vec!["brand".to_owned()];
+    question.fields = ["brand".to_owned()].into();
     let (answer, _) = ask(question.clone(), car_answer()).await;
     let kept: Vec<_> = answer.record.unwrap().0.into_keys().collect();
     assert_eq!(
@@ -100,7 +100,7 @@ async fn fields_that_nobody_asked_for_are_dropped_and_internal_ones_kept() {
         "fuel is what a predicate looks at"
     );
     question.mode = Mode::Predicate;
-    question.fields.clear();
+    question.fields = Arc::default();
     let (answer, server) = ask(question, car_answer()).await;
     assert_eq!(answer.outcome, Outcome::Found);
     assert!(answer.record.unwrap().0.contains_key("fuel"));
@@ -117,7 +117,11 @@ async fn a_list_gives_the_subjects_keys_only() {
     let rows = json!({"code": "0", "list": [row("京A12345", 1), row("京B54321", 2), row("京AD12345", 1)]});
     let (answer, server) = ask(list_question(), rows).await;
     assert_eq!(server.requests()[0].path, "/traffic/mine");
-    let plates: Vec<_> = answer.rows.iter().map(|r| (r["plate"].text(), r.len())).collect();
+    let plates: Vec<_> = answer
+        .rows
+        .iter()
+        .map(|r| (r["plate"].text().into_owned(), r.len()))
+        .collect();
     assert_eq!(plates, [("京A12345".to_owned(), 2), ("京AD12345".to_owned(), 2)]);
     assert_eq!(answer.report.unwrap().problem, Problem::WrongSubject);
 

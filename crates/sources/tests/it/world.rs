@@ -87,7 +87,7 @@ pub(crate) fn car_question() -> Question {
     let kind = Arc::clone(kinds().get("car").unwrap());
     Question {
         lookup: LookupId::from_bytes([9; 16]),
-        fields: kind.kind.disclosable().map(|f| f.id.clone()).collect(),
+        fields: Arc::clone(&kind.disclosable),
         kind,
         mode: Mode::Read,
         person: person(),
@@ -107,7 +107,7 @@ pub(crate) fn list_question() -> Question {
     Question {
         mode: Mode::List,
         key: BTreeMap::new(),
-        fields: Vec::new(),
+        fields: Arc::default(),
         ..car_question()
     }
 }
@@ -122,7 +122,7 @@ pub(crate) fn match_question(claims: &[(&str, Value)]) -> Question {
         kind,
         mode: Mode::Match,
         key: BTreeMap::new(),
-        fields: Vec::new(),
+        fields: Arc::default(),
         claims,
         ..car_question()
     }

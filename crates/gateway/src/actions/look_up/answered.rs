@@ -58,8 +58,6 @@ pub struct AnsweredField {
     pub id: String,
     /// Its value as the API gives it.
     pub value: serde_json::Value,
-    /// Its value as text: what its commitment is made over.
-    pub text: String,
     /// A mask hides part of it.
     pub masked: bool,
     /// The salt of its commitment, hexadecimal: with it the holder can prove this field alone.

@@ -1,6 +1,6 @@
 //! The openings of a look-up's entries: what requester and subject may read, and what subject and auditor may.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use domain::{
     ids::{LookupId, SubjectId},
@@ -49,10 +49,10 @@ pub(super) fn shared_of(
     shared.kind_version = Some(kind.version.to_string());
     shared.mode = Some(request.mode.code().to_owned());
     shared.fields = match request.mode {
-        Mode::Read => request.fields.clone(),
+        Mode::Read => Arc::clone(&request.fields),
         Mode::Match => request.claims.keys().cloned().collect(),
-        Mode::Predicate => request.predicates.clone(),
-        Mode::List => vec![],
+        Mode::Predicate => request.predicates.as_slice().into(),
+        Mode::List => Arc::default(),
     };
     shared.policy = Some(app.policy_version());
     shared
@@ -77,7 +77,10 @@ pub(super) fn chain_of(
     let mut detail = BTreeMap::new();
     if let Some(request) = request {
         for (id, value) in &request.key {
-            detail.insert(format!("key.{id}"), ledger::cbor::Value::Text(value.text()));
+            detail.insert(
+                format!("key.{id}"),
+                ledger::cbor::Value::Text(value.text().into_owned()),
+            );
         }
         for field in &request.reveal {
             detail.insert(format!("reveal.{field}"), ledger::cbor::Value::Bool(true));
@@ -106,8 +109,7 @@ pub(super) fn commit_fields(app: &App, shared: &mut Shared, disclosed: Vec<Discl
         shared.disclosed.insert(d.field.clone(), commitment);
         fields.push(AnsweredField {
             id: d.field,
-            value: d.value.json(),
-            text,
+            value: d.value.into_json(),
             masked: d.masked,
             salt: hex(&salt),
         });
@@ -124,8 +126,8 @@ pub(super) fn commit_rows(
         return vec![];
     }
     let rows: Vec<BTreeMap<String, serde_json::Value>> = rows
-        .iter()
-        .map(|r| r.iter().map(|(k, v)| (k.clone(), v.json())).collect())
+        .into_iter()
+        .map(|r| r.into_iter().map(|(k, v)| (k, v.into_json())).collect())
         .collect();
     let text = serde_json::to_string(&rows).unwrap_or_default();
     let salt = Salt::new(app.store.random().bytes());
