@@ -14,3 +14,4 @@ pub mod record;
 pub mod requester;
 pub mod time;
 pub mod words;
+pub mod working_days;
