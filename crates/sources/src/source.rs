@@ -20,6 +20,7 @@ use crate::{
     image::ImageRoute,
     route::Route,
     secret,
+    submit::SubmitRoute,
 };
 
 /// How many routes one file may hold.
@@ -62,6 +63,7 @@ pub(crate) struct Source {
     pub(crate) gate: Gate,
     pub(crate) routes: Vec<Route>,
     pub(crate) images: Vec<ImageRoute>,
+    pub(crate) submits: Vec<SubmitRoute>,
 }
 
 impl Source {
@@ -89,6 +91,7 @@ impl Source {
             client,
             gate: Gate::new(concurrency),
             images: compile_images(file, kinds, &raw, endpoint, &routes)?,
+            submits: SubmitRoute::compile_all(file, endpoint, &routes, &raw.submits)?,
             routes,
         })
     }

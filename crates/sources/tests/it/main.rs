@@ -12,6 +12,7 @@ mod files;
 mod images;
 mod mapping;
 mod matching;
+mod reviews;
 mod server;
 mod subject;
 mod world;
