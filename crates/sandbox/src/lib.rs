@@ -16,6 +16,7 @@ mod persona;
 mod picture;
 mod png;
 mod register;
+mod reviews;
 mod router;
 mod sandbox;
 mod sessions;
