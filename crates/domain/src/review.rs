@@ -62,6 +62,8 @@ vocabulary! {
         Refused = "refused",
         /// The source could not be reached for too long.
         Undelivered = "undelivered",
+        /// The source took it and never answered.
+        Unanswered = "unanswered",
     }
 }
 

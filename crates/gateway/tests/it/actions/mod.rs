@@ -14,4 +14,5 @@ mod others;
 mod purposes;
 mod records;
 mod reports;
+mod reviews;
 mod together;
