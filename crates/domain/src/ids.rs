@@ -72,6 +72,11 @@ id!(
     SessionId
 );
 
+id!(
+    /// One record review.
+    ReviewId
+);
+
 /// The chain of the deployment itself: configuration, starts, operators' acts that concern no subject.
 pub const DEPLOYMENT: SubjectId = SubjectId(Uuid::from_bytes(*b"mingcha-deployed"));
 

@@ -12,5 +12,7 @@ pub mod outcome;
 pub mod purpose;
 pub mod record;
 pub mod requester;
+pub mod review;
 pub mod time;
 pub mod words;
+pub mod working_days;

@@ -41,6 +41,9 @@ pub struct Config {
     pub policies_folder: Option<PathBuf>,
     /// How SMS are sent.
     pub messenger: Option<MessengerConfig>,
+    /// Where people go for what no source here covers, region by region.
+    #[serde(default)]
+    pub own_entries: Vec<OwnEntry>,
     /// Bounds on what one account, one person and everybody may ask.
     #[serde(default)]
     pub limits: Limits,
@@ -58,6 +61,27 @@ pub struct Operator {
     pub name: Bilingual,
     /// How to reach it about personal information.
     pub contact: Bilingual,
+}
+
+/// A region's own entry, for what is not covered here.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OwnEntry {
+    /// The region's name.
+    pub region: Bilingual,
+    /// Which entry it is and how to get there, in a few words: an official site, an app, a counter.
+    pub entry: Bilingual,
+    /// For which record kinds; for all where none is named.
+    #[serde(default)]
+    pub kinds: Vec<String>,
+}
+
+impl OwnEntry {
+    /// Whether it is for records of this kind.
+    #[must_use]
+    pub fn is_for(&self, kind: &str) -> bool {
+        self.kinds.is_empty() || self.kinds.iter().any(|k| k == kind)
+    }
 }
 
 /// An HTTP interface that sends an SMS: a JSON body made of members, and where its answer says that it worked.
@@ -142,6 +166,10 @@ impl Config {
     fn check(&self) -> Result<(), String> {
         if !self.operator.name.is_complete() || !self.operator.contact.is_complete() {
             return Err("configuration: operator.name and operator.contact need words in zh and en".into());
+        }
+        let complete = |e: &OwnEntry| e.region.is_complete() && e.entry.is_complete();
+        if !self.own_entries.iter().all(complete) {
+            return Err("configuration: own_entries: region and entry need words in zh and en".into());
         }
         if self.database != "sqlite" && !self.database.starts_with("env:") {
             return Err(

@@ -7,6 +7,7 @@ pub mod commands;
 pub mod config;
 pub mod embedded;
 pub mod error;
+pub mod evidence;
 pub mod jobs;
 pub mod limits;
 pub mod messenger;

@@ -20,7 +20,9 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use utoipa_swagger_ui::SwaggerUi;
 
 use crate::{
-    api::{self, account, body::MAX_BODY, catalogue, coverage, health, history, images, log, lookups},
+    api::{
+        self, account, body::MAX_BODY, catalogue, coverage, health, history, images, log, lookups, reviews,
+    },
     app::App,
     portal,
 };
@@ -62,6 +64,13 @@ fn api_routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(history::access_log))
         .routes(routes!(history::receipt))
         .routes(routes!(images::show))
+        .merge(
+            OpenApiRouter::new()
+                .routes(routes!(reviews::open, reviews::list))
+                .layer(DefaultBodyLimit::max(reviews::MAX_REVIEW_BODY)),
+        )
+        .routes(routes!(reviews::show))
+        .routes(routes!(reviews::picture))
         .routes(routes!(log::checkpoint))
         .routes(routes!(log::tile))
         .routes(routes!(health::healthz))
@@ -111,6 +120,15 @@ fn portal_routes() -> Router<Arc<App>> {
         .route("/look-ups/{id}/image", post(portal::history::image))
         .route("/look-ups/{id}/receipt", get(portal::receipt::page))
         .route("/look-ups/{id}/receipt.json", get(portal::receipt::file))
+        .route(
+            "/reviews",
+            get(portal::reviews::list)
+                .post(portal::reviews::open)
+                .layer(DefaultBodyLimit::max(reviews::MAX_REVIEW_BODY)),
+        )
+        .route("/reviews/new", get(portal::reviews::ask))
+        .route("/reviews/{id}", get(portal::reviews::show))
+        .route("/reviews/{id}/pictures/{place}", get(portal::reviews::picture))
         .route("/access-log", get(portal::access_log::show))
         .route("/verify", get(portal::verify::show))
         .route("/vin", get(portal::vin::show).post(portal::vin::read))

@@ -6,6 +6,7 @@ mod civil_affairs;
 pub(crate) mod insurance;
 mod population;
 pub(crate) mod repair;
+mod reviews;
 mod traffic;
 
 use std::borrow::Cow;
@@ -20,6 +21,7 @@ use serde_json::{Map, Value};
 use crate::{
     persona::Persona,
     register::{Owned, Register, personas},
+    reviews::{Plan, Reviews},
     wire::{self, Answered, Asked, Code, OfPerson, OfVehicle},
 };
 
@@ -32,6 +34,8 @@ pub(crate) enum Path {
     LicenceQuery,
     DriverViolations,
     EvidenceQuery,
+    ReviewSubmit,
+    ReviewQuery,
     IdentityMatch,
     IdentityPortrait,
     HolderMatch,
@@ -44,6 +48,9 @@ pub(crate) enum Path {
 pub(crate) struct World<'a> {
     pub(crate) register: &'a Register,
     pub(crate) now: Timestamp,
+    pub(crate) reviews: &'a Reviews,
+    /// What becomes of a review that is handed in now.
+    pub(crate) plan: Plan,
 }
 
 impl World<'_> {
@@ -109,13 +116,15 @@ fn same_name(asked: &PersonName, held: &str) -> bool {
 
 impl Path {
     /// Every path.
-    pub(crate) const ALL: [Path; 12] = [
+    pub(crate) const ALL: [Path; 14] = [
         Path::VehicleQuery,
         Path::VehicleList,
         Path::VehicleViolations,
         Path::LicenceQuery,
         Path::DriverViolations,
         Path::EvidenceQuery,
+        Path::ReviewSubmit,
+        Path::ReviewQuery,
         Path::IdentityMatch,
         Path::IdentityPortrait,
         Path::HolderMatch,
@@ -133,6 +142,8 @@ impl Path {
             Path::LicenceQuery => "traffic/licence/query",
             Path::DriverViolations => "traffic/driver/violations",
             Path::EvidenceQuery => "traffic/evidence/query",
+            Path::ReviewSubmit => "traffic/review/submit",
+            Path::ReviewQuery => "traffic/review/query",
             Path::IdentityMatch => "population/identity/match",
             Path::IdentityPortrait => "population/identity/portrait",
             Path::HolderMatch => "carrier/holder/match",
@@ -140,6 +151,18 @@ impl Path {
             Path::PolicyQuery => "insurance/policy/query",
             Path::RecordQuery => "repair/record/query",
         }
+    }
+
+    /// Whether reviews of what it answers are taken: traffic management takes them of all its records.
+    pub(crate) fn is_reviewed(self) -> bool {
+        matches!(
+            self,
+            Path::VehicleQuery
+                | Path::VehicleList
+                | Path::VehicleViolations
+                | Path::LicenceQuery
+                | Path::DriverViolations
+        )
     }
 
     /// The path with this name.
@@ -156,6 +179,8 @@ impl Path {
             Path::LicenceQuery => traffic::licence(world, body),
             Path::DriverViolations => traffic::driver_violations(world, body),
             Path::EvidenceQuery => traffic::evidence(world, body),
+            Path::ReviewSubmit => reviews::submit(world, body),
+            Path::ReviewQuery => reviews::status(world, body),
             Path::IdentityMatch => population::identity(world, body),
             Path::IdentityPortrait => population::portrait(world, body),
             Path::HolderMatch => carrier::holder(world, body),
@@ -171,6 +196,7 @@ impl Path {
         let others = || personas().iter().filter(|other| other.id_number != number);
         let answered = match self {
             Path::IdentityMatch | Path::IdentityPortrait | Path::HolderMatch => return Ok(Map::new()),
+            Path::ReviewSubmit | Path::ReviewQuery => return Ok(somebody_elses_review()),
             Path::VehicleList | Path::LicenceQuery | Path::DriverViolations | Path::MarriageQuery => {
                 others().find_map(|other| self.answer(world, &request(other, &[])).ok())
             }
@@ -205,6 +231,16 @@ impl Path {
         };
         answered.ok_or(Code::NotFound)
     }
+}
+
+/// A review of nobody in particular, answered.
+fn somebody_elses_review() -> Map<String, Value> {
+    let mut data = Map::new();
+    put(&mut data, "fhbh", Some("FH-0000-0000-0000"));
+    put(&mut data, "slh", Some("SBX-00000000"));
+    put(&mut data, "zt", Some("2"));
+    put(&mut data, "clyj", Some("他人的复核（模拟）"));
+    data
 }
 
 /// The request by which a persona asks about themselves.

@@ -18,6 +18,7 @@ mod picture;
 mod png;
 mod register;
 mod repair_tables;
+mod reviews;
 mod router;
 mod sandbox;
 mod sessions;

@@ -20,6 +20,7 @@ use crate::{
     journal::{Journal, JournalEntry},
     keys::Keys,
     register::Register,
+    reviews::Reviews,
     sessions::Sessions,
     switches::{Fault, Switch, SwitchError, Switches},
     wire::{self, Code},
@@ -35,6 +36,7 @@ pub struct Sandbox {
     sessions: [Sessions; Authority::ALL.len()],
     switches: Switches,
     journal: Journal,
+    reviews: Reviews,
 }
 
 /// What becomes of a message.
@@ -64,6 +66,7 @@ impl Sandbox {
             sessions: Default::default(),
             switches: Switches::default(),
             journal: Journal::default(),
+            reviews: Reviews::default(),
         }
     }
 
@@ -183,11 +186,15 @@ impl Sandbox {
         let world = World {
             register: &self.register,
             now,
+            reviews: &self.reviews,
+            plan: switch.plan(),
         };
         if switch.fault == Some(Fault::WrongPerson) {
             return path.somebody_elses(&world, &about.sfzmhm);
         }
-        if let Some(code) = switch.outcome.and_then(Code::of) {
+        // A review that was answered so has mended the record.
+        let mended = path.is_reviewed() && self.reviews.has_mended(&about.sfzmhm, now);
+        if let Some(code) = switch.outcome.and_then(Code::of).filter(|_| !mended) {
             return Err(code);
         }
         let answered = path.answer(&world, body);
@@ -204,7 +211,7 @@ impl Sandbox {
                 .filter(|_| same)
                 .and_then(Code::of)
         });
-        always.filter(|_| is_about_them).map_or(answered, Err)
+        always.filter(|_| is_about_them && !mended).map_or(answered, Err)
     }
 
     fn write_out(

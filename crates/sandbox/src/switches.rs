@@ -8,7 +8,7 @@ use std::sync::{
 use domain::outcome::Outcome;
 use serde::{Deserialize, Serialize};
 
-use crate::{answers::Path, register::persona, wire::Code};
+use crate::{answers::Path, register::persona, reviews::Plan, wire::Code};
 
 /// How many switches may be set at a time.
 const MAX_SWITCHES: usize = 1000;
@@ -44,9 +44,25 @@ pub struct Switch {
     /// Days by which the data is older than promised.
     #[serde(default)]
     pub stale_days: u32,
+    /// Seconds after which a review that is handed in is answered; a minute if not said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer_after_s: Option<u32>,
+    /// The answer to that review is that the record is right; otherwise it is mended.
+    #[serde(default)]
+    pub upholds: bool,
     /// For how many requests it applies; for all if none is named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub times: Option<u32>,
+}
+
+impl Switch {
+    /// What becomes of a review to which it applies.
+    pub(crate) fn plan(&self) -> Plan {
+        Plan {
+            after_s: self.answer_after_s.unwrap_or(60),
+            upholds: self.upholds,
+        }
+    }
 }
 
 /// How an answer is spoiled.

@@ -139,6 +139,33 @@ pub(crate) struct OfEvidence {
     pub(crate) zjbh: String,
 }
 
+/// A review that is handed in.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OfReview {
+    pub(crate) qqlsh: String,
+    pub(crate) xm: String,
+    pub(crate) sfzmhm: String,
+    pub(crate) fhbh: String,
+    pub(crate) sqly: String,
+    #[serde(default)]
+    pub(crate) fj1: Option<String>,
+    #[serde(default)]
+    pub(crate) fj2: Option<String>,
+    #[serde(default)]
+    pub(crate) fj3: Option<String>,
+}
+
+/// A question how far a review is.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OfReviewStatus {
+    pub(crate) qqlsh: String,
+    pub(crate) xm: String,
+    pub(crate) sfzmhm: String,
+    pub(crate) slh: String,
+}
+
 /// A comparison of name and number, and of the document's validity if that is claimed.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -228,6 +255,16 @@ pub(crate) fn evidence_handle(handle: &str) -> Result<(), Code> {
         Ok(())
     } else {
         Err(Code::BadRequest("zjbh"))
+    }
+}
+
+/// Checks the number of a review, ours or theirs: at most 64 letters, digits and hyphens.
+pub(crate) fn review_number(number: &str, member: &'static str) -> Result<(), Code> {
+    let sound = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    if (1..=64).contains(&number.len()) && number.chars().all(sound) {
+        Ok(())
+    } else {
+        Err(Code::BadRequest(member))
     }
 }
 

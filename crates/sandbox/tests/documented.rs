@@ -33,6 +33,8 @@ fn every_authority_and_path_is_described() {
         "licence/query",
         "driver/violations",
         "evidence/query",
+        "review/submit",
+        "review/query",
         "identity/match",
         "identity/portrait",
         "holder/match",

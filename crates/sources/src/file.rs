@@ -71,6 +71,35 @@
 //! codes = { "0" = "found", "1" = "not_found" }
 //! [images.answer]
 //! bytes = "/data/tp"                    # base64 of a PNG or JPEG, at most 1 MiB and 20 megapixels
+//!
+//! [[submits]]                           # reviews of records that this source gives, handed in to it
+//! kinds = ["driving-licence"]           # each served above, in whatever mode
+//! path = "/review/submit"               # sent again under the same review.number until there is an answer
+//! working_days = 5                      # within which the source answers; 1 to 60
+//! poll_minutes = 60                     # how often it is asked how far it is; 1 to 1440
+//! [submits.request]                     # subject.name, subject.id_number, review.number and review.text are needed
+//! xm = "subject.name"                   # or lookup.id (of the look-up that is disputed), literal:…
+//! sfz = "subject.id_number"
+//! fhbh = "review.number"
+//! sqly = "review.text"
+//! fj1 = "review.image.1"                # to 3; base64 of a PNG, not sent where there is none
+//! [submits.outcome]
+//! at = "/code"                          # accepted, refused, maintenance, overloaded
+//! codes = { "0" = "accepted", "1" = "refused" }
+//! [submits.answer]
+//! number = "/data/slh"                  # the source's own number: letters, digits, hyphens, at most 64
+//! [submits.status]
+//! path = "/review/query"
+//! [submits.status.request]              # subject.name, subject.id_number and review.source_number are needed
+//! xm = "subject.name"                   # or review.number, lookup.id, literal:…
+//! sfz = "subject.id_number"
+//! slh = "review.source_number"
+//! [submits.status.outcome]
+//! at = "/data/zt"                       # pending, corrected, upheld, maintenance, overloaded
+//! codes = { "1" = "pending", "2" = "corrected", "3" = "upheld" }
+//! [submits.status.answer]
+//! number = "/data/fhbh"                 # review.number as the source has it; another one makes a bad answer
+//! text = "/data/clyj"                   # what it says to the person; may be left out
 //! ```
 //!
 //! `protocol = "sql"` has no endpoint and no envelope. A row's columns are the members of the answer; NULL is absent,
@@ -137,7 +166,10 @@ use serde::{
 use thiserror::Error;
 use toml::Spanned;
 
-use crate::{agreement::RawAgreement, drops::RawDrops, format::Format, region::RawElsewhere, sql::RawSql};
+use crate::{
+    agreement::RawAgreement, drops::RawDrops, format::Format, region::RawElsewhere, sql::RawSql,
+    submit::RawSubmits,
+};
 
 /// One file of a deployment's folder `sources/`.
 #[derive(Debug, Clone)]
@@ -228,6 +260,8 @@ pub(crate) struct Raw {
     pub(crate) serves: Vec<Spanned<RawServes>>,
     #[serde(default)]
     pub(crate) images: Vec<Spanned<RawImages>>,
+    #[serde(default)]
+    pub(crate) submits: Vec<Spanned<RawSubmits>>,
 }
 
 /// How the source is spoken to.

@@ -1,7 +1,8 @@
 //! Clients of record holders: one file of data per source, one function to ask, one closed set of outcomes.
 //!
 //! [`Sources::new`] reads and checks `sources/*.toml`; [`Sources::ask`] asks, and always answers;
-//! [`Sources::image`] fetches an image whose digest a record gave. What a bad source
+//! [`Sources::image`] fetches an image whose digest a record gave; [`Sources::submit`] hands in a review of a
+//! record. What a bad source
 //! can do ends here: its time by a deadline, its memory by bounds, its share of the process by a bulkhead and a
 //! breaker, and a record about anyone else than the subject is dropped and reported (invariant 7). Whoever asks has
 //! made the INTENT durable before (invariant 1). Nothing personal is in a URL, trace or metric (invariant 5).
@@ -35,6 +36,7 @@ mod secret;
 mod source;
 mod sources;
 mod sql;
+mod submit;
 mod table;
 mod target;
 mod transport;
@@ -51,3 +53,4 @@ pub use region::{Elsewhere, Region};
 pub use report::{Problem, Report};
 pub use source::SourceInfo;
 pub use sources::{Coverage, Sources};
+pub use submit::{NoReply, ReviewQuestion, ReviewReply, ReviewStatus, ReviewTerms};

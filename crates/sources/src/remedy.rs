@@ -5,6 +5,7 @@ use crate::report::Problem;
 impl Problem {
     /// What to mend, in a sentence.
     #[must_use]
+    #[expect(clippy::too_many_lines, reason = "a table: one sentence for each problem")]
     pub fn remedy(self) -> &'static str {
         match self {
             Problem::AgreementExpired => "renew the paper, and write its new day into the file",
@@ -96,6 +97,9 @@ impl Problem {
             }
             Problem::ImageMissing => "`answer.bytes` must point at the picture in base64",
             Problem::ImageTooLarge | Problem::NotAnImage => "PNG or JPEG, at most 1 MiB and 20 megapixels",
+            Problem::OtherReview => {
+                "the state is that of another review: send back the number that was asked about"
+            }
             Problem::OtherImage => "it is not the one whose digest the record gave",
         }
     }

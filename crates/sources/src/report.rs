@@ -106,6 +106,8 @@ pub enum Problem {
     NotAnImage,
     /// An image is not the one whose digest was released; it was dropped.
     OtherImage,
+    /// A review's number is missing, malformed, or that of another review; the answer was dropped.
+    OtherReview,
 }
 
 impl Problem {
@@ -158,6 +160,7 @@ impl Problem {
             Problem::ImageTooLarge => "image_too_large",
             Problem::NotAnImage => "not_an_image",
             Problem::OtherImage => "other_image",
+            Problem::OtherReview => "other_review",
         }
     }
 }

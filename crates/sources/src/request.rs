@@ -7,6 +7,7 @@ use domain::{
     ids::LookupId,
     kind::{FieldType, Kind, Value},
     lookup::Person,
+    review::MAX_PICTURES,
     words::Mode,
 };
 use toml::Spanned;
@@ -15,6 +16,7 @@ use crate::{
     file::{SourceError, SourceFile},
     image::ImageQuestion,
     question::Question,
+    submit::ReviewQuestion,
 };
 
 /// The longest picture that is sent, in bytes.
@@ -36,6 +38,12 @@ enum Part {
     Portrait(String),
     /// By what name the source streams an image.
     ImageHandle,
+    ReviewNumber,
+    ReviewText,
+    /// The number that the source gave.
+    ReviewSourceNumber,
+    /// The picture at this place, from zero.
+    ReviewImage(usize),
 }
 
 /// What the members are filled with.
@@ -46,6 +54,8 @@ struct Filling<'a> {
     record: Option<&'a Question>,
     /// Where an image is asked for.
     handle: Option<&'a str>,
+    /// Where a review is handed in or asked about.
+    review: Option<&'a ReviewQuestion>,
 }
 
 impl Template {
@@ -82,6 +92,7 @@ impl Template {
             person: &question.person,
             record: Some(question),
             handle: None,
+            review: None,
         };
         self.fill(&filling, portrait)
     }
@@ -93,8 +104,22 @@ impl Template {
             person: &question.person,
             record: None,
             handle: Some(&question.handle),
+            review: None,
         };
         self.fill(&filling, 0)
+    }
+
+    /// The body that hands in a review or asks about one.
+    pub(crate) fn render_review(&self, review: &ReviewQuestion) -> Option<Vec<u8>> {
+        let filling = Filling {
+            lookup: review.lookup,
+            person: &review.person,
+            record: None,
+            handle: None,
+            review: Some(review),
+        };
+        let pictures: usize = review.images.iter().map(|image| image.len() * 4 / 3 + 4).sum();
+        self.fill(&filling, pictures)
     }
 
     fn fill(&self, filling: &Filling<'_>, extra: usize) -> Option<Vec<u8>> {
@@ -139,6 +164,8 @@ impl Parameters {
             Part::SubjectNumber => Some(Some(question.person.id_number.expose().to_owned())),
             Part::LookupId => Some(Some(question.lookup.0.hyphenated().to_string())),
             Part::Literal(_) | Part::Portrait(_) | Part::ImageHandle => None,
+            // A statement only asks: a review is handed in over http.
+            Part::ReviewNumber | Part::ReviewText | Part::ReviewSourceNumber | Part::ReviewImage(_) => None,
         };
         self.0.iter().map(fill).collect()
     }
@@ -155,6 +182,10 @@ pub(crate) enum Scope<'a> {
     },
     /// The bytes of an image.
     Image,
+    /// A review that is handed in.
+    Review,
+    /// How far a review is.
+    ReviewStatus,
 }
 
 impl Scope<'_> {
@@ -171,7 +202,7 @@ impl Scope<'_> {
             claims,
         } = self
         else {
-            needed.push((Part::ImageHandle, "\"image.handle\"".to_owned()));
+            needed.extend(self.needed_beside_the_subject());
             return needed;
         };
         if *mode != Mode::List && *base {
@@ -191,17 +222,60 @@ impl Scope<'_> {
         needed
     }
 
+    /// What a request that is for no record needs.
+    fn needed_beside_the_subject(&self) -> Vec<(Part, String)> {
+        let parts: &[(Part, &str)] = match self {
+            Scope::Record { .. } => &[],
+            Scope::Image => &[(Part::ImageHandle, "\"image.handle\"")],
+            Scope::Review => &[
+                (Part::ReviewNumber, "\"review.number\""),
+                (Part::ReviewText, "\"review.text\""),
+            ],
+            Scope::ReviewStatus => &[(Part::ReviewSourceNumber, "\"review.source_number\"")],
+        };
+        parts
+            .iter()
+            .map(|(part, words)| (part.clone(), (*words).to_owned()))
+            .collect()
+    }
+
+    /// What may stand in a request that is for no record.
+    fn part(&self, text: &str) -> Result<Part, &'static str> {
+        let image = text.strip_prefix("review.image.").and_then(|n| n.parse().ok());
+        match (self, text, image) {
+            (Scope::Image, "image.handle", _) => Ok(Part::ImageHandle),
+            (Scope::Review | Scope::ReviewStatus, "review.number", _) => Ok(Part::ReviewNumber),
+            (Scope::Review, "review.text", _) => Ok(Part::ReviewText),
+            (Scope::Review, _, Some(place @ 1..=MAX_PICTURES)) => Ok(Part::ReviewImage(place - 1)),
+            (Scope::ReviewStatus, "review.source_number", _) => Ok(Part::ReviewSourceNumber),
+            (Scope::Record { .. }, ..) => Err(
+                "expected key.…, subject.name, subject.id_number, claims.…, lookup.id, portrait \
+                      (a claimed image) or literal:…",
+            ),
+            (Scope::Image, ..) => {
+                Err("expected image.handle, subject.name, subject.id_number, lookup.id or literal:…")
+            }
+            (Scope::Review, ..) => Err(
+                "expected review.number, review.text, review.image.1 to 3, subject.name, subject.id_number, lookup.id \
+                      or literal:…",
+            ),
+            (Scope::ReviewStatus, ..) => Err(
+                "expected review.source_number, review.number, subject.name, subject.id_number, lookup.id or literal:…",
+            ),
+        }
+    }
+
     fn has_key(&self, id: &str) -> bool {
         match self {
             Scope::Record { kind, mode, .. } => *mode != Mode::List && kind.key.iter().any(|k| k.id == id),
-            Scope::Image => false,
+            _ => false,
         }
     }
 
     fn claims(&self) -> &[String] {
         match self {
             Scope::Record { claims, .. } => claims,
-            Scope::Image => &[],
+            _ => &[],
         }
     }
 
@@ -209,7 +283,7 @@ impl Scope<'_> {
     fn is_image(&self, claim: &str) -> bool {
         match self {
             Scope::Record { kind, .. } => kind.claim(claim).is_some_and(|c| c.of_type == FieldType::Image),
-            Scope::Image => false,
+            _ => false,
         }
     }
 }
@@ -239,28 +313,21 @@ impl Part {
         if let ("portrait", Some(id)) = (text, images.next()) {
             return Ok(Part::Portrait(id.clone()));
         }
-        match (text, scope) {
-            ("subject.name", _) => Ok(Part::SubjectName),
-            ("subject.id_number", _) => Ok(Part::SubjectNumber),
-            ("lookup.id", _) => Ok(Part::LookupId),
-            ("image.handle", Scope::Image) => Ok(Part::ImageHandle),
-            (_, Scope::Image) => Err(
-                "expected image.handle, subject.name, subject.id_number, lookup.id or literal:…".to_owned(),
-            ),
-            (_, Scope::Record { .. }) => Err(
-                "expected key.…, subject.name, subject.id_number, claims.…, lookup.id, portrait \
-                      (a claimed image) or literal:…"
-                    .to_owned(),
-            ),
+        match text {
+            "subject.name" => Ok(Part::SubjectName),
+            "subject.id_number" => Ok(Part::SubjectNumber),
+            "lookup.id" => Ok(Part::LookupId),
+            _ => scope.part(text).map_err(str::to_owned),
         }
     }
 
-    /// A claim that is not made is not sent.
+    /// A claim that is not made and a picture that is not there are not sent.
     fn applies(&self, filling: &Filling<'_>) -> bool {
         match self {
             Part::Claim(id) | Part::Portrait(id) => filling
                 .record
                 .is_some_and(|question| question.claims.contains_key(id)),
+            Part::ReviewImage(place) => filling.review.is_some_and(|r| r.images.len() > *place),
             _ => true,
         }
     }
@@ -284,6 +351,12 @@ impl Part {
                 )
             }
             Part::ImageHandle => write_text(filling.handle?, body),
+            Part::ReviewNumber => write_text(&filling.review?.number, body),
+            Part::ReviewText => write_text(&filling.review?.text, body),
+            Part::ReviewSourceNumber => write_text(filling.review?.source_number.as_deref()?, body),
+            Part::ReviewImage(place) => {
+                write_text(&STANDARD.encode(filling.review?.images.get(*place)?), body)
+            }
         }
     }
 }

@@ -23,6 +23,7 @@ use crate::{
     region::{Elsewhere, Region},
     report::Problem,
     route::Route,
+    submit::SubmitRoute,
     transport::Transport,
 };
 
@@ -62,6 +63,7 @@ pub(crate) struct Source {
     pub(crate) paused: AtomicBool,
     pub(crate) routes: Vec<Route>,
     pub(crate) images: Vec<ImageRoute>,
+    pub(crate) submits: Vec<SubmitRoute>,
 }
 
 impl Source {
@@ -94,6 +96,7 @@ impl Source {
             measure: Measure::new(),
             paused: AtomicBool::new(false),
             images: compile_images(file, kinds, &raw, &transport, &routes)?,
+            submits: compile_submits(file, &raw, &transport, &routes)?,
             routes,
             transport,
         })
@@ -197,6 +200,19 @@ fn compile_images(
         routes.push(route);
     }
     Ok(routes)
+}
+
+fn compile_submits(
+    file: &SourceFile,
+    raw: &Raw,
+    transport: &Transport,
+    served: &[Route],
+) -> Result<Vec<SubmitRoute>, SourceError> {
+    match (transport, raw.submits.first()) {
+        (Transport::Http(http), _) => SubmitRoute::compile_all(file, http.endpoint(), served, &raw.submits),
+        (_, Some(submits)) => Err(file.wrong(&submits.span(), "only a source over http takes reviews")),
+        (_, None) => Ok(vec![]),
+    }
 }
 
 fn no_kind(kinds: &Catalogue, id: &str) -> String {

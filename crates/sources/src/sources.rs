@@ -22,6 +22,7 @@ use crate::{
     route::Route,
     routing::{Candidate, Candidates, Place},
     source::{Source, SourceInfo},
+    submit::SubmitRoute,
 };
 
 /// Every source that can be asked.
@@ -213,6 +214,13 @@ impl Sources {
     pub(crate) fn image_route(&self, source: &str, kind: &str) -> Option<(&Source, &ImageRoute)> {
         let source = self.sources.iter().find(|s| s.info.id == source)?;
         let route = source.images.iter().find(|route| route.is_for(kind))?;
+        Some((source, route))
+    }
+
+    /// The route by which a source takes reviews of its records of a kind.
+    pub(crate) fn submit_route(&self, source: &str, kind: &str) -> Option<(&Source, &SubmitRoute)> {
+        let source = self.sources.iter().find(|s| s.info.id == source)?;
+        let route = source.submits.iter().find(|route| route.is_for(kind))?;
         Some((source, route))
     }
 

@@ -51,7 +51,7 @@ async fn look_up(store: &Store, owner: SubjectId, by: Holder) {
         let mut shared = Shared::new(entry_type, 0, owner.bytes().to_vec());
         shared.lookup = Some(lookup.bytes());
         shared.purpose = Some("own-information".into());
-        shared.fields = fields.map(str::to_owned).to_vec();
+        shared.fields = fields.map(str::to_owned).into();
         shared.policy = Some("6f1ed002ab5595859014ebf0951522d9".into());
         let chain = chain_of(account);
         let sealed = store

@@ -18,6 +18,7 @@ use crate::{
     Act, Effect, Seal, Store, StoreError,
     engine::{DbError, Sql, Tx, Value},
     journal::{Effected, Line},
+    reviews,
 };
 
 /// What the entry of an erasure says that it is about; `doctor` compares it with the person's row.
@@ -34,7 +35,7 @@ const ERASED: Sql = Sql::both(
 
 impl Store {
     /// What erases a person and their account, to be sealed as a CHANGE about [`PERSON_ERASED`] of that person's chain:
-    /// profile, kept answers, sessions and directory rows go; evidence stays, restricted, until its retention ends. An
+    /// profile, kept answers, reviews, sessions and directory rows go; evidence stays, restricted, until its retention ends. An
     /// account of nobody proven is erased on its own chain.
     #[must_use]
     pub fn erase(&self, subject: SubjectId, account: AccountId) -> Effect {
@@ -212,5 +213,5 @@ async fn remove_rows(tx: &Tx<'_>, subject: SubjectId, account: AccountId) -> Res
     tx.execute(&DIRECTORY, &[s.into()]).await?;
     tx.execute(&DIRECTORY, &[a.into()]).await?;
     tx.execute(&VIEWS, &[a.into()]).await?;
-    Ok(())
+    reviews::remove_all(tx, subject).await
 }

@@ -23,6 +23,7 @@ mod lookups;
 mod open;
 mod outbox;
 mod random;
+mod reviews;
 mod rotation;
 mod schema;
 mod seen;
@@ -49,6 +50,7 @@ pub use lookups::{EndLookup, GRACE_SECONDS, NewLookup, OverdueLookup, REPEATABLE
 pub use open::StoreConfig;
 pub use outbox::{LookupPage, LookupView};
 pub use random::Random;
+pub use reviews::{MAX_OPEN_REVIEWS, NewReview, ReviewAdvance, ReviewPart, ReviewView};
 pub use sessions::{MAX_SESSION_SECONDS, NewSession, SessionView};
 pub use subjects::Subject;
 

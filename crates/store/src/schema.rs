@@ -3,12 +3,20 @@
 use crate::engine::Migration;
 
 /// Migrations of the data, oldest first. Forward only: a landed file is never edited.
-pub(crate) const DATA: &[Migration] = &[Migration {
-    version: 1,
-    name: "first",
-    sqlite: include_str!("../migrations/0001_first.sqlite.sql"),
-    postgres: include_str!("../migrations/0001_first.postgres.sql"),
-}];
+pub(crate) const DATA: &[Migration] = &[
+    Migration {
+        version: 1,
+        name: "first",
+        sqlite: include_str!("../migrations/0001_first.sqlite.sql"),
+        postgres: include_str!("../migrations/0001_first.postgres.sql"),
+    },
+    Migration {
+        version: 2,
+        name: "reviews",
+        sqlite: include_str!("../migrations/0002_reviews.sqlite.sql"),
+        postgres: include_str!("../migrations/0002_reviews.postgres.sql"),
+    },
+];
 
 /// Migrations of the wrapped keys.
 pub(crate) const KEYS: &[Migration] = &[Migration {

@@ -6,11 +6,12 @@ use axum::{Json, extract::State};
 use domain::{
     identifiers::Area,
     lookup::{RawLookup, SubjectRef},
+    outcome::Outcome,
     requester::Requester,
     time::Timestamp,
     words::{AskedFreshness, LegalBasis, Mode},
 };
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json_, value::RawValue};
 use sha2::{Digest, Sha256};
 use sources::Wanted;
@@ -29,6 +30,7 @@ use crate::{
     },
     app::{App, Lang},
     error::Error,
+    portal::messages,
 };
 
 /// A question.
@@ -83,10 +85,17 @@ pub struct LookupBody {
     pub kind: String,
     /// One of the closed set of outcomes.
     pub outcome: String,
+    /// What that means, in a plain sentence; not where there is a record or a yes or no.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sentence: Option<TextBody>,
+    /// What can be done next.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_step: Option<TextBody>,
+    /// Where nothing is covered here: regions and their own entries.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub own_entries: Vec<OwnEntryBody>,
     /// Disclosed fields by id.
-    #[serde(serialize_with = "as_object")]
-    #[schema(value_type = BTreeMap<String, FieldBody>)]
-    pub record: Vec<(String, FieldBody)>,
+    pub record: BTreeMap<String, FieldBody>,
     /// Fields of the kind that were not disclosed.
     pub withheld: Vec<String>,
     /// Keys of all records in one's name, in mode `list`.
@@ -133,6 +142,15 @@ pub struct TextBody {
     pub en: String,
 }
 
+/// A region's own entry, for what is not covered here.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct OwnEntryBody {
+    /// The region.
+    pub region: TextBody,
+    /// Which entry, and how to get there.
+    pub entry: TextBody,
+}
+
 /// One disclosed field.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct FieldBody {
@@ -154,11 +172,6 @@ pub struct FieldBody {
     pub freshness: Arc<str>,
     /// The salt of its commitment in the receipt, hexadecimal.
     pub salt: String,
-}
-
-/// Pairs as the members of one object; no id stands twice among the fields of a kind.
-fn as_object<S: Serializer>(pairs: &[(String, FieldBody)], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_map(pairs.iter().map(|(id, field)| (id, field)))
 }
 
 impl LookupBody {
@@ -199,6 +212,9 @@ impl LookupBody {
         LookupBody {
             lookup_id: answered.lookup.to_string(),
             outcome: answered.outcome.code().to_owned(),
+            sentence: told(answered.outcome, "outcome"),
+            own_entries: own_entries(app, &answered),
+            next_step: told(answered.outcome, "outcome-next"),
             record: answered.fields.into_iter().map(field).collect(),
             withheld: answered.withheld,
             rows: answered.rows,
@@ -215,6 +231,39 @@ impl LookupBody {
                 .and_then(|r| RawValue::from_string(r.to_json()).ok()),
         }
     }
+}
+
+/// Where people go for what is not covered here.
+fn own_entries(app: &App, answered: &Answered) -> Vec<OwnEntryBody> {
+    if answered.outcome != Outcome::NotCovered {
+        return vec![];
+    }
+    let text = |b: &domain::words::Bilingual| TextBody {
+        zh: b.zh.clone(),
+        en: b.en.clone(),
+    };
+    let entries = app.config.own_entries.iter().filter(|e| e.is_for(&answered.kind));
+    entries
+        .map(|e| OwnEntryBody {
+            region: text(&e.region),
+            entry: text(&e.entry),
+        })
+        .collect()
+}
+
+/// The portal's words for an outcome. A record speaks for itself.
+fn told(outcome: Outcome, family: &str) -> Option<TextBody> {
+    if matches!(
+        outcome,
+        Outcome::Found | Outcome::Match | Outcome::Yes | Outcome::No
+    ) {
+        return None;
+    }
+    let key = format!("{family}-{}", outcome.code());
+    Some(TextBody {
+        zh: messages::say(Lang::Zh, &key, &[]),
+        en: messages::say(Lang::En, &key, &[]),
+    })
 }
 
 /// The question of a request; wrong words of it are told before anything is read.

@@ -11,6 +11,7 @@ pub mod log;
 pub mod lookups;
 pub mod problem;
 pub mod request;
+pub mod reviews;
 
 pub use body::{Body, Written};
 pub use problem::Problem;

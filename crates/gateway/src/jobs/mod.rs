@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::{
-    actions::{close_overdue, pause_sources, watch_papers, watch_sources},
+    actions::{close_overdue, pause_sources, pursue_reviews, watch_papers, watch_sources},
     app::App,
     error::Error,
 };
@@ -27,6 +27,12 @@ pub fn start(app: &Arc<App>) {
     });
     every(app, "publish-checkpoint", Duration::from_secs(60), |app| {
         Box::pin(async { Ok(app.store.publish_checkpoint().await.map(|()| 1)?) })
+    });
+    every(app, "pursue-reviews", Duration::from_secs(5), |app| {
+        Box::pin(pursue_reviews::pursue_reviews(app))
+    });
+    every(app, "forget-reviews", Duration::from_secs(3600), |app| {
+        Box::pin(async { Ok(app.store.forget_reviews().await?) })
     });
     every(app, "forget-sessions", Duration::from_secs(3600), |app| {
         Box::pin(async { Ok(app.store.forget_sessions().await? + app.store.forget_attempts().await?) })

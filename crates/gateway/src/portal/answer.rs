@@ -2,6 +2,8 @@
 
 use domain::{
     kind::{FieldType, Kind, Mask},
+    outcome::Outcome,
+    review,
     time::Timestamp,
     words::Level,
 };
@@ -40,6 +42,10 @@ pub(super) struct AnswerView {
     pub(super) mark: Option<String>,
     /// Fields that were asked without their mask.
     pub(super) revealed: Vec<String>,
+    /// The source takes reviews of it.
+    pub(super) reviewable: bool,
+    /// For what is not covered here: regions and their own entries.
+    pub(super) own_entries: Vec<(String, String)>,
 }
 
 /// One field.
@@ -108,10 +114,9 @@ impl AnswerView {
     pub(super) fn of(app: &App, page: &Page, answered: &Answered, revealed: &[String]) -> Self {
         let loaded = app.kinds.get(&answered.kind).map(|k| &k.kind);
         let outcome = answered.outcome;
-        let found = outcome.is_release()
-            && (!answered.fields.is_empty() || outcome == domain::outcome::Outcome::Match);
+        let found = outcome.is_release() && (!answered.fields.is_empty() || outcome == Outcome::Match);
         let say = |text: Option<&domain::words::Bilingual>| text.map(|t| page.of(t).to_owned());
-        let not_found = outcome == domain::outcome::Outcome::NotFound;
+        let not_found = outcome == Outcome::NotFound;
         let statement =
             loaded.and_then(
                 |k| match (&k.not_found_statement, not_found, outcome.is_release()) {
@@ -147,8 +152,25 @@ impl AnswerView {
             statement: say(statement),
             mark: say(loaded.and_then(|k| k.mark.as_ref())),
             revealed: revealed.to_vec(),
+            own_entries: match outcome {
+                Outcome::NotCovered => own_entries(app, page, &answered.kind),
+                _ => vec![],
+            },
+            reviewable: review::may_follow(outcome)
+                && answered
+                    .source
+                    .as_ref()
+                    .is_some_and(|s| app.sources.review_terms(&s.id, &answered.kind).is_some()),
         }
     }
+}
+
+/// Where people go for records of this kind that no source here covers.
+fn own_entries(app: &App, page: &Page, kind: &str) -> Vec<(String, String)> {
+    let entries = app.config.own_entries.iter().filter(|e| e.is_for(kind));
+    entries
+        .map(|e| (page.of(&e.region).to_owned(), page.of(&e.entry).to_owned()))
+        .collect()
 }
 
 fn field(page: &Page, kind: Option<&Kind>, answered: &AnsweredField) -> FieldView {

@@ -18,7 +18,7 @@ use super::{
     sentences::{Class, field},
 };
 use crate::{
-    actions::{view_history, view_image::view_image},
+    actions::{open_review, view_history, view_image::view_image},
     api::images,
     app::App,
     error::Error,
@@ -90,6 +90,8 @@ pub(super) struct DetailView {
     /// The code of a reason that the requester may know.
     pub(super) reason: Option<String>,
     pub(super) log_index: u64,
+    /// The source takes reviews of it.
+    pub(super) reviewable: bool,
 }
 
 /// The list.
@@ -153,6 +155,7 @@ pub(crate) async fn show(State(app): Shared, holder: Holder, Path(id): Path<Stri
         as_of: opening.as_of.map(|t| page.time(Timestamp(t))),
         reason: opening.reason.clone(),
         log_index: view.entry.leaf_index,
+        reviewable: open_review::disputable(&app, &holder.requester, &view).is_some(),
         p: page,
     })
 }

@@ -30,6 +30,7 @@ pub(crate) mod public;
 mod qr;
 pub(crate) mod receipt;
 pub(crate) mod report;
+pub(crate) mod reviews;
 mod sentences;
 pub(crate) mod sign_in;
 pub(crate) mod strengthen;

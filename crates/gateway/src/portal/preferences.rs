@@ -5,7 +5,7 @@ use axum::{extract::State, http::header};
 use super::{Answer, Form, Shared, cookies::Cookie, page::go};
 
 /// The first parts of the pages to which one may be led back. Nothing else is ever followed.
-const PAGES: [&str; 16] = [
+const PAGES: [&str; 17] = [
     "",
     "access-log",
     "account",
@@ -19,6 +19,7 @@ const PAGES: [&str; 16] = [
     "privacy",
     "prove",
     "report",
+    "reviews",
     "sign-in",
     "strengthen",
     "verify",

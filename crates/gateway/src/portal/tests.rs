@@ -9,6 +9,7 @@ use domain::{
     decision::Reason,
     identifiers::{PlateClass, Vin, Warning},
     outcome::Outcome,
+    review::{ReviewResult, ReviewState},
     words::{Bilingual, Freshness, LegalBasis, Level, Mode},
 };
 use fluent_bundle::FluentResource;
@@ -28,7 +29,7 @@ const NOT_ON_PAGES: [&str; 4] = [
     "PHONE_OR_PERSON_TAKEN",
 ];
 /// What is sealed about accounts and people.
-const CHANGES: [&str; 8] = [
+const CHANGES: [&str; 13] = [
     "account-created",
     "signed-in",
     "signed-out",
@@ -37,6 +38,11 @@ const CHANGES: [&str; 8] = [
     "raised-to-L3",
     "raised-to-L3-in-person",
     "person-erased",
+    "review-submitted",
+    "review-received",
+    "review-not-taken",
+    "review-answered",
+    "review-closed",
 ];
 
 fn page(lang: Lang, elder: bool, level: Option<Level>) -> Page {
@@ -171,6 +177,14 @@ fn families() -> BTreeSet<String> {
     all(&["source-state"], &mut words(&["paused", "expired"]).into_iter());
     all(&["mode"], &mut Mode::ALL.iter().map(|m| m.code().to_owned()));
     all(&["level"], &mut Level::ALL.iter().map(|l| l.code().to_owned()));
+    all(
+        &["review-state", "review-next"],
+        &mut ReviewState::ALL.iter().map(|s| s.code().to_owned()),
+    );
+    all(
+        &["review-result", "review-result-next"],
+        &mut ReviewResult::ALL.iter().map(|r| r.code().to_owned()),
+    );
     all(&["step-up-why"], &mut words(&["L2", "L3"]).into_iter());
     all(
         &["class", "entry"],

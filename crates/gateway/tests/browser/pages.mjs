@@ -3,7 +3,7 @@
 import { readFile } from "node:fs/promises";
 
 // Files, not pages.
-const FILES = ["/look-ups/export.json", "/look-ups/{id}/receipt.json", "/demo/portraits/{file}"];
+const FILES = ["/look-ups/export.json", "/look-ups/{id}/receipt.json", "/demo/portraits/{file}", "/reviews/{id}/pictures/{place}"];
 // Where the router has a second address for a page.
 const SAME = ["/strengthen/portrait/upload"];
 
@@ -29,6 +29,7 @@ const lookUp = async (page) => {
   await each(page);
   await send(page);
 };
+const toReview = press("main a[href^='/reviews/new']");
 const ownKey = { "key.plate": "晋N35T08", "key.plate_class": "02" };
 const otherKey = { "key.plate": "晋N10325", "key.plate_class": "02" };
 const withKey = (key) => async (page) => {
@@ -79,6 +80,29 @@ export const PAGES = [
       await send(page);
     },
   },
+  { name: "reviews-none", route: "/reviews", as: "L1", path: "/reviews" },
+  {
+    name: "review-new",
+    route: "/reviews/new",
+    as: "L2",
+    path: "/look-up/driving-licence",
+    act: async (page) => {
+      await lookUp(page);
+      await toReview(page);
+    },
+  },
+  {
+    name: "review",
+    route: "/reviews/{id}",
+    as: "L2",
+    path: "/look-up/driving-licence",
+    act: async (page) => {
+      await lookUp(page);
+      await toReview(page);
+      await typed({ text: "准驾车型不对。" }, send)(page);
+    },
+  },
+  { name: "reviews", route: "/reviews", as: "L2", path: "/reviews" },
   { name: "mine", route: "/mine", as: "L2", path: "/mine" },
   { name: "mine-list", route: "/mine", as: "L2", path: "/mine", act: press("main form button.button") },
   { name: "look-up", route: "/look-up/{kind}", as: "L2", path: "/look-up/vehicle" },

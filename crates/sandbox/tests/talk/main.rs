@@ -10,4 +10,5 @@ mod client;
 mod faults;
 mod mapping;
 mod protocol;
+mod reviews;
 mod strictness;

@@ -53,7 +53,7 @@ fn line_of(text: &str, what: &str) -> usize {
         .count()
 }
 
-fn error_of(text: &str, realm: Realm, from: &str, to: &str, words: &str) -> SourceError {
+pub(crate) fn error_of(text: &str, realm: Realm, from: &str, to: &str, words: &str) -> SourceError {
     let changed = file("traffic.toml", &text.replacen(from, to, 1), 1);
     let error = load(&[changed], realm)
         .err()

@@ -14,6 +14,7 @@ mod front;
 mod images;
 mod mapping;
 mod matching;
+mod reviews;
 mod routing;
 mod server;
 mod subject;

@@ -22,6 +22,8 @@ use tokio::time::Instant;
 pub(crate) const TRAFFIC: &str = include_str!("data/traffic.toml");
 /// What is appended to [`TRAFFIC`] where it streams images too.
 pub(crate) const IMAGES: &str = include_str!("data/images.toml");
+/// What is appended to [`TRAFFIC`] where it takes reviews too.
+pub(crate) const REVIEWS: &str = include_str!("data/reviews.toml");
 pub(crate) const REGISTER: &str = include_str!("data/register.toml");
 pub(crate) const CARRIER: &str = include_str!("data/carrier.toml");
 

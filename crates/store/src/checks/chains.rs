@@ -164,7 +164,8 @@ fn is_of_lookup(row: &Row, entry_type: EntryType) -> bool {
         EntryType::Release => "released",
         EntryType::Refusal => "refused",
         EntryType::Failure => "failed",
-        EntryType::Change | EntryType::Act => return false,
+        // About its answer, and after it: a review.
+        EntryType::Change | EntryType::Act => return row.opt_text(8, "lookup.state") == Ok(Some("released")),
     };
     row.opt_text(8, "lookup.state") == Ok(Some(state)) && row.opt_int(10, "lookup.outcome_seq") == seq
 }

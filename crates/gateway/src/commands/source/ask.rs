@@ -199,7 +199,7 @@ fn question(case: &Case, kinds: &Catalogue, world: &World) -> Result<Question, S
             true,
             today,
         )?,
-        fields: fields(kind),
+        fields: fields(kind).into(),
         claims: read(&case.claims, "claims", claims, false, today)?,
         kind: Arc::clone(kind),
         portrait: None,

@@ -21,6 +21,7 @@ use crate::portal::{
     public::{GenuineView, HelpView, PrivacyView},
     receipt::ReceiptView,
     report::ReportView,
+    reviews::{AskView, ReviewLine, ReviewView, ReviewsView},
     sentences::EntryLine,
     sign_in::{CodeView, SignInView},
     strengthen::{ConsentView, PortraitView, StrengthenView},
@@ -201,6 +202,7 @@ fn histories(p: &Page, add: Add<'_>) {
         as_of: Some("sample".into()),
         reason: Some("LEVEL_TOO_LOW".into()),
         log_index: 1,
+        reviewable: true,
     };
     add("look_up_detail.html", detail(false).render());
     add("look_up_detail.html", detail(true).render());
@@ -227,6 +229,64 @@ fn histories(p: &Page, add: Add<'_>) {
         older: Some("/access-log?before=1".into()),
     };
     add("access_log.html", log.render());
+    reviews(p, add);
+}
+
+/// Record reviews.
+fn reviews(p: &Page, add: Add<'_>) {
+    let line = |state, result| ReviewLine {
+        id: LOOKUP.into(),
+        number: "FH-0000-0000-0001".into(),
+        kind: "sample".into(),
+        state,
+        result,
+        due: "1".into(),
+    };
+    for rows in [
+        vec![],
+        vec![line("submitted", None), line("closed", Some("upheld"))],
+    ] {
+        add("reviews.html", ReviewsView { p: p.clone(), rows }.render());
+    }
+    for error in [None, Some("REVIEW_TEXT"), Some("EVIDENCE_UNUSABLE")] {
+        let ask = AskView {
+            p: p.clone(),
+            lookup: LOOKUP.into(),
+            kind: "sample".into(),
+            outcome: "not_filed_yet".into(),
+            source: "sample".into(),
+            due: "1".into(),
+            estimated: true,
+            once: "1".into(),
+            text: "<&\"".into(),
+            error: error.map(str::to_owned),
+        };
+        add("review_new.html", ask.render());
+    }
+    for (state, result, repeated) in [
+        ("received", None, None),
+        ("answered", Some("corrected"), None),
+        ("closed", Some("corrected"), Some(answer())),
+    ] {
+        let one = ReviewView {
+            p: p.clone(),
+            line: line(state, result),
+            lookup: LOOKUP.into(),
+            source: "sample".into(),
+            source_number: Some("1".into()),
+            estimated: true,
+            text: "a\nb".into(),
+            pictures: vec![1, 2],
+            said: Some("a".into()),
+            steps: vec![("submitted", "1".into())],
+            repeated,
+            repeated_lookup: None,
+            may_reveal: false,
+            once: String::new(),
+            key: vec![],
+        };
+        add("review.html", one.render());
+    }
 }
 
 /// A VIN by itself, and compared with a record's.
@@ -493,6 +553,8 @@ fn answer() -> AnswerView {
         statement: Some("sample".into()),
         mark: Some("sample".into()),
         revealed: vec!["other".into()],
+        reviewable: true,
+        own_entries: vec![("a".into(), "b".into())],
     }
 }
 

@@ -100,6 +100,14 @@ async fn check(app: &TestApp, token: &str, answer: &Reply, outcome: &str) {
         .expect(200);
     assert_eq!(line.text_at("/state"), state);
     if outcome != "found" {
+        // Every one has its plain sentence and its next step, in both languages.
+        for part in ["/sentence/zh", "/sentence/en", "/next_step/zh", "/next_step/en"] {
+            let text = answer.text_at(part);
+            assert!(
+                !text.is_empty() && !text.starts_with("outcome"),
+                "{outcome}: {part}"
+            );
+        }
         assert!(
             answer.disclosed().is_empty() && shared.disclosed.is_empty(),
             "{outcome}"
@@ -177,7 +185,14 @@ async fn a_source_that_is_not_there_harms_only_itself(bed: Arc<Bed>) {
 }
 
 async fn what_no_register_holds_is_not_asked_for(bed: Arc<Bed>) {
-    let app = bed.app().start().await;
+    let entries = "own_entries = [\n\
+        { region = { zh = \"样板省\", en = \"Sample Province\" }, entry = { zh = \"样板省政务窗口\", en = \"the counter of Sample Province\" } },\n\
+        { region = { zh = \"别处\", en = \"elsewhere\" }, entry = { zh = \"别的\", en = \"another\" }, kinds = [\"marriage\"] },\n]\n";
+    let app = bed
+        .app()
+        .replacing("\nlisten =", &format!("\n{entries}listen ="))
+        .start()
+        .await;
     let token = app.at_l2(chen()).await;
     for (plate, class) in [("VA12345", "02"), ("WJ京1234X", "02")] {
         let question = with(
@@ -187,6 +202,11 @@ async fn what_no_register_holds_is_not_asked_for(bed: Arc<Bed>) {
         );
         let answer = app.look_up(&token, &question).await.expect_outcome("not_covered");
         assert_eq!(app.asked(answer.lookup_id()), 0, "the answer is known");
+        let told = answer.json["own_entries"].as_array().unwrap();
+        assert_eq!(
+            (told.len(), answer.text_at("/own_entries/0/region/zh")),
+            (1, "样板省")
+        );
         assert_eq!(answer.verified(&app.app).shared.entry_type, EntryType::Release);
     }
 }

@@ -14,6 +14,7 @@ mod others;
 mod purposes;
 mod records;
 mod reports;
+mod reviews;
 mod routing;
 mod sources;
 mod together;

@@ -27,6 +27,9 @@ fn good(path: &str) -> Value {
         "/v1/account/portrait" => json!({ "portrait": "iVBORw0KGgo=", "consent": true }),
         "/v1/my-records" => json!({ "purpose": "own-information" }),
         "/v1/lookups/{id}/hidden" => json!({ "hidden": true }),
+        "/v1/reviews" => json!({
+            "lookup_id": "019abc00-0000-7000-8000-000000000000", "text": "x", "pictures": ["iVBORw0KGgo="],
+        }),
         "/v1/images" => json!({ "lookup_id": "019abc00-0000-7000-8000-000000000000", "handle": "x" }),
         "/v1/lookups" | "/v1/reports" => json!({
             "kind": "vehicle", "mode": "read", "subject": { "name": chen().name, "id_number": chen().id_number },

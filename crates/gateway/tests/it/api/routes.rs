@@ -35,6 +35,7 @@ fn table() -> Vec<Row> {
     let mine = json!({ "purpose": "own-information" });
     let person = json!({ "name": chen().name, "id_number": chen().id_number });
     let picture = json!({ "portrait": "", "consent": true });
+    let review = json!({ "lookup_id": "019abc00-0000-7000-8000-000000000000", "text": "x" });
     let image = json!({ "lookup_id": "019abc00-0000-7000-8000-000000000000", "handle": "x" });
     vec![
         ("GET", "/healthz", None, [200; 3]),
@@ -61,6 +62,10 @@ fn table() -> Vec<Row> {
         ("POST", "/v1/reports", Some(question), [401, 200, 200]),
         ("POST", "/v1/my-records", Some(mine), [401, 200, 200]),
         ("POST", "/v1/images", Some(image), [401, 404, 404]),
+        ("POST", "/v1/reviews", Some(review), [401, 403, 404]),
+        ("GET", "/v1/reviews", None, [401, 200, 200]),
+        ("GET", "/v1/reviews/{id}", None, [401, 404, 404]),
+        ("GET", "/v1/reviews/{id}/pictures/{place}", None, [401, 404, 404]),
         ("POST", "/v1/account/portrait", Some(picture), [401, 400, 400]),
         ("POST", "/v1/account/proof", Some(person), [401, 200, 200]),
         ("DELETE", "/v1/account", None, [401, 400, 204]),
@@ -87,6 +92,7 @@ fn filled(path: &str) -> String {
         .replace("{path}", "0/000")
         .replace("{kind}", "none")
         .replace("{purpose}", "none")
+        .replace("{place}", "1")
         .replace("{id}", "019abc00-0000-7000-8000-000000000000")
 }
 

@@ -26,7 +26,7 @@ const PUBLIC: [&str; 10] = [
     "/demo",
 ];
 /// For whoever is signed in.
-const SIGNED_IN: [&str; 4] = ["/prove", "/account", "/access-log", "/account/erase"];
+const SIGNED_IN: [&str; 5] = ["/prove", "/account", "/access-log", "/account/erase", "/reviews"];
 /// From L2 on.
 const PROVEN: [&str; 6] = [
     "/mine",

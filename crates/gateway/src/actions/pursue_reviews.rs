@@ -1,0 +1,208 @@
+//! Goes on with record reviews: hands in what is not handed in yet, and asks how far the others are.
+//!
+//! Each step is a compare-and-set that is sealed with what it says, so that two nodes, or the job and the person who
+//! just opened a review, may do the same at once: the source knows the number, and one of the two steps counts.
+
+use std::time::Duration;
+
+use domain::{
+    ids::{ReviewId, SubjectId},
+    review::{ReviewResult, ReviewState},
+};
+use ledger::EntryType;
+use sources::{ReviewQuestion, ReviewReply, ReviewStatus};
+use store::{Act, Seal};
+use tokio::time::Instant;
+
+use super::{
+    open_review::{act, digest},
+    view_reviews::{self, Review, advance},
+};
+use crate::{app::App, error::Error};
+
+/// How many one turn of the job takes.
+const AT_ONCE: u16 = 50;
+/// For how long a source is tried that is away, and how long after its due day one is asked that does not answer.
+const PATIENCE_SECONDS: i64 = 14 * 24 * 3600;
+const ANSWER_PATIENCE_SECONDS: i64 = 180 * 24 * 3600;
+/// The first pause after a try in vain; it doubles each time, up to an hour.
+const FIRST_PAUSE_SECONDS: i64 = 30;
+const LONGEST_PAUSE_SECONDS: i64 = 3600;
+/// For how long one try may last; the source's own deadline may be shorter.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// Goes on with all that is due; how many came a step further or were put off.
+///
+/// # Errors
+/// None could be gone on with.
+pub async fn pursue_reviews(app: &App) -> Result<u64, Error> {
+    let (mut done, mut failed) = (0, None);
+    for (subject, id) in app.store.due_reviews(AT_ONCE).await? {
+        match pursue(app, subject, id).await {
+            Ok(()) => done += 1,
+            // One that cannot be read must not hold up the others.
+            Err(error) => failed = Some(error),
+        }
+    }
+    match failed {
+        Some(error) if done == 0 => Err(error),
+        _ => Ok(done),
+    }
+}
+
+/// Goes on with one review.
+///
+/// # Errors
+/// The database, or nothing can be sealed now: then it stays as it is.
+pub(super) async fn pursue(app: &App, subject: SubjectId, id: ReviewId) -> Result<(), Error> {
+    let review = match view_reviews::one(app, subject, id).await {
+        // Erased or forgotten meanwhile.
+        Err(Error::NotFound) => return Ok(()),
+        other => other?,
+    };
+    let about = app.store.subject(subject).await?.filter(|s| s.active);
+    let Some(person) = about.and_then(|s| s.person) else {
+        return Ok(());
+    };
+    let mut question = ReviewQuestion {
+        lookup: review.view.lookup,
+        source: review.content.source.clone(),
+        kind: review.content.kind.clone(),
+        person,
+        number: review.number(),
+        source_number: review.content.source_number.clone(),
+        text: String::new(),
+        images: vec![],
+        deadline: Instant::now() + DEADLINE,
+    };
+    match review.view.state {
+        ReviewState::Submitted => {
+            let pictures = app.store.review_pictures(subject, id).await?;
+            let digest = digest(&review.content.text, &pictures);
+            question.text.clone_from(&review.content.text);
+            question.images = pictures.into_iter().map(Into::into).collect();
+            hand_in(app, review, question, digest).await
+        }
+        ReviewState::Received => ask(app, review, question).await,
+        ReviewState::Answered | ReviewState::Closed => Ok(()),
+    }
+}
+
+async fn hand_in(
+    app: &App,
+    mut review: Review,
+    question: ReviewQuestion,
+    digest: [u8; 32],
+) -> Result<(), Error> {
+    let (outcome, to) = match app.sources.submit(&question).await {
+        Ok(ReviewReply::Accepted(number)) => {
+            review.content.source_number = Some(number);
+            ("accepted", ReviewState::Received)
+        }
+        Ok(ReviewReply::Refused) => {
+            review.content.result = Some(ReviewResult::Refused);
+            ("refused", ReviewState::Closed)
+        }
+        Err(_) if !is_over(app, &review, PATIENCE_SECONDS) => return try_again(app, &review).await,
+        Err(_) => {
+            review.content.result = Some(ReviewResult::Undelivered);
+            ("undelivered", ReviewState::Closed)
+        }
+    };
+    let poll = poll_seconds(app, &review);
+    let next = (to == ReviewState::Received).then(|| app.now().plus_seconds(poll));
+    let (mut shared, chain) = act(
+        app,
+        &review.content,
+        review.view.subject,
+        review.view.lookup,
+        digest,
+    );
+    shared.outcome = Some(outcome.to_owned());
+    shared.about = Some(
+        match to {
+            ReviewState::Received => "review-received",
+            _ => "review-not-taken",
+        }
+        .to_owned(),
+    );
+    let step = advance(app, &review, to, next).await?;
+    let effect = app.store.advance_review(review.view.subject, step);
+    seal(app, &review, (shared, chain), Act::Change(effect)).await
+}
+
+async fn ask(app: &App, mut review: Review, question: ReviewQuestion) -> Result<(), Error> {
+    let (result, answer, to) = match app.sources.review_status(&question).await {
+        Ok(ReviewStatus::Corrected(text)) => (ReviewResult::Corrected, text, ReviewState::Answered),
+        Ok(ReviewStatus::Upheld(text)) => (ReviewResult::Upheld, text, ReviewState::Answered),
+        other if is_over(app, &review, ANSWER_PATIENCE_SECONDS) => {
+            drop(other);
+            (ReviewResult::Unanswered, None, ReviewState::Closed)
+        }
+        Ok(ReviewStatus::Pending) => {
+            let next = app.now().plus_seconds(poll_seconds(app, &review));
+            return Ok(app.store.postpone_review(&review.view, next, false).await?);
+        }
+        Err(_) => return try_again(app, &review).await,
+    };
+    (review.content.result, review.content.answer) = (Some(result), answer);
+    let (subject, lookup) = (review.view.subject, review.view.lookup);
+    let (mut shared, mut chain) = act(app, &review.content, subject, lookup, [0; 32]);
+    // The authority's act and not ours: what it said is noted.
+    shared.entry_type = EntryType::Change;
+    shared.about = Some("review-answered".to_owned());
+    shared.outcome = Some(result.code().to_owned());
+    chain.detail.clear();
+    let step = advance(app, &review, to, None).await?;
+    let effect = app.store.advance_review(subject, step);
+    seal(app, &review, (shared, chain), Act::Change(effect)).await
+}
+
+async fn seal(
+    app: &App,
+    review: &Review,
+    (shared, chain): (ledger::Shared, ledger::Chain),
+    act: Act,
+) -> Result<(), Error> {
+    let owner = review.view.subject;
+    // Another node, or the erasure of the person, may have been first: then nothing is written.
+    drop(
+        app.store
+            .seal(Seal {
+                owner,
+                shared,
+                chain,
+                act,
+            })
+            .await?,
+    );
+    Ok(())
+}
+
+async fn try_again(app: &App, review: &Review) -> Result<(), Error> {
+    let doubled = FIRST_PAUSE_SECONDS << review.view.tries.min(10);
+    let next = app.now().plus_seconds(doubled.min(LONGEST_PAUSE_SECONDS));
+    Ok(app.store.postpone_review(&review.view, next, true).await?)
+}
+
+/// Whether so many seconds have passed: since it was opened, or after the source was to answer.
+fn is_over(app: &App, review: &Review, seconds: i64) -> bool {
+    let opened = review
+        .view
+        .steps
+        .first()
+        .map_or(review.view.due, |(_, time)| *time);
+    let since = match review.view.state {
+        ReviewState::Submitted => opened,
+        _ => review.view.due,
+    };
+    app.now() > since.plus_seconds(seconds)
+}
+
+fn poll_seconds(app: &App, review: &Review) -> i64 {
+    let terms = app
+        .sources
+        .review_terms(&review.content.source, &review.content.kind);
+    // A source that takes no reviews any more is asked by the hour about those that it took.
+    i64::from(terms.map_or(60, |t| t.poll_minutes)) * 60
+}
