@@ -1,8 +1,8 @@
 //! Pictures that people hand in: decoded and written anew, so that nothing but pixels is kept.
 //!
 //! What a file carries besides its picture (places, names, programs, a second file behind it) ends here. Both decoders
-//! are in safe Rust; what they may take is bounded by the head of the file before anything is decoded, and by
-//! [`AT_ONCE`]. A picture is made smaller where it is larger than a page needs to be read.
+//! are in safe Rust; what they may take is bounded by the head of the file before anything is decoded, and few are
+//! decoded at once. A picture is made smaller where it is larger than a page needs to be read.
 
 use std::io::Cursor;
 

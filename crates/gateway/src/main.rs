@@ -11,8 +11,8 @@ use gateway::{
 };
 use store::Random;
 
-/// A look-up allocates a thousand times, much of it on one thread and freed on another: a quarter of its CPU time with
-/// the system's allocator (docs/performance.md).
+/// A look-up allocates several hundred times, and frees much of it on another thread than the one that allocated it:
+/// docs/performance.md says which allocator was tried with what result.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
