@@ -3,6 +3,7 @@
 mod browser;
 mod build;
 mod cargo_tests;
+mod commands;
 mod dependencies;
 mod direction;
 mod licence;
@@ -43,7 +44,7 @@ enum Part {
     Dependencies,
     /// Warnings, with and without the demo, and of the documentation
     Lint,
-    /// What is shipped: built without the demo, started by the manual's first configuration
+    /// What is shipped: built without the demo, started by the manual's first configuration; the commands
     Shipped,
     /// Tests that need no database
     Unit,

@@ -11,7 +11,7 @@ use domain::{
 };
 use policy::{Policy, RuleFile};
 use sources::{Realm, SourceFile, Sources};
-use store::{Random, Store, StoreConfig, engine::DbConfig};
+use store::{Random, Store, StoreConfig, StoreError, engine::DbConfig};
 
 use crate::{
     actions::{
@@ -49,7 +49,7 @@ pub fn kinds(folder: Option<&Path>) -> Result<Catalogue, StartError> {
     Ok(Catalogue::new(&folders)?)
 }
 
-/// Opens everything and checks it.
+/// Opens everything and checks it. [`begin`] follows before anybody is served.
 ///
 /// # Errors
 /// Anything that would make a promise untrue; the text says what to do.
@@ -76,6 +76,48 @@ pub async fn start_on(
     messenger: Messenger,
     world: &World,
 ) -> Result<App, StartError> {
+    let (clock, random) = (Arc::clone(&world.clock), Arc::clone(&world.random));
+    let store = Store::open(databases, Arc::clone(&root), clock, random);
+    assemble((databases, store), config, &root, source_files, messenger, world).await
+}
+
+/// Before anybody is served: takes up what operators ordered while nobody ran, and seals what the deployment decides
+/// by from now on.
+///
+/// # Errors
+/// The orders cannot be read, or nothing can be sealed.
+pub async fn begin(app: &App) -> Result<(), StartError> {
+    restore_measures(app);
+    let paused = take_up_orders(app)?;
+    seal_start(app, &paused).await
+}
+
+/// Opens everything that is there to look at it: nothing is made, and nothing is sealed.
+///
+/// # Errors
+/// As for [`start`], and where there is no deployment yet.
+pub async fn look(
+    config: Config,
+    root: Arc<RootKeys>,
+    source_files: &[SourceFile],
+    messenger: Messenger,
+    world: &World,
+) -> Result<App, StartError> {
+    let databases = store_config(&config)?;
+    let (clock, random) = (Arc::clone(&world.clock), Arc::clone(&world.random));
+    let store = Store::open_to_look(&databases, Arc::clone(&root), clock, random);
+    assemble((&databases, store), config, &root, source_files, messenger, world).await
+}
+
+/// Checks the configuration first, and opens the store last.
+async fn assemble(
+    (databases, store): (&StoreConfig, impl Future<Output = Result<Store, StoreError>>),
+    config: Config,
+    root: &RootKeys,
+    source_files: &[SourceFile],
+    messenger: Messenger,
+    world: &World,
+) -> Result<App, StartError> {
     let kinds = kinds(config.kinds_folder.as_deref())?;
     let rules = operator_rules(config.policies_folder.as_deref())?;
     let policy = Policy::new(&kinds, &rules)?;
@@ -87,14 +129,8 @@ pub async fn start_on(
     };
     let seed = world.random.bytes();
     let sources = Sources::new(source_files, &kinds, realm, Arc::clone(&world.clock), seed)?;
-    let store = Store::open(
-        databases,
-        root,
-        Arc::clone(&world.clock),
-        Arc::clone(&world.random),
-    )
-    .await?;
-    let app = App {
+    let store = store.await?;
+    Ok(App {
         started: world.clock.now(),
         notices: Notices::fill(&kinds, &register, &config.operator)?,
         policy_version: hex(&policy.version()[..16]),
@@ -109,14 +145,10 @@ pub async fn start_on(
         limiter: Limiter::default(),
         #[cfg(feature = "demo")]
         demo: None,
-    };
-    restore_measures(&app);
-    let paused = take_up_orders(&app)?;
-    seal_start(&app, &paused).await?;
-    Ok(app)
+    })
 }
 
-/// Seals what the deployment decides by from now on: policy, kinds and purposes, and which sources it leaves alone.
+/// Seals policy, kinds and purposes, and which sources are left alone.
 async fn seal_start(app: &App, paused: &[String]) -> Result<(), StartError> {
     let mut about = format!("started with policy {}", app.policy_version());
     if !paused.is_empty() {
@@ -179,14 +211,15 @@ pub fn store_config(config: &Config) -> Result<StoreConfig, StartError> {
     })
 }
 
-/// The root keys: from the file or variable that the configuration names. A missing file is made at the first start.
+/// The root keys: from the file or variable that the configuration names. A missing file is made at the first start,
+/// with the suite that is given then; where none is, it must be there.
 ///
 /// # Errors
 /// The file cannot be read or made, or its realm is not the one that this command serves.
 pub fn root_keys(
     reference: &str,
     realm: &str,
-    suite: Suite,
+    new: Option<Suite>,
     world: &World,
 ) -> Result<Arc<RootKeys>, StartError> {
     let keys = if let Some(name) = reference.strip_prefix("env:") {
@@ -198,6 +231,7 @@ pub fn root_keys(
         if path.exists() {
             RootKeys::load(path)?
         } else {
+            let suite = new.ok_or_else(|| StartError(format!("there are no root keys at {}", path.display())))?;
             let now = world.clock.now().0;
             let keys = world
                 .random

@@ -11,6 +11,12 @@ use crate::{
     subjects::{OWNER, new_owner},
 };
 
+/// Whether the database has a deployment already.
+pub(crate) async fn is_settled(db: &Db) -> Result<bool, StoreError> {
+    const ANY: Sql = Sql::both("SELECT realm FROM deployment WHERE only_row = 1");
+    Ok(db.query_opt(&ANY, &[]).await?.is_some())
+}
+
 /// The deployment's row: written once, compared ever after.
 /// How many entries the log has, and the time of the newest.
 pub(crate) async fn settle_deployment(

@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use crate::{
     Store, StoreError,
     committer::{Committer, LOG},
-    deployment::settle_deployment,
+    deployment::{is_settled, settle_deployment},
     engine::{Db, DbConfig},
     head_file::HeadFile,
     inner::{Inner, LogKeys},
@@ -43,7 +43,8 @@ pub struct StoreConfig {
 }
 
 impl Store {
-    /// Opens the store, making it if it is new, and starts the committer.
+    /// Opens the store, making it if it is new, starts the committer, and takes up what a crash or a restore left
+    /// undone.
     ///
     /// # Errors
     /// Another realm, suite, name or log key than the database was made with; a database behind its last known
@@ -55,8 +56,51 @@ impl Store {
         random: Arc<Random>,
     ) -> Result<Self, StoreError> {
         let db = Db::open_or_create(&config.data).await?;
-        db.migrate(schema::DATA, clock.now().0).await?;
         let keys_db = Db::open_or_create(&config.keys).await?;
+        let (store, effects) = Self::assemble(config, (db, keys_db), root, clock, random).await?;
+        store.apply_journal(effects).await?;
+        store.finish_erasures().await?;
+        Ok(store)
+    }
+
+    /// Opens a store that is there to look at it. Nothing is taken up and nothing is sealed, so that a copy on another
+    /// machine does not grow into a second history under the same key. Migrations are made.
+    ///
+    /// # Errors
+    /// As for [`Store::open`], and where there is no store.
+    pub async fn open_to_look(
+        config: &StoreConfig,
+        root: Arc<RootKeys>,
+        clock: Arc<dyn Clock>,
+        random: Arc<Random>,
+    ) -> Result<Self, StoreError> {
+        let nothing = || {
+            let text = "there is no deployment in this database; look whether the configuration names the right one";
+            StoreError::Refused(text.into())
+        };
+        // Opening would make the file.
+        if matches!(&config.data, DbConfig::Sqlite { path, .. } if !path.exists()) {
+            return Err(nothing());
+        }
+        let db = Db::open(&config.data).await?;
+        let keys_db = Db::open(&config.keys).await?;
+        db.migrate(schema::DATA, clock.now().0).await?;
+        if !is_settled(&db).await? {
+            return Err(nothing());
+        }
+        let (store, _) = Self::assemble(config, (db, keys_db), root, clock, random).await?;
+        Ok(store)
+    }
+
+    /// Puts the store together and checks it; with what the journal says has to be applied.
+    async fn assemble(
+        config: &StoreConfig,
+        (db, keys_db): (Db, Db),
+        root: Arc<RootKeys>,
+        clock: Arc<dyn Clock>,
+        random: Arc<Random>,
+    ) -> Result<(Self, Vec<Line>), StoreError> {
+        db.migrate(schema::DATA, clock.now().0).await?;
         keys_db.migrate(schema::KEYS, clock.now().0).await?;
         let origin = format!("{}/{}/log/{LOG}", config.name, root.realm());
         let log_keys = LogKeys::new(&origin, &root)?;
@@ -81,11 +125,11 @@ impl Store {
             stopping: watch::channel(None).0,
         });
         let committer = Committer::start(Arc::clone(&inner));
+        #[cfg(feature = "bench-unsealed")]
+        tracing::error!("NOT FOR USE: built with bench-unsealed, look-ups are answered without evidence");
         let store = Store { inner, committer };
         store.check_tail(last_head).await?;
-        store.apply_journal(effects).await?;
-        store.finish_erasures().await?;
-        Ok(store)
+        Ok((store, effects))
     }
 
     /// Applies the journal once more: the database may be an older copy than the file.

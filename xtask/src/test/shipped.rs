@@ -4,13 +4,13 @@
 use std::{
     fs,
     net::SocketAddr,
-    path::Path,
-    process::{Child, Command, Stdio},
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
     thread::sleep,
     time::Duration,
 };
 
-use super::tally::Tally;
+use super::{commands, tally::Tally};
 use crate::{
     http::Client,
     program::{self, Build, Setup},
@@ -22,8 +22,13 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(30);
 /// What only the demo serves.
 const DEMO_ROUTES: [&str; 3] = ["/demo", "/demo/outbox", "/demo/portraits/liu-zhiqiang.png"];
-/// What stands only in a program that has the demo or a planted bug.
-const ABSENT: [&str; 3] = ["/demo/portraits/{file}", "Codes by SMS", "MINGCHA_PLANTED"];
+/// What stands only in a program that has the demo, a planted bug, or no seals.
+const ABSENT: [&str; 4] = [
+    "/demo/portraits/{file}",
+    "Codes by SMS",
+    "MINGCHA_PLANTED",
+    "built with bench-unsealed",
+];
 
 /// Runs it.
 ///
@@ -50,7 +55,8 @@ pub(super) fn run(tally: &mut Tally) -> Result<(), String> {
         "shipped: a database of the demo is refused",
         place.not_the_demos(scratch.path()),
     );
-    Ok(())
+    commands::deployment(&place, tally);
+    commands::alone(&plain, tally)
 }
 
 fn no_commands(plain: &Path, shipped: &Path) -> Result<(), String> {
@@ -89,9 +95,9 @@ fn nothing_inside(plain: &Path, shipped: &Path) -> Result<(), String> {
 }
 
 /// Where a deployment stands, as the manual's first configuration has it.
-struct Place<'a> {
-    program: &'a Path,
-    folder: &'a Path,
+pub(super) struct Place<'a> {
+    pub(super) program: &'a Path,
+    pub(super) folder: &'a Path,
     config: String,
     address: SocketAddr,
 }
@@ -121,9 +127,30 @@ impl<'a> Place<'a> {
         })
     }
 
-    fn serve(&self, config: &str) -> Result<Child, String> {
-        let path = self.folder.join("config.toml");
+    /// Runs a command on the deployment to its end.
+    pub(super) fn command(&self, words: &[&str], argument: Option<&Path>) -> Result<Output, String> {
+        let path = self.write_config("config.toml", &self.config)?;
+        let mut command = Command::new(self.program);
+        command.args(words).args(argument).arg("--config").arg(path);
+        commands::output(command.env("SMS_AUTHORIZATION", "Bearer none"))
+    }
+
+    /// The configuration of a deployment that was never started.
+    pub(super) fn elsewhere(&self) -> Result<PathBuf, String> {
+        let at = |name: &str| self.folder.join(name).display().to_string();
+        let config = self.config.replace(&at("data"), &at("nowhere"));
+        let config = config.replace(&at("keys/root-keys.json"), &at("nowhere/root-keys.json"));
+        self.write_config("elsewhere.toml", &config)
+    }
+
+    fn write_config(&self, name: &str, config: &str) -> Result<PathBuf, String> {
+        let path = self.folder.join(name);
         fs::write(&path, config).map_err(|e| format!("{}: {e}", path.display()))?;
+        Ok(path)
+    }
+
+    fn serve(&self, config: &str) -> Result<Child, String> {
+        let path = self.write_config("config.toml", config)?;
         let mut command = Command::new(self.program);
         command.arg("serve").arg("--config").arg(&path);
         command

@@ -16,7 +16,7 @@ use crate::{app::App, start::World};
 pub async fn run(args: &DeploymentArgs, world: &World) -> Outcome {
     let (config, _lock) = args.open()?;
     println!("ok    configuration {}", args.config.display());
-    let app = args.app(config, world).await?;
+    let app = args.app_to_look(config, world).await?;
     println!(
         "ok    keys, kinds, notices, policy {}, sources, database, tail of the log",
         app.policy_version()

@@ -40,7 +40,7 @@ enum LogCommand {
 pub async fn run(args: &LogArgs, world: &World) -> Outcome {
     let LogCommand::Export { folder, deployment } = &args.command;
     let (config, _lock) = deployment.open()?;
-    let app = deployment.app(config, world).await?;
+    let app = deployment.app_to_look(config, world).await?;
     let (size, files) = export(&app, folder).await?;
     println!(
         "{size} entries in {files} files; the log's key is {}",

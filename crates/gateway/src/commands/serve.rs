@@ -45,22 +45,35 @@ impl DeploymentArgs {
         Ok((config, lock))
     }
 
-    /// Puts the production application together.
+    /// Puts the production application together, making what a new deployment lacks.
     ///
     /// # Errors
     /// Anything that would make a promise untrue.
     pub async fn app(&self, config: Config, world: &World) -> Result<App, StartError> {
-        let messenger = match &config.messenger {
-            Some(messenger) => Messenger::http(messenger)?,
-            None => {
-                return Err(StartError(
-                    "there is no messenger: without SMS nobody can sign in; add [messenger] to the configuration".into(),
-                ));
-            }
-        };
-        let root = start::root_keys(&config.keys, "production", self.suite, world)?;
+        let messenger = messenger(&config)?;
+        let root = start::root_keys(&config.keys, "production", Some(self.suite), world)?;
         let files = source_files(&config.sources_folder)?;
         start::start(config, root, &files, messenger, world).await
+    }
+
+    /// Puts together what is there, to look at it: nothing is made, and nothing is sealed.
+    ///
+    /// # Errors
+    /// As for [`DeploymentArgs::app`], and where there is no deployment yet.
+    pub async fn app_to_look(&self, config: Config, world: &World) -> Result<App, StartError> {
+        let messenger = messenger(&config)?;
+        let root = start::root_keys(&config.keys, "production", None, world)?;
+        let files = source_files(&config.sources_folder)?;
+        start::look(config, root, &files, messenger, world).await
+    }
+}
+
+fn messenger(config: &Config) -> Result<Messenger, StartError> {
+    match &config.messenger {
+        Some(messenger) => Messenger::http(messenger),
+        None => Err(StartError(
+            "there is no messenger: without SMS nobody can sign in; add [messenger] to the configuration".into(),
+        )),
     }
 }
 
@@ -73,6 +86,7 @@ pub async fn run(args: &DeploymentArgs, world: &World) -> Outcome {
     let (listen, metrics_listen) = (config.listen, config.metrics_listen);
     let metrics = install_metrics()?;
     let app = Arc::new(args.app(config, world).await?);
+    start::begin(&app).await?;
     let listener = TcpListener::bind(listen).await?;
     serve_metrics(TcpListener::bind(metrics_listen).await?, metrics);
     jobs::start(&app);

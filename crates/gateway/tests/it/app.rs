@@ -159,6 +159,7 @@ impl Builder {
         let messenger = Messenger::Outbox(Outbox::default());
         let app = start::start_on(self.bed.databases(), config, root, &files, messenger, &world).await;
         let app = Arc::new(app.unwrap());
+        start::begin(&app).await.unwrap();
         self.bed.keep(&app);
         TestApp {
             router: router(Arc::clone(&app)),
@@ -173,7 +174,7 @@ impl Builder {
     /// The deployment's keys; those of an earlier start, if there was one.
     fn root_keys(&self, world: &World) -> Arc<RootKeys> {
         let reference = format!("file:{}", self.bed.folder().join("root-keys.json").display());
-        start::root_keys(&reference, "demo", self.suite, world).unwrap()
+        start::root_keys(&reference, "demo", Some(self.suite), world).unwrap()
     }
 }
 

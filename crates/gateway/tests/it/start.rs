@@ -39,7 +39,7 @@ async fn refusal(
         random: Arc::new(Random::new([bed.next_seed(); 32])),
     };
     let reference = format!("file:{}", bed.folder().join(keys).display());
-    let root = match start::root_keys(&reference, realm, suite, &world) {
+    let root = match start::root_keys(&reference, realm, Some(suite), &world) {
         Ok(root) => root,
         Err(error) => return error.to_string(),
     };

@@ -320,3 +320,44 @@ async fn an_erasure_that_was_cut_off_is_finished() {
     })
     .await;
 }
+
+/// Whoever looks at a copy on another machine does not grow a second history, nor finish what a crash left.
+#[tokio::test(flavor = "multi_thread")]
+async fn looking_takes_nothing_up() {
+    each_world(|world| async move {
+        let text = world.try_look().await.map(drop).unwrap_err().to_string();
+        assert!(text.contains("there is no deployment"), "{text}");
+        let store = world.open().await;
+        let (person, other) = (prove(&store, 1).await, prove(&store, 2).await);
+        close(store).await;
+        let data = copy(&world.config.data).await;
+        let store = world.open().await;
+        let erase = store.erase(person.subject, person.account);
+        sealed(store.seal(change(person.subject, "person-erased", erase)).await);
+        store.destroy_keys(person.subject, person.account).await.unwrap();
+        let erase = store.erase(other.subject, other.account);
+        sealed(store.seal(change(other.subject, "person-erased", erase)).await);
+        close(store).await;
+        // The one's erasure is in the journal and not in the older copy; the other's was cut off.
+        for restored in [false, true] {
+            if restored {
+                put_back(&world.config.data, &data).await;
+                fs::write(world.folder.path().join("log.head"), b"").unwrap();
+            }
+            let left = "SELECT count(*) FROM wrapped_key";
+            let (size, keys) = {
+                let store = world.try_look().await.unwrap();
+                let keys = number_of(&world.keys().await, left).await;
+                (store.log_size().await.unwrap(), keys)
+            };
+            let store = world.try_look().await.unwrap();
+            assert_eq!(store.log_size().await.unwrap(), size, "{restored}");
+            assert_eq!(number_of(&world.keys().await, left).await, keys, "{restored}");
+            close(store).await;
+        }
+        let looked = world.try_look().await.unwrap().log_size().await.unwrap();
+        let store = world.open().await;
+        assert!(store.log_size().await.unwrap() > looked, "a start seals the erasure again");
+    })
+    .await;
+}

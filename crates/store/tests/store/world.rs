@@ -112,6 +112,13 @@ impl World {
         self.try_open().await.unwrap()
     }
 
+    /// The store of the first node, to look at it.
+    pub(crate) async fn try_look(&self) -> Result<Store, StoreError> {
+        let clock = self.clock.clone();
+        let random = Arc::new(Random::new([99; 32]));
+        Store::open_to_look(&self.config, Arc::clone(&self.root), clock, random).await
+    }
+
     pub(crate) async fn try_open(&self) -> Result<Store, StoreError> {
         self.try_open_with(&self.config).await
     }

@@ -144,7 +144,7 @@ async fn open(
     holders::drop_insurance(&sandbox, &folder)?;
     tokio::spawn(axum::serve(sandbox_listener, sandbox.router()).into_future());
     let config = config(&folder, address)?;
-    let root = start::root_keys(&config.keys, "demo", args.suite, world)?;
+    let root = start::root_keys(&config.keys, "demo", Some(args.suite), world)?;
     let files = match &args.sources {
         Some(elsewhere) => serve::source_files(elsewhere)?,
         None => files
@@ -154,6 +154,7 @@ async fn open(
     };
     let messenger = Messenger::Outbox(Outbox::default());
     let mut app = start::start(config, root, &files, messenger, world).await?;
+    start::begin(&app).await?;
     app.demo = Some(DemoWorld { sandbox, sandbox_url });
     Ok(app)
 }

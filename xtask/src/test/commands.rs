@@ -1,0 +1,180 @@
+//! The program's commands, each run as its user would: the demo once through, identifiers from standard input, the
+//! kinds, and what an operator does with a deployment that is not running.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader, BufWriter, Write},
+    path::Path,
+    process::{Command, Output, Stdio},
+    thread,
+};
+
+use super::{shipped::Place, tally::Tally};
+use crate::{random::Dice, run, scratch::Scratch};
+
+/// What `mingcha inspect` reads.
+const IDENTIFIERS: [&str; 5] = [
+    "id-number",
+    "plate",
+    "vin",
+    "certificate-number",
+    "licence-file-number",
+];
+/// Random lines for each of them: a million in all.
+const LINES: usize = 200_000;
+/// What identifiers are made of, so that some lines come close to being one.
+const ALPHABET: &[u8] = "0123456789XxJLB-OI京粤ＡＢ０１ \t\0\u{202e}学警".as_bytes();
+
+/// Runs what needs no deployment.
+///
+/// # Errors
+/// The program cannot be run.
+pub(super) fn alone(program: &Path, tally: &mut Tally) -> Result<(), String> {
+    tally.check("demo --once", demo_once(program));
+    for of_type in IDENTIFIERS {
+        let name = format!("inspect --stdin, {LINES} lines as {of_type}");
+        tally.check(&name, inspects(program, of_type));
+    }
+    for entry in fs::read_dir(run::root().join("kinds")).map_err(|e| e.to_string())? {
+        let folder = entry.map_err(|e| e.to_string())?.path();
+        let checked = output(Command::new(program).args(["kind", "check"]).arg(&folder));
+        let name = format!("kind check {}", folder.file_name().unwrap_or_default().display());
+        tally.check(&name, checked.and_then(succeeded).map(drop));
+    }
+    Ok(())
+}
+
+/// Eight rows, each with its source and its age, each verified.
+fn demo_once(program: &Path) -> Result<(), String> {
+    let kinds = fs::read_dir(run::root().join("kinds")).map_err(|e| e.to_string())?.count();
+    let scratch = Scratch::new("once")?;
+    let mut command = Command::new(program);
+    command.args(["demo", "--once", "--data"]).arg(scratch.path().join("data"));
+    let said = succeeded(output(&mut command)?)?;
+    let rows = said.lines().filter(|line| line.contains("verified, ")).count();
+    if rows == kinds && said.contains(&format!("{kinds} rows, 0 off")) {
+        Ok(())
+    } else {
+        Err(format!("{kinds} kinds and this table:\n{said}"))
+    }
+}
+
+/// One answer for each line, whatever stands in it, and no panic.
+fn inspects(program: &Path, of_type: &str) -> Result<(), String> {
+    let mut command = Command::new(program);
+    command.args(["inspect", "--type", of_type, "--stdin"]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().map_err(|e| e.to_string())?;
+    let (input, told) = (child.stdin.take(), child.stdout.take());
+    let (Some(input), Some(told)) = (input, told) else {
+        return Err("it has no streams".to_owned());
+    };
+    let seed = of_type.len() as u64;
+    let writer = thread::spawn(move || write_lines(seed, input));
+    let answers = BufReader::new(told).lines().map_while(Result::ok);
+    let answers = answers.filter(|line| line.starts_with("{\"valid\":")).count();
+    drop(writer.join());
+    let done = child.wait_with_output().map_err(|e| e.to_string())?;
+    // 1: some were not valid, as is to be expected. A panic ends with 101.
+    if answers == LINES && done.status.code() == Some(1) {
+        Ok(())
+    } else {
+        let errors = String::from_utf8_lossy(&done.stderr).into_owned();
+        Err(format!("{answers} answers, {}: {errors}", done.status))
+    }
+}
+
+fn write_lines(seed: u64, input: impl Write) -> std::io::Result<()> {
+    let mut dice = Dice::new(seed);
+    let mut input = BufWriter::new(input);
+    for _ in 0..LINES {
+        for _ in 0..dice.below(24) {
+            let at = usize::try_from(dice.below(ALPHABET.len() as u64)).unwrap_or(0);
+            let any = u8::try_from(dice.below(256)).unwrap_or(0);
+            let byte = if dice.below(8) == 0 { any } else { ALPHABET[at] };
+            input.write_all(&[if byte == b'\n' { b' ' } else { byte }])?;
+        }
+        input.write_all(b"\n")?;
+    }
+    input.flush()
+}
+
+/// Runs what an operator does with a deployment that has run and does not run now.
+pub(super) fn deployment(place: &Place<'_>, tally: &mut Tally) {
+    tally.check("doctor and log export change nothing", looks_only(place));
+    tally.check("keys rotate, and all is sound after it", rotates(place));
+    tally.check("doctor finds a database put back to an older state", finds_older(place));
+    tally.check("doctor finds no deployment where there is none", finds_none(place));
+}
+
+/// The log that is exported after the checks is the one that was exported before.
+fn looks_only(place: &Place<'_>) -> Result<(), String> {
+    let exported = |name: &str| -> Result<String, String> {
+        let folder = place.folder.join(name);
+        succeeded(place.command(&["log", "export"], Some(&folder))?)?;
+        fs::read_to_string(folder.join("checkpoint")).map_err(|e| e.to_string())
+    };
+    let before = exported("export-1")?;
+    let said = succeeded(place.command(&["doctor"], None)?)?;
+    let after = exported("export-2")?;
+    if before != after || said.contains("WRONG") || !said.contains("ok ") {
+        return Err(format!("{before}\nbecame\n{after}\nand doctor said\n{said}"));
+    }
+    Ok(())
+}
+
+fn rotates(place: &Place<'_>) -> Result<(), String> {
+    succeeded(place.command(&["keys", "rotate"], None)?)?;
+    succeeded(place.command(&["doctor"], None)?).map(drop)
+}
+
+/// A copy from before the rotation, which is an entry of the log.
+fn finds_older(place: &Place<'_>) -> Result<(), String> {
+    let database = place.folder.join("data/mingcha.sqlite");
+    let failed = |e: std::io::Error| e.to_string();
+    let older = fs::read(&database).map_err(failed)?;
+    succeeded(place.command(&["keys", "rotate"], None)?)?;
+    let newer = fs::read(&database).map_err(failed)?;
+    fs::write(&database, older).map_err(failed)?;
+    let done = place.command(&["doctor"], None)?;
+    fs::write(&database, newer).map_err(failed)?;
+    let said = String::from_utf8_lossy(&done.stderr).into_owned();
+    if done.status.success() || !said.contains("were sealed") {
+        return Err(format!("doctor ended with {} and said: {said}", done.status));
+    }
+    succeeded(place.command(&["doctor"], None)?).map(drop)
+}
+
+/// A configuration that names another folder makes neither keys nor a database.
+fn finds_none(place: &Place<'_>) -> Result<(), String> {
+    let elsewhere = place.elsewhere()?;
+    let done = output(
+        Command::new(place.program)
+            .args(["doctor", "--config"])
+            .arg(&elsewhere)
+            .env("SMS_AUTHORIZATION", "Bearer none"),
+    )?;
+    let said = String::from_utf8_lossy(&done.stderr).into_owned();
+    let made = place.folder.join("nowhere/mingcha.sqlite").exists();
+    if done.status.success() || made || !said.contains("there are no root keys") {
+        return Err(format!("doctor ended with {} and said: {said}", done.status));
+    }
+    Ok(())
+}
+
+/// Runs a program to its end.
+pub(super) fn output(command: &mut Command) -> Result<Output, String> {
+    let done = command.stdin(Stdio::null()).output();
+    done.map_err(|e| format!("{}: {e}", command.get_program().display()))
+}
+
+/// What it said, if it ended well.
+fn succeeded(done: Output) -> Result<String, String> {
+    let said = String::from_utf8_lossy(&done.stdout).into_owned();
+    if done.status.success() {
+        Ok(said)
+    } else {
+        let errors = String::from_utf8_lossy(&done.stderr);
+        Err(format!("it ended with {}: {said}{errors}", done.status))
+    }
+}
