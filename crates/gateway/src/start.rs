@@ -231,7 +231,8 @@ pub fn root_keys(
         if path.exists() {
             RootKeys::load(path)?
         } else {
-            let suite = new.ok_or_else(|| StartError(format!("there are no root keys at {}", path.display())))?;
+            let suite =
+                new.ok_or_else(|| StartError(format!("there are no root keys at {}", path.display())))?;
             let now = world.clock.now().0;
             let keys = world
                 .random

@@ -75,7 +75,8 @@ impl Store {
         random: Arc<Random>,
     ) -> Result<Self, StoreError> {
         let nothing = || {
-            let text = "there is no deployment in this database; look whether the configuration names the right one";
+            let text =
+                "there is no deployment in this database; look whether the configuration names the right one";
             StoreError::Refused(text.into())
         };
         // Opening would make the file.

@@ -46,10 +46,14 @@ pub(super) fn alone(program: &Path, tally: &mut Tally) -> Result<(), String> {
 
 /// Eight rows, each with its source and its age, each verified.
 fn demo_once(program: &Path) -> Result<(), String> {
-    let kinds = fs::read_dir(run::root().join("kinds")).map_err(|e| e.to_string())?.count();
+    let kinds = fs::read_dir(run::root().join("kinds"))
+        .map_err(|e| e.to_string())?
+        .count();
     let scratch = Scratch::new("once")?;
     let mut command = Command::new(program);
-    command.args(["demo", "--once", "--data"]).arg(scratch.path().join("data"));
+    command
+        .args(["demo", "--once", "--data"])
+        .arg(scratch.path().join("data"));
     let said = succeeded(output(&mut command)?)?;
     let rows = said.lines().filter(|line| line.contains("verified, ")).count();
     if rows == kinds && said.contains(&format!("{kinds} rows, 0 off")) {
@@ -63,7 +67,10 @@ fn demo_once(program: &Path) -> Result<(), String> {
 fn inspects(program: &Path, of_type: &str) -> Result<(), String> {
     let mut command = Command::new(program);
     command.args(["inspect", "--type", of_type, "--stdin"]);
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     let mut child = command.spawn().map_err(|e| e.to_string())?;
     let (input, told) = (child.stdin.take(), child.stdout.take());
     let (Some(input), Some(told)) = (input, told) else {
@@ -103,8 +110,14 @@ fn write_lines(seed: u64, input: impl Write) -> std::io::Result<()> {
 pub(super) fn deployment(place: &Place<'_>, tally: &mut Tally) {
     tally.check("doctor and log export change nothing", looks_only(place));
     tally.check("keys rotate, and all is sound after it", rotates(place));
-    tally.check("doctor finds a database put back to an older state", finds_older(place));
-    tally.check("doctor finds no deployment where there is none", finds_none(place));
+    tally.check(
+        "doctor finds a database put back to an older state",
+        finds_older(place),
+    );
+    tally.check(
+        "doctor finds no deployment where there is none",
+        finds_none(place),
+    );
 }
 
 /// The log that is exported after the checks is the one that was exported before.

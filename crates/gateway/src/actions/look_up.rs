@@ -157,6 +157,12 @@ pub async fn ask(app: &App, requester: &Requester, question: Ask) -> Result<Aske
     if let Err(refusal) = decide::hidden(app, &request, requester, about.relation, about.active) {
         let lookup = seal_refusal(app, requester, &question, Some(&request), &about, refusal).await?;
         settle(question.arrived).await;
+        #[cfg(feature = "planted")]
+        if let SubjectRef::Person(person) = &question.subject
+            && crate::planted::acts("leak-problem")
+        {
+            return Err(Error::bad("BAD_VALUE", "subject", person.id_number.expose()));
+        }
         return Err(Error::NotPermitted { lookup });
     }
     let person = about

@@ -6,8 +6,8 @@ use std::{
 };
 
 use clap::Args;
-use jiff::civil::Date;
 use domain::identifiers::{InspectType, inspect};
+use jiff::civil::Date;
 
 use super::Outcome;
 use crate::start::World;

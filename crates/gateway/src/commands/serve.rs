@@ -72,7 +72,8 @@ fn messenger(config: &Config) -> Result<Messenger, StartError> {
     match &config.messenger {
         Some(messenger) => Messenger::http(messenger),
         None => Err(StartError(
-            "there is no messenger: without SMS nobody can sign in; add [messenger] to the configuration".into(),
+            "there is no messenger: without SMS nobody can sign in; add [messenger] to the configuration"
+                .into(),
         )),
     }
 }

@@ -110,6 +110,11 @@ pub(crate) async fn send(State(app): Shared, guest: Guest, headers: HeaderMap, f
         }
         Err(error) => return Err(error.into()),
     };
+    #[cfg(feature = "planted")]
+    let address = match crate::planted::acts("leak-address") {
+        true => format!("{address}#{}", phone.expose()),
+        false => address,
+    };
     let mut response = go(&address);
     response
         .headers_mut()

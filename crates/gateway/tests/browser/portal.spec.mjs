@@ -50,8 +50,9 @@ async function targets(page, least) {
     const seen = [...all].filter((e) => e.checkVisibility?.() ?? e.offsetParent);
     // A box or a dot is as large as the label around it.
     const area = (e) => (e.matches("[type=checkbox], [type=radio]") ? e.closest("label") : e).getBoundingClientRect();
-    const isSmall = (e) => !e.matches(".skip") && area(e).height < wanted - 0.5;
-    return seen.filter(isSmall).map((e) => `${Math.round(area(e).height)}px ${e.outerHTML.slice(0, 120)}`);
+    const isSmall = (e) => !e.matches(".skip") && Math.min(area(e).height, area(e).width) < wanted - 0.5;
+    const size = (e) => `${Math.round(area(e).width)}×${Math.round(area(e).height)}px`;
+    return seen.filter(isSmall).map((e) => `${size(e)} ${e.outerHTML.slice(0, 120)}`);
   }, least);
   assert.ok(small.length === 0, small.join("\n"));
 }

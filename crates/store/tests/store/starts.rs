@@ -357,7 +357,10 @@ async fn looking_takes_nothing_up() {
         }
         let looked = world.try_look().await.unwrap().log_size().await.unwrap();
         let store = world.open().await;
-        assert!(store.log_size().await.unwrap() > looked, "a start seals the erasure again");
+        assert!(
+            store.log_size().await.unwrap() > looked,
+            "a start seals the erasure again"
+        );
     })
     .await;
 }

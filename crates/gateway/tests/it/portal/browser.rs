@@ -8,6 +8,9 @@ use sandbox::Persona;
 
 use crate::{app::TestApp, reply::Reply};
 
+const FORM: &str = "application/x-www-form-urlencoded";
+const PARTS: &str = "multipart/form-data; boundary=part";
+
 /// Somebody in front of the portal.
 pub(super) struct Browser<'a> {
     app: &'a TestApp,
@@ -40,7 +43,16 @@ impl<'a> Browser<'a> {
     }
 
     pub(super) async fn get(&mut self, path: &str) -> Reply {
-        self.send(Method::GET, path, Body::empty()).await
+        self.send(Method::GET, path, (FORM, Body::empty())).await
+    }
+
+    /// Sends the values as a form with a file does.
+    pub(super) async fn post_parts(&mut self, path: &str, values: &[(&str, &str)]) -> Reply {
+        let part = |(name, value): &(&str, &str)| {
+            format!("--part\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+        };
+        let body = values.iter().map(part).collect::<String>() + "--part--\r\n";
+        self.send(Method::POST, path, (PARTS, body.into())).await
     }
 
     /// Sends the values as they are.
@@ -48,7 +60,7 @@ impl<'a> Browser<'a> {
         let body: String = url::form_urlencoded::Serializer::new(String::new())
             .extend_pairs(values)
             .finish();
-        self.send(Method::POST, path, body.into()).await
+        self.send(Method::POST, path, (FORM, body.into())).await
     }
 
     /// Sends the values with the token that a page of this browser carries.
@@ -93,12 +105,12 @@ impl<'a> Browser<'a> {
         self.post("/prove", &values).await
     }
 
-    async fn send(&mut self, method: Method, path: &str, body: Body) -> Reply {
+    async fn send(&mut self, method: Method, path: &str, (of_type, body): (&str, Body)) -> Reply {
         let cookies: Vec<_> = self.cookies.iter().map(|(n, v)| format!("{n}={v}")).collect();
         let request = Request::builder()
             .method(method)
             .uri(path)
-            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .header(header::CONTENT_TYPE, of_type)
             .header(header::COOKIE, cookies.join("; "));
         let reply = self.app.send(request.body(body).unwrap()).await;
         for set in reply.headers.get_all(header::SET_COOKIE) {

@@ -15,8 +15,8 @@ on_both!(
     cookies_are_guarded,
 );
 
-/// Every form of the portal.
-const FORMS: [&str; 14] = [
+/// Every form of the portal, but those with a file.
+const FORMS: [&str; 15] = [
     "/preferences",
     "/sign-in",
     "/sign-in/code",
@@ -31,7 +31,35 @@ const FORMS: [&str; 14] = [
     "/look-ups/0190/hide",
     "/look-ups/0190/image",
     "/account/erase",
+    "/vin",
 ];
+/// The forms with a file.
+const PARTS: [&str; 2] = ["/strengthen/portrait/upload", "/reviews"];
+
+/// The addresses of the router that take a form.
+fn posts() -> Vec<&'static str> {
+    let routes = include_str!("../../../src/router.rs").split(".route(").skip(1);
+    let posts = routes.filter(|route| route.contains("post("));
+    posts.map(|route| route.split('"').nth(1).unwrap()).collect()
+}
+
+#[test]
+fn every_form_of_the_router_is_known() {
+    let same = |route: &str, form: &str| {
+        let (route, form): (Vec<_>, Vec<_>) = (route.split('/').collect(), form.split('/').collect());
+        let part = |(r, f): (&&str, &&str)| r == f || r.starts_with('{');
+        route.len() == form.len() && route.iter().zip(&form).all(part)
+    };
+    let all = || FORMS.iter().chain(&PARTS);
+    let posts = posts();
+    assert!(posts.len() > 10, "the router was not read: {posts:?}");
+    for route in &posts {
+        assert!(all().any(|form| same(route, form)), "{route} stands in no list");
+    }
+    for form in all() {
+        assert!(posts.iter().any(|route| same(route, form)), "{form} is no form");
+    }
+}
 
 async fn a_form_without_its_token_does_nothing(bed: Arc<Bed>) {
     let app = bed.app().start().await;
@@ -49,6 +77,20 @@ async fn a_form_without_its_token_does_nothing(bed: Arc<Bed>) {
                 ("next", "/"),
             ];
             let reply = mine.post_bare(form, &values).await;
+            assert_eq!(reply.status, 403, "{form}: {}", reply.text);
+            assert!(reply.text.contains("FORM_EXPIRED"), "{form}");
+        }
+    }
+    for form in PARTS {
+        for token in ["", "00", &others, &nobodys, &flipped] {
+            let values = [
+                ("form_token", token),
+                ("once", "1"),
+                ("consent", "yes"),
+                ("look_up", "01a2026f-80bf-7498-9d57-5ed2d779d19f"),
+                ("text", "请核对"),
+            ];
+            let reply = mine.post_parts(form, &values).await;
             assert_eq!(reply.status, 403, "{form}: {}", reply.text);
             assert!(reply.text.contains("FORM_EXPIRED"), "{form}");
         }
@@ -133,6 +175,7 @@ async fn hostile_forms_are_refused(bed: Arc<Bed>) {
         );
         assert!(!reply.text.contains(&chen().id_number));
     }
+    hostile_files_are_refused(&mut l2).await;
     for path in [
         "/look-up/%ff",
         "/look-ups/%00",
@@ -141,6 +184,47 @@ async fn hostile_forms_are_refused(bed: Arc<Bed>) {
     ] {
         let reply = l2.get(path).await;
         assert!(reply.status < 500, "{path}: {}", reply.status);
+    }
+}
+
+/// Forms with a file that are no forms, or whose file is none.
+async fn hostile_files_are_refused(l2: &mut Browser<'_>) {
+    let token = l2.token().await;
+    let (long, nobodys) = ("x".repeat(600_000), "01a2026f-80bf-7498-9d57-5ed2d779d19f");
+    for form in PARTS {
+        // Not parts at all.
+        let reply = l2.post_bare(form, &[("form_token", &token)]).await;
+        assert!((400..500).contains(&reply.status), "{form}: {}", reply.status);
+        for (name, value) in [
+            ("portrait", ""),
+            ("portrait", "\u{0}\u{202e}GIF89a"),
+            ("portrait", &long),
+            ("picture", &long),
+            ("text", &long),
+            ("look_up", "../../etc"),
+            ("look_up", nobodys),
+            ("\u{0}", "x"),
+        ] {
+            let values = [
+                ("form_token", token.as_str()),
+                ("once", "1"),
+                ("consent", "yes"),
+                (name, value),
+            ];
+            let reply = l2.post_parts(form, &values).await;
+            assert!(
+                (400..500).contains(&reply.status),
+                "{form} {name}: {} {}",
+                reply.status,
+                reply.text
+            );
+        }
+        let many: Vec<_> = [("form_token", token.as_str())]
+            .into_iter()
+            .chain((0..40).map(|_| ("a", "b")))
+            .collect();
+        let reply = l2.post_parts(form, &many).await;
+        assert!((400..500).contains(&reply.status), "{form}: {}", reply.status);
     }
 }
 
