@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-/// Folders that are no part of it.
+/// What is no part of it. `.git` is a file where the tree is one of several of a repository.
 const LEFT_OUT: [&str; 3] = ["target", "node_modules", ".git"];
 /// What is larger is data, which these checks do not read: 512 kB.
 const MAX_BYTES: u64 = 512 * 1024;
@@ -99,7 +99,10 @@ fn walk(folder: &Path, prefix: &str, files: &mut Vec<File>) -> Result<(), String
         let name = entry.file_name().to_string_lossy().into_owned();
         let path = format!("{prefix}{name}");
         let kind = entry.file_type().map_err(told)?;
-        if kind.is_dir() && !LEFT_OUT.contains(&name.as_str()) {
+        if LEFT_OUT.contains(&name.as_str()) {
+            continue;
+        }
+        if kind.is_dir() {
             walk(&entry.path(), &format!("{path}/"), files)?;
         } else if kind.is_file() {
             let small = entry.metadata().map_err(told)?.len() <= MAX_BYTES;
