@@ -143,19 +143,45 @@ fn rotates(place: &Place<'_>) -> Result<(), String> {
 
 /// A copy from before the rotation, which is an entry of the log.
 fn finds_older(place: &Place<'_>) -> Result<(), String> {
-    let database = place.folder.join("data/mingcha.sqlite");
-    let failed = |e: std::io::Error| e.to_string();
-    let older = fs::read(&database).map_err(failed)?;
+    let older = Database::read(place)?;
     succeeded(place.command(&["keys", "rotate"], None)?)?;
-    let newer = fs::read(&database).map_err(failed)?;
-    fs::write(&database, older).map_err(failed)?;
+    let newer = Database::read(place)?;
+    older.put(place)?;
     let done = place.command(&["doctor"], None)?;
-    fs::write(&database, newer).map_err(failed)?;
+    newer.put(place)?;
     let said = String::from_utf8_lossy(&done.stderr).into_owned();
     if done.status.success() || !said.contains("were sealed") {
         return Err(format!("doctor ended with {} and said: {said}", done.status));
     }
     succeeded(place.command(&["doctor"], None)?).map(drop)
+}
+
+/// A database with what SQLite keeps beside it, when nobody has it open.
+struct Database([Option<Vec<u8>>; 2]);
+
+impl Database {
+    const FILES: [&str; 2] = ["data/mingcha.sqlite", "data/mingcha.sqlite-wal"];
+
+    fn read(place: &Place<'_>) -> Result<Self, String> {
+        let files = Self::FILES.map(|name| fs::read(place.folder.join(name)).ok());
+        if files[0].is_none() {
+            return Err(format!("{} cannot be read", Self::FILES[0]));
+        }
+        Ok(Database(files))
+    }
+
+    fn put(&self, place: &Place<'_>) -> Result<(), String> {
+        // It is made anew from the others.
+        drop(fs::remove_file(place.folder.join("data/mingcha.sqlite-shm")));
+        for (name, bytes) in Self::FILES.iter().zip(&self.0) {
+            let path = place.folder.join(name);
+            match bytes {
+                Some(bytes) => fs::write(&path, bytes).map_err(|e| format!("{name}: {e}"))?,
+                None => drop(fs::remove_file(&path)),
+            }
+        }
+        Ok(())
+    }
 }
 
 /// A configuration that names another folder makes neither keys nor a database.
