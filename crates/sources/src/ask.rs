@@ -13,9 +13,6 @@ use futures_util::future::join_all;
 use tokio::time::{Instant, timeout_at};
 
 use crate::{
-    client::{Content, Reply},
-    envelope::World,
-    http::Http,
     question::{Answer, Question},
     region::Whereabouts,
     report::{Failure, Problem, Report},
@@ -176,7 +173,9 @@ impl Sources {
                     .send(source, &way.target, &question.person, body, deadline)
                     .await?;
                 let (outcome, answer) = way.read(&reply)?;
-                Ok(route.read(question, (outcome, &answer), self.clock.now())?)
+                let mut reading = route.read(question, (outcome, &answer), self.clock.now())?;
+                reading.signed = matches!(&source.transport, Transport::Http(http) if http.is_signed());
+                Ok(reading)
             }
             Way::Sql(way) => {
                 let exchange = way
@@ -210,7 +209,8 @@ impl Sources {
         let Transport::Http(http) = &source.transport else {
             return Err(Failure::bad_answer(Problem::NotHttp).into());
         };
-        let exchange = body.map(|body| move |deadline| self.exchange(http, target, body, deadline));
+        let world = (&*self.clock, &self.random);
+        let exchange = body.map(|body| move |deadline| http.exchange(world, target, body, deadline));
         self.admit(source, person, deadline, exchange).await
     }
 
@@ -242,33 +242,6 @@ impl Sources {
         let reply = reply.unwrap_or_else(|_| Err(too_late()));
         place.leave(reply.as_ref().err());
         Ok(reply?)
-    }
-
-    /// Sends the body, in an envelope if the source has one, and returns the plain reply.
-    async fn exchange(
-        &self,
-        http: &Http,
-        target: &Target,
-        body: Vec<u8>,
-        deadline: Instant,
-    ) -> Result<Bytes, Failure> {
-        let world = World {
-            client: &http.client,
-            clock: &*self.clock,
-            random: &self.random,
-            deadline,
-        };
-        if let Some(envelope) = &http.envelope {
-            return envelope.exchange(&world, target, &body).await.map(Bytes::from);
-        }
-        match http
-            .client
-            .post(&target.uri, Content::Json, Bytes::from(body), target.max_body)
-            .await?
-        {
-            Reply::Body(reply) => Ok(reply),
-            Reply::Unknown => Err(Failure::bad_answer(Problem::BadStatus)),
-        }
     }
 }
 

@@ -9,6 +9,7 @@
 
 mod agreement;
 mod ask;
+mod auth;
 mod breaker;
 mod client;
 mod dial;
@@ -33,12 +34,15 @@ mod request;
 mod route;
 mod routing;
 mod secret;
+mod shared;
+mod signature;
 mod source;
 mod sources;
 mod sql;
 mod submit;
 mod table;
 mod target;
+mod tls;
 mod transport;
 
 pub use agreement::{ALARM_DAYS, Agreement, Paper, PaperKind};

@@ -191,8 +191,7 @@ fn compile_images(
         let Transport::Http(http) = transport else {
             return Err(file.wrong(&images.span(), "only a source over http streams images"));
         };
-        let endpoint = http.endpoint();
-        let route = ImageRoute::compile(file, endpoint, kinds, served, images)?;
+        let route = ImageRoute::compile(file, http, kinds, served, images)?;
         let is_twice = |id: &&String| routes.iter().any(|r| r.is_for(id));
         if let Some(id) = route.kinds().iter().find(is_twice) {
             return Err(file.wrong(&images.span(), format!("images of {id} are served twice")));
@@ -209,7 +208,7 @@ fn compile_submits(
     served: &[Route],
 ) -> Result<Vec<SubmitRoute>, SourceError> {
     match (transport, raw.submits.first()) {
-        (Transport::Http(http), _) => SubmitRoute::compile_all(file, http.endpoint(), served, &raw.submits),
+        (Transport::Http(http), _) => SubmitRoute::compile_all(file, http, served, &raw.submits),
         (_, Some(submits)) => Err(file.wrong(&submits.span(), "only a source over http takes reviews")),
         (_, None) => Ok(vec![]),
     }

@@ -5,6 +5,7 @@
     reason = "helpers of tests stand outside of test functions"
 )]
 
+mod auth;
 mod canary;
 mod drops;
 mod envelope;
@@ -17,5 +18,7 @@ mod matching;
 mod reviews;
 mod routing;
 mod server;
+mod signature;
 mod subject;
+mod tls;
 mod world;
