@@ -2,7 +2,11 @@
 //!
 //! The deadline is the caller's: whoever drops the future closes the connection, in whatever phase it is.
 
-use std::{error::Error as _, time::Duration};
+use std::{
+    error::Error as _,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, header};
@@ -13,6 +17,8 @@ use hyper_util::{
     client::legacy::{self, Client as Pool},
     rt::{TokioExecutor, TokioTimer},
 };
+use rand_chacha::ChaCha20Rng;
+use rand_core::Rng;
 use rustls::ClientConfig;
 
 use crate::{
@@ -26,8 +32,8 @@ use domain::outcome::Outcome;
 const IDLE: Duration = Duration::from_secs(30);
 /// How many bytes the head of a reply may have.
 const MAX_HEAD: usize = 64 << 10;
-/// The pause before a connection that failed is tried again.
-const PAUSE: Duration = Duration::from_millis(10);
+/// About how long is waited before a connection that failed is tried again, in microseconds; twice as long each time.
+const PAUSE_US: u64 = 10_000;
 
 /// A pool of connections to one source, shared with no other.
 pub(crate) struct Client {
@@ -95,15 +101,20 @@ impl Client {
 
     /// Sends a request and reads a reply of at most `max_body` bytes. Only a connection that could not be made is
     /// tried again: what was sent once is never sent twice.
-    pub(crate) async fn post(&self, outgoing: Outgoing<'_>, max_body: usize) -> Result<Reply, Failure> {
+    pub(crate) async fn post(
+        &self,
+        random: &Mutex<ChaCha20Rng>,
+        outgoing: Outgoing<'_>,
+        max_body: usize,
+    ) -> Result<Reply, Failure> {
         let mut tries = 0;
         let response = loop {
             match self.pool.request(request(&outgoing)).await {
                 Ok(response) => break response,
                 Err(e) => match explain(&e) {
                     failure if failure.problem == Problem::NotConnected && tries < self.retries => {
+                        tokio::time::sleep(pause(random, tries)).await;
                         tries += 1;
-                        tokio::time::sleep(PAUSE).await;
                     }
                     failure => return Err(failure),
                 },
@@ -117,6 +128,13 @@ impl Client {
         let (head, body) = response.into_parts();
         Ok(Reply::Body(head.headers, read(body, max_body).await?))
     }
+}
+
+/// From half to one and a half times the pause, drawn, so that those who failed together do not try together again.
+fn pause(random: &Mutex<ChaCha20Rng>, tries: u32) -> Duration {
+    let usual = PAUSE_US << tries;
+    let drawn = random.lock().unwrap_or_else(PoisonError::into_inner).next_u64();
+    Duration::from_micros(usual / 2 + drawn % usual)
 }
 
 /// Reads a body of bounded length. The usual body comes in one piece, which is not copied.
@@ -214,5 +232,27 @@ fn explain_hyper(error: &hyper::Error) -> Failure {
         Failure::bad_answer(Problem::NotHttp)
     } else {
         Failure::new(Outcome::Broken, Problem::ConnectionBroken)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand_core::SeedableRng;
+
+    use super::*;
+
+    #[test]
+    fn pauses_differ_and_grow() {
+        let random = Mutex::new(ChaCha20Rng::from_seed([1; 32]));
+        let mut drawn: Vec<Duration> = (0..100).map(|_| pause(&random, 0)).collect();
+        drawn.sort();
+        drawn.dedup();
+        assert!(drawn.len() > 90);
+        for (tries, from, below) in [(0, 5, 15), (1, 10, 30), (2, 20, 60)] {
+            for _ in 0..100 {
+                let pause = pause(&random, tries);
+                assert!(pause >= Duration::from_millis(from) && pause < Duration::from_millis(below));
+            }
+        }
     }
 }

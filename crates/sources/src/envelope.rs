@@ -61,7 +61,7 @@ impl Envelope {
                 }
             };
             let message = Outgoing::new(&target.uri, Content::Message, Bytes::from(sealed.bytes));
-            match world.client.post(message, target.max_body).await? {
+            match world.post(message, target.max_body).await? {
                 Reply::Unknown => self.session.forget(&session),
                 Reply::Body(_, reply) => {
                     let opened = session.open_reply(&sealed.exchange, &reply, world.clock.now().0);
@@ -87,7 +87,7 @@ impl Envelope {
             Initiator::start(&self.identity, &self.peer, world.clock.now().0, &mut *random).map_err(failed)?
         };
         let message = Outgoing::new(&self.handshake, Content::Message, Bytes::from(hello));
-        match world.client.post(message, MAX_WELCOME).await? {
+        match world.post(message, MAX_WELCOME).await? {
             Reply::Body(_, welcome) => initiator.finish(&welcome, world.clock.now().0).map_err(failed),
             Reply::Unknown => Err(Failure::bad_answer(Problem::HandshakeFailed)),
         }

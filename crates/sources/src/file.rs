@@ -8,7 +8,8 @@
 //! endpoint = "https://host:443/base"    # no redirect is followed, no identifier stands in an address
 //! freshness = "realtime"                # or daily, weekly: what the agreement promises
 //! deadline_ms = 3000                    # for connecting, handshake, request and reply together
-//! concurrency = 64                      # questions at once; a question waits 50 ms for a place at most
+//! concurrency = 64                      # questions at once, fewer while it is slow; one waits 50 ms for a place at most
+//! hedge_ms = 800                        # a question that got no answer so far is put a second time; never without this
 //! charset = "utf-8"                     # gb18030, gbk: in what the register keeps names
 //! max_body = 1048576                    # bytes of a reply
 //! regions = []                          # such as "44", "4403" (division codes) or "粤B" (plates); empty is the country
@@ -285,6 +286,8 @@ pub(crate) struct Raw {
     pub(crate) retries: Option<Spanned<u32>>,
     #[serde(default)]
     pub(crate) agreement: Option<Spanned<RawAgreement>>,
+    #[serde(default)]
+    pub(crate) hedge_ms: Option<Spanned<u64>>,
     #[serde(default)]
     pub(crate) content: Option<Spanned<Encoding>>,
     #[serde(default)]

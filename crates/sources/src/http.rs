@@ -45,13 +45,18 @@ pub(crate) struct Http {
 
 /// What an exchange needs of the world.
 pub(crate) struct World<'a> {
-    pub(crate) client: &'a Client,
+    client: &'a Client,
     pub(crate) clock: &'a dyn Clock,
     pub(crate) random: &'a Mutex<ChaCha20Rng>,
     pub(crate) deadline: Instant,
 }
 
 impl World<'_> {
+    /// [`Client::post`], by this generator.
+    pub(crate) async fn post(&self, request: Outgoing<'_>, max_body: usize) -> Result<Reply, Failure> {
+        self.client.post(self.random, request, max_body).await
+    }
+
     /// A fresh id for each message: one look-up may send several.
     pub(crate) fn fresh_id(&self) -> [u8; 16] {
         let mut id = [0; 16];
@@ -139,7 +144,7 @@ impl Http {
         &self,
         (clock, random): (&dyn Clock, &Mutex<ChaCha20Rng>),
         target: &Target,
-        body: Vec<u8>,
+        body: Bytes,
         deadline: Instant,
     ) -> Result<Bytes, Failure> {
         let world = World {
@@ -151,7 +156,6 @@ impl Http {
         if let Some(envelope) = &self.envelope {
             return envelope.exchange(&world, target, &body).await.map(Bytes::from);
         }
-        let body = Bytes::from(body);
         let mut is_last = false;
         loop {
             match self.attempt(&world, target, body.clone(), is_last).await? {
@@ -182,7 +186,7 @@ impl Http {
             Some(auth) => Some((auth, auth.apply(world, &mut request, &nonce).await?)),
             None => None,
         };
-        match (world.client.post(request, target.max_body).await?, shown) {
+        match (world.post(request, target.max_body).await?, shown) {
             (Reply::Body(head, reply), _) => {
                 if let Some(signature) = &self.signature {
                     signature.verify(&head, &nonce, &reply, world.clock.now())?;

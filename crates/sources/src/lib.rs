@@ -22,6 +22,7 @@ mod gate;
 mod http;
 mod image;
 mod json;
+mod limit;
 mod measure;
 mod media_type;
 mod outcomes;

@@ -11,7 +11,7 @@ impl Problem {
             Problem::AgreementExpired => "renew the paper, and write its new day into the file",
             Problem::Paused => "resume it: mingcha source resume ID --by NAME",
             Problem::NoPlace => "all places were taken: raise `concurrency`, if the source bears it",
-            Problem::BreakerOpen => "it failed ten times in a row: mend what failed before",
+            Problem::BreakerOpen => "ten of its last twenty questions failed: mend what failed before",
             Problem::NotConnected => {
                 "is the host right, does it resolve, is the port open, does it speak TLS where the address says https?"
             }
@@ -38,6 +38,9 @@ impl Problem {
             }
             Problem::ConnectionBroken => "the source closed before its reply was complete",
             Problem::DeadlinePassed => "the source must answer within `deadline_ms`",
+            Problem::OwnTimeOver => {
+                "the look-up's three seconds were over before this source had half of its `deadline_ms`: mend the one asked before it"
+            }
             Problem::Redirected => "no redirect is followed: write the final address",
             Problem::BadStatus => {
                 "the source must answer 200 with the outcome in the body; 401 means that it wants credentials: see [auth]"

@@ -42,8 +42,10 @@ pub enum Problem {
     TokenMalformed,
     /// The connection broke before the answer was complete.
     ConnectionBroken,
-    /// The deadline passed.
+    /// The source's deadline passed.
     DeadlinePassed,
+    /// The look-up's time was over before the source had half of its own: not its fault.
+    OwnTimeOver,
     /// The source answered with a redirect, which is never followed.
     Redirected,
     /// The source answered with an HTTP status other than 200.
@@ -147,6 +149,7 @@ impl Problem {
             Problem::TokenMalformed => "token_malformed",
             Problem::ConnectionBroken => "connection_broken",
             Problem::DeadlinePassed => "deadline_passed",
+            Problem::OwnTimeOver => "own_time_over",
             Problem::Redirected => "redirected",
             Problem::BadStatus => "bad_status",
             Problem::NotHttp => "not_http",

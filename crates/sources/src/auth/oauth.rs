@@ -130,7 +130,7 @@ impl Oauth {
                 .insert(header::AUTHORIZATION, authorization.clone());
         }
         let refused = || Failure::new(Outcome::Broken, Problem::CredentialsRefused);
-        match world.client.post(request, MAX_REPLY).await {
+        match world.post(request, MAX_REPLY).await {
             Ok(Reply::Body(_, body)) => {
                 read(&body, world.clock.now().0).ok_or(Failure::new(Outcome::Broken, Problem::TokenMalformed))
             }

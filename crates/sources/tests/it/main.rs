@@ -12,6 +12,7 @@ mod envelope;
 mod faults;
 mod files;
 mod front;
+mod hedge;
 mod images;
 mod mapping;
 mod matching;
