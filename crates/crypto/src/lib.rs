@@ -23,7 +23,7 @@ pub mod suite;
 pub use aead::DataKey;
 pub use directory::DirectoryKey;
 pub use key_ring::RootKeys;
-pub use mac::MacKey;
+pub use mac::{AgreedKey, MacKey};
 pub use secret::{SecretBytes, SecretText};
 pub use signer::{Ed25519Signer, Sm2Signer};
 pub use suite::Suite;

@@ -71,6 +71,56 @@ impl MacKey {
     }
 }
 
+/// A key that two parties agreed on, of whatever length, for an HMAC over a text whose form they agreed on too. What
+/// we keep ourselves is hashed by [`MacKey`], which says what a value is.
+pub struct AgreedKey {
+    suite: Suite,
+    prepared: Prepared,
+}
+
+impl AgreedKey {
+    /// Prepares a key.
+    #[must_use]
+    pub fn new(suite: Suite, key: &[u8]) -> Self {
+        fn keyed<M: KeyInit>(key: &[u8]) -> M {
+            // INVARIANT: HMAC takes a key of any length (RFC 2104, section 2).
+            M::new_from_slice(key).expect("a key of any length")
+        }
+        let prepared = match suite {
+            Suite::Gm => Prepared::Gm(keyed(key)),
+            Suite::Intl => Prepared::Intl(keyed(key)),
+        };
+        Self { suite, prepared }
+    }
+
+    /// The suite whose hash it uses.
+    #[must_use]
+    pub fn suite(&self) -> Suite {
+        self.suite
+    }
+
+    /// The HMAC of a message.
+    #[must_use]
+    pub fn tag(&self, message: &[u8]) -> [u8; 32] {
+        match &self.prepared {
+            Prepared::Gm(keyed) => keyed.clone().chain_update(message).finalize().into_bytes().into(),
+            Prepared::Intl(keyed) => keyed.clone().chain_update(message).finalize().into_bytes().into(),
+        }
+    }
+
+    /// Whether `tag` is the HMAC of a message; takes the same time for right and wrong.
+    #[must_use]
+    pub fn verify(&self, message: &[u8], tag: &[u8; 32]) -> bool {
+        self.tag(message).ct_eq(tag).into()
+    }
+}
+
+impl fmt::Debug for AgreedKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AgreedKey({}, redacted)", self.suite)
+    }
+}
+
 impl fmt::Debug for MacKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "MacKey({}, redacted)", self.id)

@@ -1,5 +1,7 @@
 //! Asking: from a question to one of the closed set of outcomes, whatever the source does.
 
+use std::{pin::pin, sync::Mutex, time::Duration};
+
 use bytes::Bytes;
 use domain::{
     identifiers::{Plate, Vin},
@@ -7,14 +9,15 @@ use domain::{
     lookup::Person,
     outcome::Outcome,
     record::{Authenticity, Provenance},
+    time::Clock,
     words::Mode,
 };
-use futures_util::future::join_all;
-use tokio::time::{Instant, timeout_at};
+use futures_util::future::{Either, join_all, select};
+use rand_chacha::ChaCha20Rng;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::{
-    client::{Content, Reply},
-    envelope::World,
+    gate::Place,
     http::Http,
     question::{Answer, Question},
     region::Whereabouts,
@@ -45,6 +48,9 @@ const WORST_FIRST: [Outcome; 14] = [
     Outcome::NotFiledYet,
     Outcome::Match,
 ];
+
+/// So long is enough for any source to be blamed: half of the three seconds that a look-up has.
+const FAIR: Duration = Duration::from_millis(1500);
 
 impl Sources {
     /// Asks whoever holds such records, within the deadline. It neither errs nor panics: what goes wrong is one of
@@ -147,7 +153,11 @@ impl Sources {
     ) -> Answer {
         let started = Instant::now();
         let read = self.read_one(source, route, question, deadline).await;
-        let was_asked = !matches!(read, Err(Unasked::Bare(_)));
+        let was_asked = match &read {
+            Ok(_) => true,
+            Err(Unasked::Bare(_)) => false,
+            Err(Unasked::Failed(failure)) => failure.problem != Problem::OwnTimeOver,
+        };
         let answer = match read {
             Ok(reading) => answered(source, reading),
             Err(Unasked::Bare(outcome)) => Answer::bare(outcome),
@@ -171,23 +181,32 @@ impl Sources {
     ) -> Result<Reading, Unasked> {
         match &route.way {
             Way::Http(way) => {
-                let body = way.template.render(question);
-                let reply = self
-                    .send(source, &way.target, &question.person, body, deadline)
-                    .await?;
-                let (outcome, answer) = way.read(&reply)?;
-                Ok(route.read(question, (outcome, &answer), self.clock.now())?)
+                let http = over_http(source)?;
+                let body = way.template.render(question).map(Bytes::from);
+                let exchange = body.map(|body| {
+                    move |deadline| {
+                        let sent = http.exchange(self.world(), &way.target, body.clone(), deadline);
+                        async move { way.read(&sent.await?) }
+                    }
+                });
+                let asked = self.admit(source, &question.person, deadline, source.hedge, exchange);
+                let (outcome, answer) = asked.await?;
+                let mut reading = route.read(question, (outcome, &answer), self.clock.now())?;
+                reading.signed = http.is_signed();
+                Ok(reading)
             }
             Way::Sql(way) => {
-                let exchange = way
-                    .fill(question)
-                    .map(|parameters| async move |_| way.rows(&parameters).await);
-                let rows = self.admit(source, &question.person, deadline, exchange).await?;
-                Ok(route.read_table(question, rows, self.clock.now())?)
+                let parameters = way.fill(question);
+                let exchange = parameters.as_ref().map(|parameters| |_| way.rows(parameters));
+                let asked = self.admit(source, &question.person, deadline, source.hedge, exchange);
+                Ok(route.read_table(question, asked.await?, self.clock.now())?)
             }
             Way::Drop(way) => {
-                let exchange = way.wanted(question).map(|wanted| move |_| way.rows(wanted));
-                let found = self.admit(source, &question.person, deadline, exchange).await?;
+                let exchange = way
+                    .wanted(question)
+                    .map(|wanted| move |_| way.rows(wanted.clone()));
+                let asked = self.admit(source, &question.person, deadline, None, exchange);
+                let found = asked.await?;
                 let mut reading = route.read_table(question, found.rows, self.clock.now())?;
                 reading.signed = found.signed;
                 if reading.outcome == Outcome::Found {
@@ -198,7 +217,7 @@ impl Sources {
         }
     }
 
-    /// Sends a body about somebody over HTTP and returns the plain reply.
+    /// Sends a body about somebody over HTTP, once, and returns the plain reply.
     pub(crate) async fn send(
         &self,
         source: &Source,
@@ -207,21 +226,23 @@ impl Sources {
         body: Option<Vec<u8>>,
         deadline: Instant,
     ) -> Result<Bytes, Unasked> {
-        let Transport::Http(http) = &source.transport else {
-            return Err(Failure::bad_answer(Problem::NotHttp).into());
-        };
-        let exchange = body.map(|body| move |deadline| self.exchange(http, target, body, deadline));
-        self.admit(source, person, deadline, exchange).await
+        let http = over_http(source)?;
+        let exchange = body
+            .map(Bytes::from)
+            .map(|body| move |deadline| http.exchange(self.world(), target, body.clone(), deadline));
+        self.admit(source, person, deadline, None, exchange).await
     }
 
     /// Lets a question about somebody through to its source: while the agreement holds, within the deadline, and
-    /// through the gate. Without an exchange there is something that cannot be said to it.
-    pub(crate) async fn admit<T, F: Future<Output = Result<T, Failure>>>(
+    /// through the gate; after `hedge` a second time. Without an exchange there is something that cannot be said
+    /// to it.
+    async fn admit<T, F: Future<Output = Result<T, Failure>>>(
         &self,
         source: &Source,
         person: &Person,
         deadline: Instant,
-        exchange: Option<impl FnOnce(Instant) -> F>,
+        hedge: Option<Duration>,
+        exchange: Option<impl Fn(Instant) -> F>,
     ) -> Result<T, Unasked> {
         let started = Instant::now();
         let today = self.clock.now().date_in_china();
@@ -233,42 +254,65 @@ impl Sources {
         }
         let exchange = exchange.ok_or(Unasked::Bare(Outcome::CannotCompare))?;
         let deadline = deadline.min(started + source.deadline);
-        let too_late = || Failure::new(Outcome::TimedOut, Problem::DeadlinePassed);
         if deadline <= started {
-            return Err(too_late().into());
+            return Err(Failure::new(Outcome::TimedOut, Problem::OwnTimeOver).into());
         }
-        let place = source.gate.enter(deadline).await?;
-        let reply = timeout_at(deadline, exchange(deadline)).await;
-        let reply = reply.unwrap_or_else(|_| Err(too_late()));
-        place.leave(reply.as_ref().err());
+        let ask = async |place: Place<'_>| {
+            let given = deadline.saturating_duration_since(Instant::now());
+            let reply = timeout_at(deadline, exchange(deadline)).await;
+            let late = |_| Err(Failure::new(Outcome::TimedOut, too_late(source.deadline, given)));
+            let reply = reply.unwrap_or_else(late);
+            place.leave(reply.as_ref().err());
+            reply
+        };
+        let first = ask(source.gate.enter(deadline).await?);
+        let reply = match hedge {
+            None => first.await,
+            Some(after) => hedged(first, after, || source.gate.try_enter().map(&ask)).await,
+        };
         Ok(reply?)
     }
 
-    /// Sends the body, in an envelope if the source has one, and returns the plain reply.
-    async fn exchange(
-        &self,
-        http: &Http,
-        target: &Target,
-        body: Vec<u8>,
-        deadline: Instant,
-    ) -> Result<Bytes, Failure> {
-        let world = World {
-            client: &http.client,
-            clock: &*self.clock,
-            random: &self.random,
-            deadline,
-        };
-        if let Some(envelope) = &http.envelope {
-            return envelope.exchange(&world, target, &body).await.map(Bytes::from);
-        }
-        match http
-            .client
-            .post(&target.uri, Content::Json, Bytes::from(body), target.max_body)
-            .await?
-        {
-            Reply::Body(reply) => Ok(reply),
-            Reply::Unknown => Err(Failure::bad_answer(Problem::BadStatus)),
-        }
+    fn world(&self) -> (&dyn Clock, &Mutex<ChaCha20Rng>) {
+        (&*self.clock, &self.random)
+    }
+}
+
+fn over_http(source: &Source) -> Result<&Http, Unasked> {
+    match &source.transport {
+        Transport::Http(http) => Ok(http),
+        _ => Err(Failure::bad_answer(Problem::NotHttp).into()),
+    }
+}
+
+/// Whose fault a timeout is. A source is blamed only where it had at least half of its own time: as the second in
+/// turn it may get what another one left over. Not all of it, for where another stands in reserve it never gets that.
+fn too_late(own: Duration, given: Duration) -> Problem {
+    if given >= (own / 2).min(FAIR) {
+        Problem::DeadlinePassed
+    } else {
+        Problem::OwnTimeOver
+    }
+}
+
+/// Waits for the first exchange; where it is silent for so long, a second one runs beside it, if there is a place.
+/// The first good answer counts, and the other exchange is given up, with its place and its connection.
+async fn hedged<T, F: Future<Output = Result<T, Failure>>>(
+    first: impl Future<Output = Result<T, Failure>>,
+    after: Duration,
+    second: impl FnOnce() -> Option<F>,
+) -> Result<T, Failure> {
+    let mut first = pin!(first);
+    if let Ok(reply) = timeout(after, first.as_mut()).await {
+        return reply;
+    }
+    let Some(second) = second() else {
+        return first.await;
+    };
+    match select(first, pin!(second)).await {
+        Either::Left((Ok(reply), _)) | Either::Right((Ok(reply), _)) => Ok(reply),
+        Either::Left((Err(failure), second)) => second.await.map_err(|_| failure),
+        Either::Right((Err(_), first)) => first.await,
     }
 }
 

@@ -1,10 +1,12 @@
-//! A circuit breaker: a source that failed often in a row is left alone for a while, then tried with one question.
+//! A circuit breaker: a source that failed often of late is left alone for a while, then tried with one question.
 //!
 //! It is a plain state machine over milliseconds that the caller passes in, so that every order of events can be
 //! tested. What one person's record looks like never opens it: only a source that cannot be reached or does not
 //! answer in time counts as failing.
 
-/// How many failures in a row open it.
+/// How many verdicts are looked back at.
+const WINDOW: u32 = 20;
+/// How many failures among them open it: half, so that a source which answers now and then is left alone too.
 pub(crate) const OPENS_AFTER: u32 = 10;
 /// For how many milliseconds it stays open before one question may try.
 pub(crate) const OPEN_MS: u64 = 2_000;
@@ -12,7 +14,7 @@ pub(crate) const OPEN_MS: u64 = 2_000;
 /// The state of the way to one source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Breaker {
-    /// Everything passes; so many failures in a row were seen.
+    /// Everything passes; of the last [`WINDOW`] verdicts the ones that failed, the latest in the lowest bit.
     Closed(u32),
     /// Nothing passes before this instant.
     Open(u64),
@@ -65,17 +67,22 @@ impl Breaker {
     /// Tells what became of a question. Stragglers from before it opened change nothing.
     pub(crate) fn record(&mut self, pass: Pass, verdict: Verdict, now_ms: u64) {
         *self = match (*self, pass, verdict) {
-            (Breaker::Closed(_), Pass::Ordinary, Verdict::Answered) => Breaker::Closed(0),
-            (Breaker::Closed(failures), Pass::Ordinary, Verdict::Failed) if failures + 1 >= OPENS_AFTER => {
-                Breaker::Open(now_ms.saturating_add(OPEN_MS))
-            }
-            (Breaker::Closed(failures), Pass::Ordinary, Verdict::Failed) => Breaker::Closed(failures + 1),
+            (Breaker::Closed(failed), Pass::Ordinary, Verdict::Answered) => Breaker::Closed(later(failed)),
+            (Breaker::Closed(failed), Pass::Ordinary, Verdict::Failed) => match later(failed) | 1 {
+                failed if failed.count_ones() >= OPENS_AFTER => Breaker::Open(now_ms.saturating_add(OPEN_MS)),
+                failed => Breaker::Closed(failed),
+            },
             (Breaker::Trying, Pass::Trial, Verdict::Answered) => Breaker::Closed(0),
             (Breaker::Trying, Pass::Trial, Verdict::Failed) => Breaker::Open(now_ms.saturating_add(OPEN_MS)),
             (Breaker::Trying, Pass::Trial, Verdict::Abandoned) => Breaker::Open(now_ms),
             (unchanged, _, _) => unchanged,
         };
     }
+}
+
+/// The window one verdict later; the oldest is forgotten.
+fn later(failed: u32) -> u32 {
+    (failed << 1) & ((1 << WINDOW) - 1)
 }
 
 #[cfg(test)]
@@ -96,7 +103,7 @@ mod tests {
             steps in prop::collection::vec((0u64..900, any::<bool>(), any::<prop::sample::Index>(), verdict()), 1..400),
         ) {
             let (mut breaker, mut now, mut passing) = (Breaker::Closed(0), 0u64, Vec::<Pass>::new());
-            let (mut shut_since, mut in_a_row) = (None::<u64>, 0u32);
+            let (mut shut_since, mut recent) = (None::<u64>, Vec::<bool>::new());
             for (wait, asks, which, verdict) in steps {
                 now += wait;
                 if asks || passing.is_empty() {
@@ -114,16 +121,14 @@ mod tests {
                     let pass = passing.swap_remove(which.index(passing.len()));
                     let before = breaker;
                     breaker.record(pass, verdict, now);
-                    in_a_row = match (before, verdict) {
-                        (Breaker::Closed(_), Verdict::Answered) => 0,
-                        (Breaker::Closed(_), Verdict::Failed) => in_a_row + 1,
-                        _ => in_a_row,
-                    };
-                    if matches!(before, Breaker::Closed(_)) && matches!(breaker, Breaker::Open(_)) {
-                        prop_assert!(in_a_row >= OPENS_AFTER);
+                    if let (Breaker::Closed(_), Pass::Ordinary, Verdict::Answered | Verdict::Failed) = (before, pass, verdict) {
+                        recent.push(verdict == Verdict::Failed);
+                        let failed = recent.iter().rev().take(WINDOW as usize).filter(|failed| **failed).count();
+                        let opens = failed >= OPENS_AFTER as usize;
+                        prop_assert_eq!(opens, matches!(breaker, Breaker::Open(_)));
                     }
                     match breaker {
-                        Breaker::Closed(0) => { in_a_row = 0; shut_since = None; }
+                        Breaker::Closed(_) if before == Breaker::Trying => { recent.clear(); shut_since = None; }
                         Breaker::Open(until) if before != breaker && verdict == Verdict::Failed => {
                             prop_assert_eq!(until, now + OPEN_MS);
                             shut_since = Some(now);
@@ -137,6 +142,34 @@ mod tests {
             }
             prop_assert!(breaker.admit(now + OPEN_MS).is_some());
         }
+    }
+
+    #[test]
+    fn a_source_that_answers_now_and_then_is_left_alone_too() {
+        let opens = |every: u32| {
+            let mut breaker = Breaker::Closed(0);
+            (1..=200).find(|n| {
+                let verdict = if n % every == 0 {
+                    Verdict::Answered
+                } else {
+                    Verdict::Failed
+                };
+                breaker.record(Pass::Ordinary, verdict, 0);
+                breaker.is_shut(0)
+            })
+        };
+        assert_eq!(opens(10), Some(11), "nine of ten fail");
+        assert_eq!(opens(3), Some(14), "two of three fail");
+        let mut breaker = Breaker::Closed(0);
+        for n in 0..1000 {
+            let verdict = if n % 5 < 2 {
+                Verdict::Failed
+            } else {
+                Verdict::Answered
+            };
+            breaker.record(Pass::Ordinary, verdict, 0);
+        }
+        assert!(!breaker.is_shut(0), "two of five fail");
     }
 
     #[test]

@@ -2,10 +2,14 @@
 //!
 //! The deadline is the caller's: whoever drops the future closes the connection, in whatever phase it is.
 
-use std::{error::Error as _, io, time::Duration};
+use std::{
+    error::Error as _,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderValue, Request, Response, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Incoming};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -13,10 +17,14 @@ use hyper_util::{
     client::legacy::{self, Client as Pool},
     rt::{TokioExecutor, TokioTimer},
 };
+use rand_chacha::ChaCha20Rng;
+use rand_core::Rng;
+use rustls::ClientConfig;
 
 use crate::{
-    dial::{AddressRefused, Dialler, Realm},
+    dial::{AddressRefused, Dialler, Realm, cause},
     report::{Failure, Problem},
+    tls,
 };
 use domain::outcome::Outcome;
 
@@ -24,8 +32,8 @@ use domain::outcome::Outcome;
 const IDLE: Duration = Duration::from_secs(30);
 /// How many bytes the head of a reply may have.
 const MAX_HEAD: usize = 64 << 10;
-/// The pause before a connection that failed is tried again.
-const PAUSE: Duration = Duration::from_millis(10);
+/// About how long is waited before a connection that failed is tried again, in microseconds; twice as long each time.
+const PAUSE_US: u64 = 10_000;
 
 /// A pool of connections to one source, shared with no other.
 pub(crate) struct Client {
@@ -38,23 +46,46 @@ pub(crate) struct Client {
 pub(crate) enum Content {
     /// A JSON document.
     Json,
+    /// Members as a form writes them, `application/x-www-form-urlencoded`; the reply is JSON.
+    Form,
     /// A message of the session layer, which proves itself.
     Message,
 }
 
-/// A reply that may be read: the body of a 200, or the word that the session is unknown.
+/// A request: a POST, and nothing of whom it is about in its address.
+pub(crate) struct Outgoing<'a> {
+    pub(crate) uri: &'a Uri,
+    pub(crate) content: Content,
+    /// Besides the content's type.
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+impl<'a> Outgoing<'a> {
+    /// A request with no more headers than it must have.
+    pub(crate) fn new(uri: &'a Uri, content: Content, body: Bytes) -> Self {
+        Outgoing {
+            uri,
+            content,
+            headers: HeaderMap::new(),
+            body,
+        }
+    }
+}
+
+/// A reply that may be read: a 200, or the word that the session, token or credentials are not known.
 pub(crate) enum Reply {
-    /// 200 with its body.
-    Body(Bytes),
+    /// 200 with its headers and its body.
+    Body(HeaderMap, Bytes),
     /// 401.
     Unknown,
 }
 
 impl Client {
     /// Makes a pool; no connection is opened yet.
-    pub(crate) fn new(realm: Realm, concurrency: usize, retries: u32) -> Result<Self, rustls::Error> {
+    pub(crate) fn new(realm: Realm, tls: ClientConfig, concurrency: usize, retries: u32) -> Self {
         let connector = HttpsConnectorBuilder::new()
-            .with_provider_and_webpki_roots(rustls::crypto::ring::default_provider())?
+            .with_tls_config(tls)
             .https_or_http()
             .enable_http1()
             .wrap_connector(Dialler { realm });
@@ -65,36 +96,45 @@ impl Client {
             .pool_max_idle_per_host(concurrency)
             .http1_max_buf_size(MAX_HEAD)
             .build(connector);
-        Ok(Client { pool, retries })
+        Client { pool, retries }
     }
 
-    /// Sends a body and reads a reply of at most `max_body` bytes. Only a connection that could not be made is
+    /// Sends a request and reads a reply of at most `max_body` bytes. Only a connection that could not be made is
     /// tried again: what was sent once is never sent twice.
     pub(crate) async fn post(
         &self,
-        uri: &Uri,
-        content: Content,
-        body: Bytes,
+        random: &Mutex<ChaCha20Rng>,
+        outgoing: Outgoing<'_>,
         max_body: usize,
     ) -> Result<Reply, Failure> {
         let mut tries = 0;
         let response = loop {
-            match self.pool.request(request(uri, content, body.clone())).await {
+            match self.pool.request(request(&outgoing)).await {
                 Ok(response) => break response,
-                Err(e) if e.is_connect() && tries < self.retries && !is_refused(&e) => {
-                    tries += 1;
-                    tokio::time::sleep(PAUSE).await;
-                }
-                Err(e) => return Err(explain(&e)),
+                Err(e) => match explain(&e) {
+                    failure if failure.problem == Problem::NotConnected && tries < self.retries => {
+                        tokio::time::sleep(pause(random, tries)).await;
+                        tries += 1;
+                    }
+                    failure => return Err(failure),
+                },
             }
         };
         check_status(response.status())?;
         if response.status() == StatusCode::UNAUTHORIZED {
             return Ok(Reply::Unknown);
         }
-        check_headers(&response, content)?;
-        read(response.into_body(), max_body).await.map(Reply::Body)
+        check_headers(&response, outgoing.content)?;
+        let (head, body) = response.into_parts();
+        Ok(Reply::Body(head.headers, read(body, max_body).await?))
     }
+}
+
+/// From half to one and a half times the pause, drawn, so that those who failed together do not try together again.
+fn pause(random: &Mutex<ChaCha20Rng>, tries: u32) -> Duration {
+    let usual = PAUSE_US << tries;
+    let drawn = random.lock().unwrap_or_else(PoisonError::into_inner).next_u64();
+    Duration::from_micros(usual / 2 + drawn % usual)
 }
 
 /// Reads a body of bounded length. The usual body comes in one piece, which is not copied.
@@ -125,12 +165,14 @@ async fn read(mut body: Incoming, max_body: usize) -> Result<Bytes, Failure> {
     Ok(whole.freeze())
 }
 
-fn request(uri: &Uri, content: Content, body: Bytes) -> Request<Full<Bytes>> {
-    let mut request = Request::new(Full::new(body));
+fn request(outgoing: &Outgoing<'_>) -> Request<Full<Bytes>> {
+    let mut request = Request::new(Full::new(outgoing.body.clone()));
     *request.method_mut() = http::Method::POST;
-    *request.uri_mut() = uri.clone();
-    let content_type = match content {
+    *request.uri_mut() = outgoing.uri.clone();
+    *request.headers_mut() = outgoing.headers.clone();
+    let content_type = match outgoing.content {
         Content::Json => "application/json",
+        Content::Form => "application/x-www-form-urlencoded",
         Content::Message => "application/octet-stream",
     };
     request
@@ -168,7 +210,10 @@ fn check_headers(response: &Response<Incoming>, content: Content) -> Result<(), 
 }
 
 fn explain(error: &legacy::Error) -> Failure {
-    if is_refused(error) {
+    if let Some(problem) = tls::refused(error) {
+        return Failure::new(Outcome::Broken, problem);
+    }
+    if cause::<AddressRefused>(error).is_some() {
         return Failure::new(Outcome::Broken, Problem::AddressRefused);
     }
     if error.is_connect() {
@@ -181,21 +226,33 @@ fn explain(error: &legacy::Error) -> Failure {
 }
 
 fn explain_hyper(error: &hyper::Error) -> Failure {
-    if error.is_parse() {
+    if let Some(problem) = tls::refused(error) {
+        Failure::new(Outcome::Broken, problem)
+    } else if error.is_parse() {
         Failure::bad_answer(Problem::NotHttp)
     } else {
         Failure::new(Outcome::Broken, Problem::ConnectionBroken)
     }
 }
 
-fn is_refused(error: &legacy::Error) -> bool {
-    let mut cause = error.source();
-    while let Some(e) = cause {
-        let inner = e.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        if e.is::<AddressRefused>() || inner.is_some_and(|i| i.is::<AddressRefused>()) {
-            return true;
+#[cfg(test)]
+mod tests {
+    use rand_core::SeedableRng;
+
+    use super::*;
+
+    #[test]
+    fn pauses_differ_and_grow() {
+        let random = Mutex::new(ChaCha20Rng::from_seed([1; 32]));
+        let mut drawn: Vec<Duration> = (0..100).map(|_| pause(&random, 0)).collect();
+        drawn.sort();
+        drawn.dedup();
+        assert!(drawn.len() > 90);
+        for (tries, from, below) in [(0, 5, 15), (1, 10, 30), (2, 20, 60)] {
+            for _ in 0..100 {
+                let pause = pause(&random, tries);
+                assert!(pause >= Duration::from_millis(from) && pause < Duration::from_millis(below));
+            }
         }
-        cause = e.source();
     }
-    false
 }

@@ -4,6 +4,7 @@
 //! stands between resolution and connection, so that a second answer of the name server cannot pass by it.
 
 use std::{
+    error::Error,
     future::Future,
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
@@ -137,6 +138,21 @@ async fn connect(host: &str, port: u16, permits: impl Fn(IpAddr) -> bool) -> io:
         }
     }
     Err(failure)
+}
+
+/// The error of a type that stands behind another one. An `io::Error` holds its own apart from its chain.
+pub(crate) fn cause<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        next = match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            Some(inner) => Some(inner),
+            None => error.source(),
+        };
+    }
+    None
 }
 
 /// [`dial`] in the form in which the HTTP client calls it.

@@ -4,16 +4,19 @@
 //! id = "city-police"                    # stands in the evidence; lower case, digits, hyphens
 //! version = 3                           # of the mapping; raise it with every change
 //! name = { zh = "…", en = "…" }
-//! protocol = "http"                     # JSON by POST; or sql, file: see below
+//! protocol = "http"                     # by POST; or sql, file: see below
 //! endpoint = "https://host:443/base"    # no redirect is followed, no identifier stands in an address
 //! freshness = "realtime"                # or daily, weekly: what the agreement promises
 //! deadline_ms = 3000                    # for connecting, handshake, request and reply together
-//! concurrency = 64                      # questions at once; a question waits 50 ms for a place at most
+//! concurrency = 64                      # questions at once, fewer while it is slow; one waits 50 ms for a place at most
+//! hedge_ms = 800                        # a question that got no answer so far is put a second time; never without this
 //! charset = "utf-8"                     # gb18030, gbk: in what the register keeps names
 //! max_body = 1048576                    # bytes of a reply
 //! regions = []                          # such as "44", "4403" (division codes) or "粤B" (plates); empty is the country
 //! price = 0                             # of an answer, in fen; of equally fresh sources the cheapest is asked
 //! retries = 1                           # of a connection that could not be made; what was sent is not repeated
+//!
+//! content = "json"                      # of requests; or form. Replies are JSON
 //!
 //! [agreement]                           # all of it is required in production; after either day: `maintenance`
 //! number = "…"
@@ -27,6 +30,34 @@
 //! name = { zh = "…", en = "…" }
 //! address = "https://…"
 //! kinds = []                            # empty is all
+//!
+//! [tls]                                 # where the endpoint is https
+//! ca = "/etc/mingcha/city-police-ca.pem"  # who signs its certificate; without it the public authorities
+//! certificate = "/etc/mingcha/us.pem"   # ours, where the source asks for one
+//! key = "file:/keys/city-police.tls.pem"  # its secret key, by reference as own_key below
+//!
+//! [auth.api-key]                        # one of the three, where there is no [envelope]
+//! header = "x-api-key"
+//! secret = "env:MINGCHA_SOURCE_CITY_POLICE_API_KEY"   # the header's whole value
+//!
+//! [auth.hmac]                           # what is hashed: crates/sources/src/auth/hmac.rs
+//! key_id = "…"
+//! secret = "file:/keys/city-police.hmac"   # its text, at least 16 characters
+//! digest = "sm3"                        # or sha256
+//! headers = { key_id = "x-key-id", time = "x-time", nonce = "x-nonce", signature = "x-signature" }
+//!
+//! [auth.oauth]                          # client credentials; the token is kept until shortly before its end
+//! token_endpoint = "https://host/token"
+//! client_id = "…"
+//! secret = "file:/keys/city-police.oauth"
+//! credentials = "basic"                 # or body
+//! scope = "…"                           # may be left out
+//!
+//! [signature]                           # of replies; what is signed: crates/sources/src/signature.rs
+//! key = "gm-public:…"                   # SM2, or intl-public:… for Ed25519; or secret and digest of an HMAC
+//! header = "x-signature"
+//! time = "x-time"                       # of the reply; at most 60 s off
+//! nonce = "x-nonce"                     # of the request
 //!
 //! [envelope]                            # message encryption; without it only https is spoken in production
 //! suite = "gm"                          # or intl
@@ -167,8 +198,8 @@ use thiserror::Error;
 use toml::Spanned;
 
 use crate::{
-    agreement::RawAgreement, drops::RawDrops, format::Format, region::RawElsewhere, sql::RawSql,
-    submit::RawSubmits,
+    agreement::RawAgreement, auth::RawAuth, drops::RawDrops, format::Format, region::RawElsewhere,
+    signature::RawSignature, sql::RawSql, submit::RawSubmits, tls::RawTls,
 };
 
 /// One file of a deployment's folder `sources/`.
@@ -256,12 +287,34 @@ pub(crate) struct Raw {
     #[serde(default)]
     pub(crate) agreement: Option<Spanned<RawAgreement>>,
     #[serde(default)]
+    pub(crate) hedge_ms: Option<Spanned<u64>>,
+    #[serde(default)]
+    pub(crate) content: Option<Spanned<Encoding>>,
+    #[serde(default)]
+    pub(crate) tls: Option<Spanned<RawTls>>,
+    #[serde(default)]
+    pub(crate) auth: Option<Spanned<RawAuth>>,
+    #[serde(default)]
+    pub(crate) signature: Option<Spanned<RawSignature>>,
+    #[serde(default)]
     pub(crate) envelope: Option<Spanned<RawEnvelope>>,
     pub(crate) serves: Vec<Spanned<RawServes>>,
     #[serde(default)]
     pub(crate) images: Vec<Spanned<RawImages>>,
     #[serde(default)]
     pub(crate) submits: Vec<Spanned<RawSubmits>>,
+}
+
+impl Raw {
+    /// Whether something stands there that only the protocol `http` has.
+    pub(crate) fn has_http(&self) -> bool {
+        self.endpoint.is_some()
+            || self.content.is_some()
+            || self.tls.is_some()
+            || self.auth.is_some()
+            || self.signature.is_some()
+            || self.envelope.is_some()
+    }
 }
 
 /// How the source is spoken to.
@@ -297,6 +350,37 @@ impl Charset {
         match self {
             Charset::Utf8 | Charset::Gb18030 => SourceEncoding::Complete,
             Charset::Gbk => SourceEncoding::Gbk,
+        }
+    }
+}
+
+/// How the body of a request over HTTP is written. What comes back is JSON in any case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Encoding {
+    /// A JSON object.
+    #[default]
+    Json,
+    /// Members as a form writes them: `application/x-www-form-urlencoded`, in UTF-8.
+    Form,
+}
+
+/// A hash that an agreement names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Digest {
+    /// FIPS 180-4.
+    Sha256,
+    /// GB/T 32905.
+    Sm3,
+}
+
+impl Digest {
+    /// The suite that has this hash.
+    pub(crate) fn suite(self) -> crypto::Suite {
+        match self {
+            Digest::Sha256 => crypto::Suite::Intl,
+            Digest::Sm3 => crypto::Suite::Gm,
         }
     }
 }

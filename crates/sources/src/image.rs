@@ -22,6 +22,7 @@ use toml::Spanned;
 use crate::{
     ask::Unasked,
     file::{RawImages, SourceError, SourceFile},
+    http::Http,
     json,
     media_type::{MediaType, read_head},
     outcomes::Outcomes,
@@ -106,7 +107,7 @@ impl ImageRoute {
     /// Checks the route against the kinds and against what else the file serves.
     pub(crate) fn compile(
         file: &SourceFile,
-        endpoint: &str,
+        http: &Http,
         kinds: &Catalogue,
         served: &[Route],
         images: &Spanned<RawImages>,
@@ -131,8 +132,8 @@ impl ImageRoute {
         }
         Ok(ImageRoute {
             kinds: ids.iter().map(|id| id.get_ref().clone()).collect(),
-            target: Target::compile(file, endpoint, &raw.path, MAX_BODY)?,
-            template: Template::compile(file, line, &Scope::Image, &raw.request)?,
+            target: http.target(file, &raw.path, MAX_BODY)?,
+            template: http.template(file, line, &Scope::Image, &raw.request)?,
             // An image is read; nothing is compared.
             outcomes: Outcomes::compile(file, line, Mode::Read, &raw.outcome)?,
             bytes: Pointer::compile(file, &raw.answer.bytes)?,

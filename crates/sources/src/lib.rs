@@ -9,6 +9,7 @@
 
 mod agreement;
 mod ask;
+mod auth;
 mod breaker;
 mod client;
 mod dial;
@@ -21,6 +22,7 @@ mod gate;
 mod http;
 mod image;
 mod json;
+mod limit;
 mod measure;
 mod media_type;
 mod outcomes;
@@ -33,12 +35,15 @@ mod request;
 mod route;
 mod routing;
 mod secret;
+mod shared;
+mod signature;
 mod source;
 mod sources;
 mod sql;
 mod submit;
 mod table;
 mod target;
+mod tls;
 mod transport;
 
 pub use agreement::{ALARM_DAYS, Agreement, Paper, PaperKind};

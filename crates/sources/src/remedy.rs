@@ -11,18 +11,39 @@ impl Problem {
             Problem::AgreementExpired => "renew the paper, and write its new day into the file",
             Problem::Paused => "resume it: mingcha source resume ID --by NAME",
             Problem::NoPlace => "all places were taken: raise `concurrency`, if the source bears it",
-            Problem::BreakerOpen => "it failed ten times in a row: mend what failed before",
+            Problem::BreakerOpen => "ten of its last twenty questions failed: mend what failed before",
             Problem::NotConnected => {
-                "is the host right, does it resolve, is the port open, is its certificate valid for this name?"
+                "is the host right, does it resolve, is the port open, does it speak TLS where the address says https?"
             }
             Problem::AddressRefused => {
                 "the name leads to an address of this machine or network; in production only other machines are asked"
             }
+            Problem::CertificateExpired => {
+                "its certificate has expired or is not valid yet: the source must renew it; is the clock here right?"
+            }
+            Problem::CertificateOfOther => {
+                "its certificate names another host: write the name that it bears into the address"
+            }
+            Problem::CertificateRefused => {
+                "nobody known signed its certificate: name its authority as `ca` of [tls]; a public source must send the certificates between, too"
+            }
+            Problem::OwnCertificateRefused => {
+                "the source wants a certificate of ours, or does not know this one: give `certificate` and `key` in [tls], and let it be entered there"
+            }
+            Problem::CredentialsRefused => {
+                "our credentials are not taken: are the names, the secret and, for an HMAC, the headers and the clock those that both sides agreed?"
+            }
+            Problem::TokenMalformed => {
+                "the token endpoint must answer with access_token, token_type Bearer and expires_in in seconds, as JSON"
+            }
             Problem::ConnectionBroken => "the source closed before its reply was complete",
             Problem::DeadlinePassed => "the source must answer within `deadline_ms`",
+            Problem::OwnTimeOver => {
+                "the look-up's three seconds were over before this source had half of its `deadline_ms`: mend the one asked before it"
+            }
             Problem::Redirected => "no redirect is followed: write the final address",
             Problem::BadStatus => {
-                "the source must answer 200 with the outcome in the body; 401 without [envelope] means that it wants other credentials"
+                "the source must answer 200 with the outcome in the body; 401 means that it wants credentials: see [auth]"
             }
             Problem::NotHttp => "not HTTP: is it the right port, and https?",
             Problem::BadContentType => "the reply must be application/json, and not compressed",
@@ -94,6 +115,15 @@ impl Problem {
             }
             Problem::NotAuthentic => {
                 "the reply does not open: it must answer this request, in this session, unchanged"
+            }
+            Problem::ReplyUnsigned => {
+                "the reply must carry its time and its signature in base64, once each, in the headers that [signature] names"
+            }
+            Problem::ReplySignatureWrong => {
+                "the signature does not fit: it is over the time, the nonce of this request and the hash of the body as it is sent, by the key in the file"
+            }
+            Problem::ReplyTimeOff => {
+                "the reply's time must be the source's present, in milliseconds since 1970, at most 60 s off: are both clocks right?"
             }
             Problem::ImageMissing => "`answer.bytes` must point at the picture in base64",
             Problem::ImageTooLarge | Problem::NotAnImage => "PNG or JPEG, at most 1 MiB and 20 megapixels",

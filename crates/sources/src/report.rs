@@ -28,10 +28,24 @@ pub enum Problem {
     NotConnected,
     /// The address is one that this realm must not speak to.
     AddressRefused,
+    /// The source's certificate has expired, or is not valid yet.
+    CertificateExpired,
+    /// The source's certificate names another host.
+    CertificateOfOther,
+    /// The source's certificate is signed by nobody whom we believe, or is no sound one.
+    CertificateRefused,
+    /// The source asks for a certificate of ours, or refuses the one that it got.
+    OwnCertificateRefused,
+    /// The source, or who gives its tokens, does not take our credentials.
+    CredentialsRefused,
+    /// What gives a source's tokens answered with none.
+    TokenMalformed,
     /// The connection broke before the answer was complete.
     ConnectionBroken,
-    /// The deadline passed.
+    /// The source's deadline passed.
     DeadlinePassed,
+    /// The look-up's time was over before the source had half of its own: not its fault.
+    OwnTimeOver,
     /// The source answered with a redirect, which is never followed.
     Redirected,
     /// The source answered with an HTTP status other than 200.
@@ -98,6 +112,12 @@ pub enum Problem {
     SessionLost,
     /// The reply does not open: changed, repeated, or an answer to another request.
     NotAuthentic,
+    /// The reply carries no signature, or not in the agreed headers.
+    ReplyUnsigned,
+    /// The reply's signature is not the source's, or is over another body, time or request.
+    ReplySignatureWrong,
+    /// The reply was signed at a time that is not now.
+    ReplyTimeOff,
     /// The bytes of an image are missing or not base64.
     ImageMissing,
     /// An image has more bytes or more pixels than are taken.
@@ -121,8 +141,15 @@ impl Problem {
             Problem::BreakerOpen => "breaker_open",
             Problem::NotConnected => "not_connected",
             Problem::AddressRefused => "address_refused",
+            Problem::CertificateExpired => "certificate_expired",
+            Problem::CertificateOfOther => "certificate_of_other",
+            Problem::CertificateRefused => "certificate_refused",
+            Problem::OwnCertificateRefused => "own_certificate_refused",
+            Problem::CredentialsRefused => "credentials_refused",
+            Problem::TokenMalformed => "token_malformed",
             Problem::ConnectionBroken => "connection_broken",
             Problem::DeadlinePassed => "deadline_passed",
+            Problem::OwnTimeOver => "own_time_over",
             Problem::Redirected => "redirected",
             Problem::BadStatus => "bad_status",
             Problem::NotHttp => "not_http",
@@ -156,6 +183,9 @@ impl Problem {
             Problem::HandshakeFailed => "handshake_failed",
             Problem::SessionLost => "session_lost",
             Problem::NotAuthentic => "not_authentic",
+            Problem::ReplyUnsigned => "reply_unsigned",
+            Problem::ReplySignatureWrong => "reply_signature_wrong",
+            Problem::ReplyTimeOff => "reply_time_off",
             Problem::ImageMissing => "image_missing",
             Problem::ImageTooLarge => "image_too_large",
             Problem::NotAnImage => "not_an_image",

@@ -11,9 +11,10 @@ use domain::{
     words::Mode,
 };
 use toml::Spanned;
+use url::form_urlencoded::byte_serialize;
 
 use crate::{
-    file::{SourceError, SourceFile},
+    file::{Encoding, SourceError, SourceFile},
     image::ImageQuestion,
     question::Question,
     submit::ReviewQuestion,
@@ -22,8 +23,11 @@ use crate::{
 /// The longest picture that is sent, in bytes.
 pub(crate) const MAX_PORTRAIT: usize = 4 << 20;
 
-/// Members in order, each with what stands before its value, such as `,"hphm":`.
-pub(crate) struct Template(Vec<(Vec<u8>, Part)>);
+/// Members in order, each with what stands before its value, such as `"hphm":` or `hphm=`.
+pub(crate) struct Template {
+    encoding: Encoding,
+    members: Vec<(Vec<u8>, Part)>,
+}
 
 /// What a member's value is taken from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,22 +69,22 @@ impl Template {
         file: &SourceFile,
         line: &Range<usize>,
         scope: &Scope<'_>,
+        encoding: Encoding,
         raw: &BTreeMap<String, Spanned<String>>,
     ) -> Result<Self, SourceError> {
-        let mut parts = Vec::new();
+        let mut members = Vec::new();
         for (name, expression) in raw {
             let wrong = |problem| file.wrong(&expression.span(), format!("request member {name}: {problem}"));
             let part = Part::parse(expression.get_ref(), scope).map_err(wrong)?;
-            let lead = format!(",{}:", serde_json::Value::from(name.as_str()));
-            parts.push((lead.into_bytes(), part));
+            members.push((encoding.lead(name), part));
         }
         let needed = scope.needed();
         match needed
             .iter()
-            .find(|(part, _)| !parts.iter().any(|(_, p)| p == part))
+            .find(|(part, _)| !members.iter().any(|(_, p)| p == part))
         {
             Some((_, words)) => Err(file.wrong(line, format!("the request must carry {words}"))),
-            None => Ok(Template(parts)),
+            None => Ok(Template { encoding, members }),
         }
     }
 
@@ -123,14 +127,20 @@ impl Template {
     }
 
     fn fill(&self, filling: &Filling<'_>, extra: usize) -> Option<Vec<u8>> {
+        let (before, between, after): (&[u8], u8, &[u8]) = match self.encoding {
+            Encoding::Json => (b"{", b',', b"}"),
+            Encoding::Form => (b"", b'&', b""),
+        };
         let mut body = Vec::with_capacity(256 + extra);
-        for (lead, part) in self.0.iter().filter(|(_, part)| part.applies(filling)) {
+        body.extend_from_slice(before);
+        for (lead, part) in self.members.iter().filter(|(_, part)| part.applies(filling)) {
+            if body.len() > before.len() {
+                body.push(between);
+            }
             body.extend_from_slice(lead);
-            part.write(filling, &mut body)?;
+            part.write(filling, self.encoding, &mut body)?;
         }
-        // The subject's name is always there, so that the body begins with a comma: here stands the brace instead.
-        *body.first_mut()? = b'{';
-        body.push(b'}');
+        body.extend_from_slice(after);
         Some(body)
     }
 }
@@ -291,7 +301,7 @@ impl Scope<'_> {
 impl Part {
     fn parse(text: &str, scope: &Scope<'_>) -> Result<Self, String> {
         if let Some(literal) = text.strip_prefix("literal:") {
-            return Ok(Part::Literal(serde_json::Value::from(literal).to_string()));
+            return Ok(Part::Literal(literal.to_owned()));
         }
         if let Some(id) = text.strip_prefix("key.") {
             return if scope.has_key(id) {
@@ -332,42 +342,61 @@ impl Part {
         }
     }
 
-    fn write(&self, filling: &Filling<'_>, body: &mut Vec<u8>) -> Option<()> {
+    fn write(&self, filling: &Filling<'_>, encoding: Encoding, body: &mut Vec<u8>) -> Option<()> {
+        let mut text = |text: &str| encoding.write_text(text, body);
         match self {
-            Part::Key(id) => write_value(filling.record?.key.get(id)?, body),
-            Part::Claim(id) => write_value(filling.record?.claims.get(id)?, body),
-            Part::SubjectName => write_text(filling.person.name.expose(), body),
-            Part::SubjectNumber => write_text(filling.person.id_number.expose(), body),
-            Part::LookupId => write_text(filling.lookup.0.hyphenated().encode_lower(&mut [0; 36]), body),
-            Part::Literal(json) => {
-                body.extend_from_slice(json.as_bytes());
-                Some(())
-            }
+            Part::Key(id) => encoding.write_value(filling.record?.key.get(id)?, body),
+            Part::Claim(id) => encoding.write_value(filling.record?.claims.get(id)?, body),
+            Part::SubjectName => text(filling.person.name.expose()),
+            Part::SubjectNumber => text(filling.person.id_number.expose()),
+            Part::LookupId => text(filling.lookup.0.hyphenated().encode_lower(&mut [0; 36])),
+            Part::Literal(literal) => text(literal),
             Part::Portrait(_) => {
                 let portrait = filling.record?.portrait.as_ref();
-                write_text(
-                    &STANDARD.encode(portrait.filter(|p| p.len() <= MAX_PORTRAIT)?),
-                    body,
-                )
+                text(&STANDARD.encode(portrait.filter(|p| p.len() <= MAX_PORTRAIT)?))
             }
-            Part::ImageHandle => write_text(filling.handle?, body),
-            Part::ReviewNumber => write_text(&filling.review?.number, body),
-            Part::ReviewText => write_text(&filling.review?.text, body),
-            Part::ReviewSourceNumber => write_text(filling.review?.source_number.as_deref()?, body),
-            Part::ReviewImage(place) => {
-                write_text(&STANDARD.encode(filling.review?.images.get(*place)?), body)
-            }
+            Part::ImageHandle => text(filling.handle?),
+            Part::ReviewNumber => text(&filling.review?.number),
+            Part::ReviewText => text(&filling.review?.text),
+            Part::ReviewSourceNumber => text(filling.review?.source_number.as_deref()?),
+            Part::ReviewImage(place) => text(&STANDARD.encode(filling.review?.images.get(*place)?)),
         }
     }
 }
 
-fn write_text(text: &str, body: &mut Vec<u8>) -> Option<()> {
-    serde_json::to_writer(body, text).ok()
+impl Encoding {
+    /// What stands before a member's value.
+    fn lead(self, name: &str) -> Vec<u8> {
+        match self {
+            Encoding::Json => format!("{}:", serde_json::Value::from(name)).into_bytes(),
+            Encoding::Form => {
+                let mut lead: Vec<u8> = form(name).collect();
+                lead.push(b'=');
+                lead
+            }
+        }
+    }
+
+    fn write_text(self, text: &str, body: &mut Vec<u8>) -> Option<()> {
+        match self {
+            Encoding::Json => serde_json::to_writer(body, text).ok(),
+            Encoding::Form => {
+                body.extend(form(text));
+                Some(())
+            }
+        }
+    }
+
+    fn write_value(self, value: &Value, body: &mut Vec<u8>) -> Option<()> {
+        match (self, value) {
+            (Encoding::Json, Value::Text(text)) => self.write_text(text, body),
+            (Encoding::Json, other) => serde_json::to_writer(body, &other.clone().into_json()).ok(),
+            (Encoding::Form, value) => self.write_text(&value.text(), body),
+        }
+    }
 }
 
-fn write_value(value: &Value, body: &mut Vec<u8>) -> Option<()> {
-    match value {
-        Value::Text(text) => write_text(text, body),
-        other => serde_json::to_writer(body, &other.clone().into_json()).ok(),
-    }
+/// A name or value of a form, in UTF-8 (the URL standard, section 5.2).
+fn form(text: &str) -> impl Iterator<Item = u8> {
+    byte_serialize(text.as_bytes()).flat_map(|piece| piece.bytes())
 }

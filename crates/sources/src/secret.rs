@@ -5,16 +5,22 @@
 
 use std::path::Path;
 
-use crypto::session::{Identity, Peer};
+use crypto::{
+    AgreedKey,
+    session::{Identity, Peer},
+};
+use toml::Spanned;
 use zeroize::Zeroizing;
 
 use crate::{
     dial::Realm,
-    file::{RawEnvelope, SourceError, SourceFile},
+    file::{Digest, RawEnvelope, SourceError, SourceFile},
 };
 
 /// Keys are shorter by far; a larger file is not one.
 const MAX_KEY_FILE: u64 = 4096;
+/// The shortest secret of an HMAC, in characters: 64 bits where it is written in hexadecimal.
+const MIN_SECRET: usize = 16;
 
 /// Reads both parties of the envelope.
 pub(crate) fn parties(
@@ -49,6 +55,40 @@ fn typed(key: &str, suite: crypto::Suite, half: &str) -> String {
     } else {
         format!("{suite}-{half}:{key}")
     }
+}
+
+/// The secret that a file refers to under `name`, without the end of its line.
+pub(crate) fn text(
+    file: &SourceFile,
+    name: &str,
+    reference: &Spanned<String>,
+    source: &str,
+    realm: Realm,
+) -> Result<Zeroizing<String>, SourceError> {
+    let secret = resolve(name, reference.get_ref(), source, realm);
+    let secret = secret.map_err(|problem| file.wrong(&reference.span(), problem))?;
+    Ok(Zeroizing::new(secret.trim().to_owned()))
+}
+
+/// The key of an HMAC: the bytes of the secret's text.
+pub(crate) fn agreed_key(
+    file: &SourceFile,
+    reference: &Spanned<String>,
+    digest: Digest,
+    source: &str,
+    realm: Realm,
+) -> Result<AgreedKey, SourceError> {
+    let secret = text(file, "secret", reference, source, realm)?;
+    if secret.len() < MIN_SECRET {
+        let problem = format!("secret: at least {MIN_SECRET} characters, so that nobody finds it by trying");
+        return Err(file.wrong(&reference.span(), problem));
+    }
+    Ok(AgreedKey::new(digest.suite(), secret.as_bytes()))
+}
+
+/// Lower-case hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Resolves what a file says under `name`: `env:NAME`, `file:PATH`, and in the demo the secret itself.

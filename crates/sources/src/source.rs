@@ -16,7 +16,7 @@ use toml::Spanned;
 use crate::{
     agreement::Agreement,
     dial::Realm,
-    file::{Raw, SourceError, SourceFile},
+    file::{Protocol, Raw, SourceError, SourceFile},
     gate::Gate,
     image::ImageRoute,
     measure::Measure,
@@ -56,6 +56,8 @@ pub(crate) struct Source {
     pub(crate) info: SourceInfo,
     pub(crate) encoding: SourceEncoding,
     pub(crate) deadline: Duration,
+    /// After how much silence a question is put a second time; never where there is none.
+    pub(crate) hedge: Option<Duration>,
     pub(crate) transport: Transport,
     pub(crate) gate: Gate,
     pub(crate) measure: Measure,
@@ -92,7 +94,8 @@ impl Source {
             info: describe(file, &raw, realm)?,
             encoding: raw.charset.encoding(),
             deadline,
-            gate: Gate::new(concurrency),
+            hedge: hedge(file, &raw, deadline_ms)?,
+            gate: Gate::new(raw.id.get_ref(), concurrency, deadline),
             measure: Measure::new(),
             paused: AtomicBool::new(false),
             images: compile_images(file, kinds, &raw, &transport, &routes)?,
@@ -114,6 +117,18 @@ fn bounded<T: Copy + PartialOrd + From<u8> + std::fmt::Display>(
         None => Ok(default),
         Some(value) if (T::from(1)..=max).contains(value.get_ref()) => Ok(*value.get_ref()),
         Some(value) => Err(file.wrong(&value.span(), format!("{name}: expected 1 to {max}"))),
+    }
+}
+
+/// A file is asked on this machine: a second question would wait for the same disk.
+fn hedge(file: &SourceFile, raw: &Raw, deadline_ms: u64) -> Result<Option<Duration>, SourceError> {
+    match &raw.hedge_ms {
+        None => Ok(None),
+        Some(ms) if raw.protocol == Protocol::File => {
+            Err(file.wrong(&ms.span(), "hedge_ms: a file is asked once"))
+        }
+        Some(ms) if (1..deadline_ms).contains(ms.get_ref()) => Ok(Some(Duration::from_millis(*ms.get_ref()))),
+        Some(ms) => Err(file.wrong(&ms.span(), "hedge_ms: from 1 to less than deadline_ms")),
     }
 }
 
@@ -191,8 +206,7 @@ fn compile_images(
         let Transport::Http(http) = transport else {
             return Err(file.wrong(&images.span(), "only a source over http streams images"));
         };
-        let endpoint = http.endpoint();
-        let route = ImageRoute::compile(file, endpoint, kinds, served, images)?;
+        let route = ImageRoute::compile(file, http, kinds, served, images)?;
         let is_twice = |id: &&String| routes.iter().any(|r| r.is_for(id));
         if let Some(id) = route.kinds().iter().find(is_twice) {
             return Err(file.wrong(&images.span(), format!("images of {id} are served twice")));
@@ -209,7 +223,7 @@ fn compile_submits(
     served: &[Route],
 ) -> Result<Vec<SubmitRoute>, SourceError> {
     match (transport, raw.submits.first()) {
-        (Transport::Http(http), _) => SubmitRoute::compile_all(file, http.endpoint(), served, &raw.submits),
+        (Transport::Http(http), _) => SubmitRoute::compile_all(file, http, served, &raw.submits),
         (_, Some(submits)) => Err(file.wrong(&submits.span(), "only a source over http takes reviews")),
         (_, None) => Ok(vec![]),
     }

@@ -86,8 +86,10 @@ impl Sql {
             .sql
             .as_ref()
             .ok_or_else(|| file.wrong_as_a_whole("sql: the table [sql] is missing"))?;
-        if raw.endpoint.is_some() || raw.envelope.is_some() || raw.drops.is_some() {
-            return Err(file.wrong_as_a_whole("endpoint, [envelope] and [drops] are of other protocols"));
+        if raw.has_http() || raw.drops.is_some() {
+            return Err(file.wrong_as_a_whole(
+                "endpoint, content, [tls], [auth], [signature], [envelope] and [drops] are of other protocols",
+            ));
         }
         let address = Address::compile(file, raw.id.get_ref(), sql.get_ref(), realm)?;
         let charset = raw.charset;

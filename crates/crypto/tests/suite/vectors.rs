@@ -3,7 +3,7 @@
 use crate::common::{hex, hex_array};
 use crypto::aead::{self, DataKey};
 use crypto::signer::{Ed25519Signer, Ed25519Verifier, Sm2Signer, Sm2Verifier};
-use crypto::{SecretBytes, Suite};
+use crypto::{AgreedKey, SecretBytes, Suite};
 
 /// GB/T 32905-2016, annex A (also draft-sca-cfrg-sm3, appendix A); FIPS 180-4 examples for SHA-256.
 #[test]
@@ -225,4 +225,52 @@ fn data_keys_have_the_length_of_their_suite() {
             );
         }
     }
+}
+
+/// RFC 4231, cases 1 and 6 (a key longer than a block); the same under SM3, as OpenSSL computes it.
+#[test]
+fn keyed_hashes() {
+    let long = [0xaa; 131];
+    let (hi, larger) = (
+        b"Hi There".as_slice(),
+        b"Test Using Larger Than Block-Size Key - Hash Key First".as_slice(),
+    );
+    let cases = [
+        (
+            Suite::Intl,
+            &[0x0b; 20][..],
+            hi,
+            "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7",
+        ),
+        (
+            Suite::Intl,
+            &long,
+            larger,
+            "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54",
+        ),
+        (
+            Suite::Gm,
+            &[0x0b; 20],
+            hi,
+            "51b00d1fb49832bfb01c3ce27848e59f871d9ba938dc563b338ca964755cce70",
+        ),
+        (
+            Suite::Gm,
+            &long,
+            larger,
+            "b4fd844e13342002f0b2e0690ea7741f1497d993a70494cea601e657bedf67a0",
+        ),
+    ];
+    for (suite, key, message, tag) in cases {
+        let key = AgreedKey::new(suite, key);
+        assert_eq!(key.tag(message).to_vec(), hex(tag), "{suite}");
+        assert!(key.verify(message, &hex_array(tag)), "{suite}");
+        let mut other = hex_array::<32>(tag);
+        other[31] ^= 1;
+        assert!(!key.verify(message, &other), "{suite}");
+    }
+    assert_eq!(
+        format!("{:?}", AgreedKey::new(Suite::Gm, b"open sesame")),
+        "AgreedKey(gm, redacted)"
+    );
 }

@@ -13,7 +13,7 @@ use toml::Spanned;
 use super::{DropBounds, Drops, name::Pattern, shelf_files::ShelfFiles};
 use crate::{
     dial::Realm,
-    file::{Charset, Raw, SourceError, SourceFile},
+    file::{Charset, Digest, Raw, SourceError, SourceFile},
 };
 
 /// Unpacked bytes of a drop, where the file says nothing: ten million rows of 800 bytes.
@@ -30,7 +30,7 @@ pub(crate) struct RawDrops {
     layout: RawLayout,
     #[serde(default)]
     delimiter: Option<Spanned<String>>,
-    checksum: Checksum,
+    checksum: Digest,
     #[serde(default)]
     signer: Option<Spanned<String>>,
     store: Spanned<PathBuf>,
@@ -54,13 +54,6 @@ enum RawLayout {
     JsonLines,
 }
 
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Checksum {
-    Sha256,
-    Sm3,
-}
-
 /// How a drop is written.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Layout {
@@ -76,8 +69,10 @@ impl Drops {
         let spanned = raw.drops.as_ref();
         let spanned = spanned.ok_or_else(|| file.wrong_as_a_whole("drops: the table [drops] is missing"))?;
         let drops = spanned.get_ref();
-        if raw.endpoint.is_some() || raw.envelope.is_some() || raw.sql.is_some() {
-            return Err(file.wrong_as_a_whole("endpoint, [envelope] and [sql] are of other protocols"));
+        if raw.has_http() || raw.sql.is_some() {
+            return Err(file.wrong_as_a_whole(
+                "endpoint, content, [tls], [auth], [signature], [envelope] and [sql] are of other protocols",
+            ));
         }
         for path in [&drops.folder, &drops.store, &drops.keys] {
             if !path.get_ref().is_absolute() {
@@ -113,10 +108,7 @@ impl Drops {
             pattern: Pattern::parse(drops.name.get_ref()).map_err(|p| file.wrong(&drops.name.span(), p))?,
             layout: drops.layout(file, raw.charset)?,
             charset: raw.charset,
-            checksum: match drops.checksum {
-                Checksum::Sha256 => Suite::Intl,
-                Checksum::Sm3 => Suite::Gm,
-            },
+            checksum: drops.checksum.suite(),
             signer: drops.signer(file)?,
             bounds: DropBounds {
                 age_days: drops.max_age_days.map_or(age, i64::from),

@@ -2,17 +2,14 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use rustls::{
-    RootCertStore,
-    pki_types::{CertificateDer, pem::PemObject},
-};
+use rustls::RootCertStore;
 use tokio_postgres::config::Host;
 
 use super::RawSql;
 use crate::{
     dial::Realm,
     file::{SourceError, SourceFile},
-    secret,
+    secret, tls,
 };
 
 /// One of the two engines, and how to reach it.
@@ -64,9 +61,14 @@ impl Address {
                     "database: the demo speaks only to this machine, such as 127.0.0.1",
                 ));
             }
-            let tls = (!is_here || ca.is_some())
-                .then(|| Tls::compile(file, raw, ca.clone()))
-                .transpose()?;
+            let tls = if !is_here || ca.is_some() {
+                Some(Tls {
+                    roots: Arc::new(tls::roots(file, raw.ca.as_ref())?),
+                    ca: ca.clone(),
+                })
+            } else {
+                None
+            };
             Ok(Target {
                 realm,
                 host,
@@ -114,24 +116,5 @@ impl Target<()> {
             config,
             tls,
         }
-    }
-}
-
-impl Tls {
-    fn compile(file: &SourceFile, raw: &RawSql, ca: Option<String>) -> Result<Self, SourceError> {
-        let mut roots = RootCertStore::empty();
-        if let (Some(path), Some(named)) = (&ca, &raw.ca) {
-            let wrong = |_| file.wrong(&named.span(), "ca: not a readable file of PEM certificates");
-            for certificate in CertificateDer::pem_file_iter(path).map_err(wrong)? {
-                let added = roots.add(certificate.map_err(wrong)?);
-                added.map_err(|_| file.wrong(&named.span(), "ca: a certificate that cannot be used"))?;
-            }
-        } else {
-            roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-        }
-        Ok(Tls {
-            roots: Arc::new(roots),
-            ca,
-        })
     }
 }

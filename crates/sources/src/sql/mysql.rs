@@ -20,6 +20,7 @@ use crate::{
     dial,
     file::Charset,
     report::{Failure, Problem},
+    tls,
 };
 
 /// The character set of a column that is not text, or whose text the server does not convert.
@@ -233,6 +234,9 @@ fn read_value(
 
 /// What an error amounts to: by its code, for its text may hold values.
 fn explain(error: &Error) -> Failure {
+    if let Some(problem) = tls::refused(error) {
+        return Failure::new(Outcome::Broken, problem);
+    }
     let Error::Server(server) = error else {
         return match error {
             // The packet codec's own errors: larger than agreed, or out of order.

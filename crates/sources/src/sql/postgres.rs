@@ -23,6 +23,7 @@ use crate::{
     dial::{self, AddressRefused},
     file::Charset,
     report::{Failure, Problem},
+    tls,
 };
 
 /// How many columns a statement may give.
@@ -332,7 +333,10 @@ impl ToSql for Place {
 fn unconnected(error: &Error) -> Failure {
     match error.code() {
         Some(_) => explain(error),
-        None => Failure::new(Outcome::Broken, Problem::NotConnected),
+        None => Failure::new(
+            Outcome::Broken,
+            tls::refused(error).unwrap_or(Problem::NotConnected),
+        ),
     }
 }
 

@@ -8,13 +8,15 @@ use std::{
     task::{Context, Poll},
 };
 
-use rustls::{ClientConfig, RootCertStore, pki_types::ServerName};
+use rustls::{RootCertStore, pki_types::ServerName};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
 };
 use tokio_postgres::tls::{ChannelBinding, TlsConnect, TlsStream};
 use tokio_rustls::{TlsConnector, client};
+
+use crate::tls::anonymous;
 
 /// A handshake with one host.
 pub(super) struct Handshake {
@@ -28,13 +30,8 @@ pub(super) struct Encrypted(client::TlsStream<TcpStream>);
 impl Handshake {
     /// Prepares one; the certificate must be signed by one of `roots` and name `host`.
     pub(super) fn new(roots: &Arc<RootCertStore>, host: &str) -> Result<Self, rustls::Error> {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(Arc::clone(roots))
-            .with_no_client_auth();
         Ok(Handshake {
-            connector: TlsConnector::from(Arc::new(config)),
+            connector: TlsConnector::from(Arc::new(anonymous(roots)?)),
             host: host.to_owned(),
         })
     }

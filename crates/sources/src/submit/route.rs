@@ -15,6 +15,7 @@ use crate::{
     ask::Unasked,
     field::as_code,
     file::{SourceError, SourceFile},
+    http::Http,
     json,
     pointer::Pointer,
     report::{Failure, Problem},
@@ -124,13 +125,13 @@ impl SubmitRoute {
     /// Checks all `[[submits]]` of a file against what else it serves.
     pub(crate) fn compile_all(
         file: &SourceFile,
-        endpoint: &str,
+        http: &Http,
         served: &[Route],
         all: &[Spanned<RawSubmits>],
     ) -> Result<Vec<Self>, SourceError> {
         let mut routes: Vec<SubmitRoute> = Vec::new();
         for submits in all {
-            let route = SubmitRoute::compile(file, endpoint, served, submits)?;
+            let route = SubmitRoute::compile(file, http, served, submits)?;
             if let Some(id) = route.kinds.iter().find(|id| routes.iter().any(|r| r.is_for(id))) {
                 return Err(file.wrong(&submits.span(), format!("reviews of {id} are taken twice")));
             }
@@ -141,7 +142,7 @@ impl SubmitRoute {
 
     fn compile(
         file: &SourceFile,
-        endpoint: &str,
+        http: &Http,
         served: &[Route],
         submits: &Spanned<RawSubmits>,
     ) -> Result<Self, SourceError> {
@@ -163,11 +164,11 @@ impl SubmitRoute {
         Ok(SubmitRoute {
             kinds: ids.iter().map(|id| id.get_ref().clone()).collect(),
             terms: terms(file, raw)?,
-            target: Target::compile(file, endpoint, &raw.path, MAX_BODY)?,
-            template: Template::compile(file, line, &Scope::Review, &raw.request)?,
+            target: http.target(file, &raw.path, MAX_BODY)?,
+            template: http.template(file, line, &Scope::Review, &raw.request)?,
             outcomes,
             number: Pointer::compile(file, &raw.answer.number)?,
-            status: StatusRoute::compile(file, endpoint, line, &raw.status)?,
+            status: StatusRoute::compile(file, http, line, &raw.status)?,
         })
     }
 
@@ -191,7 +192,7 @@ impl SubmitRoute {
 impl StatusRoute {
     fn compile(
         file: &SourceFile,
-        endpoint: &str,
+        http: &Http,
         line: &Range<usize>,
         raw: &RawStatus,
     ) -> Result<Self, SourceError> {
@@ -202,8 +203,8 @@ impl StatusRoute {
         }
         let text = raw.answer.text.as_ref();
         Ok(StatusRoute {
-            target: Target::compile(file, endpoint, &raw.path, MAX_BODY)?,
-            template: Template::compile(file, line, &Scope::ReviewStatus, &raw.request)?,
+            target: http.target(file, &raw.path, MAX_BODY)?,
+            template: http.template(file, line, &Scope::ReviewStatus, &raw.request)?,
             outcomes,
             number: Pointer::compile(file, &raw.answer.number)?,
             text: text.map(|text| Pointer::compile(file, text)).transpose()?,

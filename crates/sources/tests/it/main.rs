@@ -5,17 +5,21 @@
     reason = "helpers of tests stand outside of test functions"
 )]
 
+mod auth;
 mod canary;
 mod drops;
 mod envelope;
 mod faults;
 mod files;
 mod front;
+mod hedge;
 mod images;
 mod mapping;
 mod matching;
 mod reviews;
 mod routing;
 mod server;
+mod signature;
 mod subject;
+mod tls;
 mod world;

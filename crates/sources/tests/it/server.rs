@@ -7,10 +7,11 @@ use std::{
 };
 
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    net::TcpListener,
     time::sleep,
 };
+use tokio_rustls::{TlsAcceptor, rustls::ServerConfig};
 
 /// One request as it arrived.
 #[derive(Debug, Clone)]
@@ -18,6 +19,14 @@ pub(crate) struct Heard {
     pub(crate) head: String,
     pub(crate) path: String,
     pub(crate) body: Vec<u8>,
+}
+
+impl Heard {
+    /// The value of a header; the name in lower case.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let mut lines = self.head.lines().filter_map(|line| line.split_once(": "));
+        lines.find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v)
+    }
 }
 
 /// What the server does once it has read a request.
@@ -60,6 +69,31 @@ impl Server {
         Server { address, heard }
     }
 
+    /// The same, over TLS.
+    pub(crate) async fn start_tls(
+        config: Arc<ServerConfig>,
+        script: impl Fn(&Heard) -> Act + Send + Sync + 'static,
+    ) -> Server {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let (script, log): (Script, _) = (Arc::new(script), Arc::clone(&heard));
+        let acceptor = TlsAcceptor::from(config);
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let (acceptor, script, log) = (acceptor.clone(), Arc::clone(&script), Arc::clone(&log));
+                tokio::spawn(async move {
+                    match acceptor.accept(stream).into_fallible().await {
+                        Ok(stream) => serve(stream, script, log).await,
+                        // What the client still sends is read, so that it can read why it was refused.
+                        Err((_, mut stream)) => while stream.read_u8().await.is_ok() {},
+                    }
+                });
+            }
+        });
+        Server { address, heard }
+    }
+
     /// A server that does the same whatever it hears.
     pub(crate) async fn always(act: Act) -> Server {
         Server::start(move |_| act.clone()).await
@@ -87,7 +121,7 @@ pub(crate) fn http(status: &str, headers: &str, body: &[u8]) -> Vec<u8> {
     [head.as_bytes(), body].concat()
 }
 
-async fn serve(mut stream: TcpStream, script: Script, log: Arc<Mutex<Vec<Heard>>>) {
+async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, script: Script, log: Arc<Mutex<Vec<Heard>>>) {
     let mut buffer = Vec::new();
     while let Some(heard) = read(&mut stream, &mut buffer).await {
         let act = script(&heard);
@@ -99,7 +133,7 @@ async fn serve(mut stream: TcpStream, script: Script, log: Arc<Mutex<Vec<Heard>>
 }
 
 /// Does it; `None` where the connection is to be closed.
-async fn perform(stream: &mut TcpStream, act: Act) -> Option<()> {
+async fn perform(stream: &mut (impl AsyncWrite + Unpin), act: Act) -> Option<()> {
     match act {
         Act::Json(body) => stream
             .write_all(&http("200 OK", "content-type: application/json\r\n", &body))
@@ -131,7 +165,7 @@ async fn perform(stream: &mut TcpStream, act: Act) -> Option<()> {
 }
 
 /// Reads one request with a length; what came after it stays in the buffer.
-async fn read(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Heard> {
+async fn read(stream: &mut (impl AsyncRead + Unpin), buffer: &mut Vec<u8>) -> Option<Heard> {
     let head_end = loop {
         if let Some(at) = buffer.windows(4).position(|w| w == b"\r\n\r\n") {
             break at + 4;
