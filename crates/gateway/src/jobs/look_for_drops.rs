@@ -1,8 +1,9 @@
-//! Looks each minute for files that record holders have dropped. It reads whole files, on a thread of its own, and
-//! holds nobody up.
+//! Looks each minute for files that record holders have dropped. It reads whole files, on a thread for each source, and
+//! holds nobody up: neither who asks, nor another source.
 
 use std::{sync::Arc, time::Duration};
 
+use futures_util::future::join_all;
 use sources::DropEvent;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -11,28 +12,35 @@ use crate::app::App;
 /// How often is looked.
 const PERIOD: Duration = Duration::from_secs(60);
 
-/// Looks at once, and then each minute; ends with the process.
+/// Looks at each source at once, and then each minute; ends with the process.
 pub(crate) fn start(app: &Arc<App>) {
-    if !app.sources.has_drops() {
-        return;
+    for source in app.sources.drop_sources() {
+        let (app, source) = (Arc::clone(app), source.to_owned());
+        tokio::spawn(async move {
+            let mut ticks = interval(PERIOD);
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            loop {
+                ticks.tick().await;
+                look_at(&app, source.clone()).await;
+            }
+        });
     }
-    let app = Arc::clone(app);
-    tokio::spawn(async move {
-        let mut ticks = interval(PERIOD);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            ticks.tick().await;
-            look(&app).await;
-        }
-    });
 }
 
-/// Looks once; how many drops answer that did not before. What is wrong with one is traced and counted where it is
-/// found.
+/// Looks once at every source; how many drops answer that did not before.
 pub(crate) async fn look(app: &Arc<App>) -> usize {
+    let looks = app
+        .sources
+        .drop_sources()
+        .map(|source| look_at(app, source.to_owned()));
+    join_all(looks).await.into_iter().sum()
+}
+
+/// Looks once at one source. What is wrong with a drop is traced and counted where it is found.
+async fn look_at(app: &Arc<App>, source: String) -> usize {
     let app = Arc::clone(app);
     let looked = tokio::task::spawn_blocking(move || {
-        app.sources.refresh(&|progress| {
+        app.sources.refresh(&source, &|progress| {
             tracing::debug!(
                 source = progress.source,
                 stage = ?progress.stage,

@@ -15,7 +15,7 @@ use super::{
     import::Import,
     name::{Stamp, list},
 };
-use crate::{report::Problem, route::Route, sources::Sources, transport::Transport};
+use crate::{report::Problem, route::Route, source::Source, sources::Sources, transport::Transport};
 
 /// How many files of a folder are looked at: a drop, its checksum and its signature each day for nine years.
 const MAX_FILES: usize = 10_000;
@@ -30,39 +30,45 @@ struct Candidate {
 }
 
 impl Sources {
-    /// Looks for new drops of every source that has them, and returns what there is to tell. It reads whole files:
-    /// call it on a thread for blocking work. Questions meanwhile are answered from what was there before.
-    pub fn refresh(&self, progress: &dyn Fn(DropProgress<'_>)) -> Vec<DropNews> {
-        let mut news = Vec::new();
-        for source in self.all() {
-            let Transport::Drops(drops) = &source.transport else {
-                continue;
-            };
-            let mut seed = [0; 32];
-            self.random
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .fill_bytes(&mut seed);
-            let now = self.clock.now();
-            let told = drops.refresh(&source.routes, now, &mut ChaCha20Rng::from_seed(seed), progress);
-            told.iter().for_each(observe);
-            if let Some(shelf) = drops.shelf() {
-                let age = now.0.saturating_sub(shelf.as_of().0) / 1_000_000;
-                #[expect(clippy::cast_precision_loss, reason = "seconds of an age fit a float exactly")]
-                metrics::gauge!("mingcha_source_drop_age_seconds", "source" => source.info.id.clone())
-                    .set(age as f64);
-            }
-            news.extend(told);
+    /// Looks for new drops of one source, and returns what there is to tell. It reads whole files: call it on a thread
+    /// for blocking work, one for each source, so that a slow disk or a long import holds up no other source.
+    /// Questions meanwhile are answered from what was there before.
+    pub fn refresh(&self, source: &str, progress: &dyn Fn(DropProgress<'_>)) -> Vec<DropNews> {
+        let Some((source, drops)) = self.drops_of(source) else {
+            return Vec::new();
+        };
+        let mut seed = [0; 32];
+        self.random
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .fill_bytes(&mut seed);
+        let now = self.clock.now();
+        let news = drops.refresh(&source.routes, now, &mut ChaCha20Rng::from_seed(seed), progress);
+        news.iter().for_each(observe);
+        if let Some(shelf) = drops.shelf() {
+            let age = now.0.saturating_sub(shelf.as_of().0) / 1_000_000;
+            #[expect(clippy::cast_precision_loss, reason = "seconds of an age fit a float exactly")]
+            metrics::gauge!("mingcha_source_drop_age_seconds", "source" => source.info.id.clone())
+                .set(age as f64);
         }
         news
     }
 
-    /// Whether any source has drops to look for.
-    #[must_use]
-    pub fn has_drops(&self) -> bool {
+    /// The ids of the sources that have drops to look for.
+    pub fn drop_sources(&self) -> impl Iterator<Item = &str> {
+        let has_drops = |source: &&Source| matches!(source.transport, Transport::Drops(_));
         self.all()
             .iter()
-            .any(|source| matches!(source.transport, Transport::Drops(_)))
+            .filter(has_drops)
+            .map(|source| source.info.id.as_str())
+    }
+
+    fn drops_of(&self, id: &str) -> Option<(&Source, &Drops)> {
+        let source = self.all().iter().find(|source| source.info.id == id)?;
+        match &source.transport {
+            Transport::Drops(drops) => Some((source, drops)),
+            _ => None,
+        }
     }
 
     /// Ends every import that is under way, for a process that is about to end.

@@ -139,7 +139,7 @@ fn packed(content: &[u8]) -> Vec<u8> {
 }
 
 fn refresh(sources: &Sources) -> Vec<DropNews> {
-    sources.refresh(&|_| {})
+    sources.refresh("test-drops", &|_| {})
 }
 
 /// The one event of a refresh.
@@ -537,7 +537,7 @@ async fn questions_are_answered_while_a_hundred_thousand_rows_are_swapped_in() {
     let told = Arc::new(AtomicU64::new(0));
     let (looking, counting) = (Arc::clone(&sources), Arc::clone(&told));
     let look = tokio::task::spawn_blocking(move || {
-        looking.refresh(&|progress| {
+        looking.refresh("test-drops", &|progress| {
             counting.fetch_max(progress.rows, Ordering::Relaxed);
         })
     });
@@ -561,7 +561,7 @@ async fn an_import_stops_when_the_process_ends() {
     let bed = Bed::new();
     let (sources, _) = bed.sources();
     bed.drop(TODAY, &gbk(&vec![line("京A12345", "新", 1); 2_000]));
-    let news = sources.refresh(&|progress| {
+    let news = sources.refresh("test-drops", &|progress| {
         if progress.stage == Stage::Reading {
             sources.stop_refreshing();
         }
@@ -583,7 +583,7 @@ fn a_process_that_crashes() {
     }];
     let clock = Arc::new(ManualClock::new(NOW));
     let sources = Sources::new(&files, kinds(), Realm::Demo, clock, [77; 32]).unwrap();
-    sources.refresh(&|progress| {
+    sources.refresh("test-drops", &|progress| {
         if format!("{:?}", progress.stage) == stage {
             std::process::abort();
         }

@@ -4,6 +4,7 @@ mod ask;
 pub mod check;
 pub mod list;
 pub mod pause;
+mod rehearsal;
 
 use clap::{Args, Subcommand};
 
