@@ -80,6 +80,18 @@ impl Problem {
             Problem::HeaderMalformed => {
                 "the header lacks a column that `fields` names, or has one twice: compare the names letter by letter"
             }
+            Problem::NoDropFolder => {
+                "the folder `drops.folder` cannot be listed: is it there, and may this user read it?"
+            }
+            Problem::DropShrunk => {
+                "over a fifth fewer rows than the one before: if that is meant, mingcha source accept ID FILE --by NAME"
+            }
+            Problem::DropColumnGone => {
+                "no row has anything at a mapped place: compare the names letter by letter, take the place out of the mapping, or mingcha source accept ID FILE --by NAME"
+            }
+            Problem::MappingChanged => {
+                "the mapping changed: the newest file is read again, and must still lie in the folder"
+            }
             Problem::WrongSubject => {
                 "the record is somebody else's: the source must compare name and number with the record before it answers"
             }

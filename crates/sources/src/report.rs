@@ -88,6 +88,14 @@ pub enum Problem {
     DropRowMalformed,
     /// A drop's header lacks a column that is mapped, or names one twice.
     HeaderMalformed,
+    /// The folder of the drops is not there or cannot be listed.
+    NoDropFolder,
+    /// A drop has over a fifth fewer rows than the one before; it waits for an operator's word.
+    DropShrunk,
+    /// No row of a drop has anything at a place that is mapped; it waits for an operator's word.
+    DropColumnGone,
+    /// What was read before was read by another mapping.
+    MappingChanged,
     /// The record is about somebody else than the subject; it was dropped.
     WrongSubject,
     /// The record carries another key than the one asked about.
@@ -151,6 +159,10 @@ impl Problem {
             Problem::DropEmpty => "drop_empty",
             Problem::DropRowMalformed => "drop_row_malformed",
             Problem::HeaderMalformed => "header_malformed",
+            Problem::NoDropFolder => "no_drop_folder",
+            Problem::DropShrunk => "drop_shrunk",
+            Problem::DropColumnGone => "drop_column_gone",
+            Problem::MappingChanged => "mapping_changed",
             Problem::WrongSubject => "wrong_subject",
             Problem::OtherRecord => "other_record",
             Problem::HandshakeFailed => "handshake_failed",

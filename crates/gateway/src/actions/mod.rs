@@ -1,5 +1,6 @@
 //! All that the system can do, one file per verb. API, portal, jobs and commands are thin and call these.
 
+pub mod accept_drops;
 pub mod close_overdue;
 pub mod decide;
 pub mod erase_person;

@@ -1,16 +1,25 @@
 //! Looks each minute for files that record holders have dropped. It reads whole files, on a thread for each source, and
-//! holds nobody up: neither who asks, nor another source.
+//! holds nobody up: neither who asks, nor another source. How far it is stands in the traces and in the data folder.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    cell::RefCell,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
+use domain::time::Timestamp;
 use futures_util::future::join_all;
-use sources::DropEvent;
+use sources::{DropEvent, DropProgress, Stage};
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::app::App;
+use crate::{app::App, source_files::write_drop_states};
 
 /// How often is looked.
 const PERIOD: Duration = Duration::from_secs(60);
+/// How often it is written down how far an import is: as often as somebody who watches looks again.
+const WRITTEN_EACH_SECONDS: i64 = 2;
+/// After how many hundredths of a file it is traced how far it is.
+const TRACED_EACH_PERCENT: u64 = 10;
 
 /// Looks at each source at once, and then each minute; ends with the process.
 pub(crate) fn start(app: &Arc<App>) {
@@ -40,16 +49,12 @@ pub(crate) async fn look(app: &Arc<App>) -> usize {
 async fn look_at(app: &Arc<App>, source: String) -> usize {
     let app = Arc::clone(app);
     let looked = tokio::task::spawn_blocking(move || {
-        app.sources.refresh(&source, &|progress| {
-            tracing::debug!(
-                source = progress.source,
-                stage = ?progress.stage,
-                bytes = progress.bytes,
-                of_bytes = progress.of_bytes,
-                rows = progress.rows,
-                "a drop is read"
-            );
-        })
+        let told = RefCell::new(Told::default());
+        let news = app
+            .sources
+            .refresh(&source, &|progress| told.borrow_mut().tell(&app, &progress));
+        write_down(&app);
+        news
     });
     match looked.await {
         Ok(news) => {
@@ -64,4 +69,42 @@ async fn look_at(app: &Arc<App>, source: String) -> usize {
             0
         }
     }
+}
+
+/// What was told of an import last.
+#[derive(Default)]
+struct Told {
+    step: Option<(Stage, u64)>,
+    written: Timestamp,
+}
+
+impl Told {
+    fn tell(&mut self, app: &App, progress: &DropProgress<'_>) {
+        let step = (progress.stage, progress.percent() / TRACED_EACH_PERCENT);
+        if self.step.replace(step) != Some(step) {
+            tracing::info!(
+                source = progress.source,
+                file = progress.file,
+                stage = ?progress.stage,
+                percent = progress.percent(),
+                rows = progress.rows,
+                "a drop is read"
+            );
+        }
+        let now = app.now();
+        if now >= self.written.plus_seconds(WRITTEN_EACH_SECONDS) {
+            self.written = now;
+            write_down(app);
+        }
+    }
+}
+
+/// Writes down what the drops are at, for `mingcha source list`, one thread at a time.
+fn write_down(app: &App) {
+    static WRITING: Mutex<()> = Mutex::new(());
+    let writing = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Err(error) = write_drop_states(&app.folder, &app.sources.drop_states()) {
+        tracing::warn!(kind = %error.kind(), "it cannot be written down what the drops are at");
+    }
+    drop(writing);
 }

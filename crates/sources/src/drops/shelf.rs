@@ -12,6 +12,7 @@ use crypto::{DataKey, DirectoryKey, envelope};
 use domain::{outcome::Outcome, time::Timestamp};
 use rand_chacha::ChaCha20Rng;
 use rusqlite::{Connection, OpenFlags, params};
+use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use crate::{
@@ -30,21 +31,45 @@ pub(super) struct ShelfKeys {
     pub(super) directory: DirectoryKey,
 }
 
+/// Which shelf of a source: the newest is the greatest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place {
+    /// The date of the drop.
+    pub(super) as_of: Timestamp,
+    /// Counts what was built of that date: a corrected drop, or the same one read by another mapping.
+    pub(super) edition: u32,
+}
+
 /// To whom the rows belong; part of every seal.
 #[derive(Clone)]
 pub(super) struct Label {
     pub(super) realm: &'static str,
     pub(super) source: String,
-    pub(super) as_of: Timestamp,
+    pub(super) place: Place,
 }
 
-/// What is kept beside the rows.
+/// What is kept beside the rows in the clear.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Meta {
-    pub(super) version: u32,
-    pub(super) signed: bool,
-    pub(super) rows: u64,
+struct Meta {
+    mapping: Digest,
+    signed: bool,
+    rows: u64,
 }
+
+/// A hash of a drop, or of the mapping by which it was read.
+pub(super) type Digest = [u8; 32];
+
+/// What is kept beside the rows, sealed as they are.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct About {
+    /// The drops of this date that were read, the one on the shelf last.
+    pub(super) digests: Vec<Digest>,
+    /// The mapped places at which no row has anything.
+    pub(super) lacking: Vec<String>,
+}
+
+/// The row under which [`About`] is sealed; those that are found count from one.
+const ABOUT: i64 = 0;
 
 /// The rows of one drop.
 pub(crate) struct Shelf {
@@ -52,6 +77,7 @@ pub(crate) struct Shelf {
     label: Label,
     keys: ShelfKeys,
     meta: Meta,
+    about: About,
     connections: Mutex<Vec<Connection>>,
 }
 
@@ -69,6 +95,10 @@ impl Label {
         envelope::seal_row(&keys.data, &self.context(&id.to_be_bytes()), row, random)
     }
 
+    fn open(&self, keys: &ShelfKeys, id: i64, sealed: &[u8]) -> Option<Vec<u8>> {
+        envelope::open_row(&keys.data, &self.context(&id.to_be_bytes()), sealed).ok()
+    }
+
     fn context<'a>(&'a self, row: &'a [u8]) -> envelope::Context<'a> {
         envelope::Context {
             realm: self.realm,
@@ -76,8 +106,8 @@ impl Label {
             column: &self.source,
             subject: [0; 16],
             row,
-            revision: self.as_of.0.unsigned_abs(),
-            key_version: 0,
+            revision: self.place.as_of.0.unsigned_abs(),
+            key_version: self.place.edition,
         }
     }
 }
@@ -86,28 +116,46 @@ impl Shelf {
     /// Opens what was built; `None` where it is not whole.
     pub(super) fn open(path: &Path, label: Label, keys: ShelfKeys) -> Option<Self> {
         let connection = open(path).ok()?;
-        let read = "SELECT version, signed, row_count FROM meta";
-        let meta = connection.query_row(read, [], |row| {
-            Ok(Meta {
-                version: row.get(0)?,
+        let read = "SELECT mapping, signed, row_count, row.sealed FROM meta JOIN row ON row.id = ?";
+        let read = connection.query_row(read, [ABOUT], |row| {
+            let meta = Meta {
+                mapping: row.get(0)?,
                 signed: row.get(1)?,
                 rows: row.get::<_, i64>(2)?.unsigned_abs(),
-            })
+            };
+            Ok((meta, row.get::<_, Vec<u8>>(3)?))
         });
-        let meta = meta.ok()?;
+        let (meta, sealed) = read.ok()?;
+        let about = serde_json::from_slice(&label.open(&keys, ABOUT, &sealed)?).ok()?;
         let connections = Mutex::new(vec![connection]);
         Some(Shelf {
             path: path.to_owned(),
             label,
             keys,
             meta,
+            about,
             connections,
         })
     }
 
     /// The date of the drop.
     pub(crate) fn as_of(&self) -> Timestamp {
-        self.label.as_of
+        self.label.place.as_of
+    }
+
+    /// Which shelf it is.
+    pub(super) fn place(&self) -> Place {
+        self.label.place
+    }
+
+    /// How many rows can be found.
+    pub(super) fn rows(&self) -> u64 {
+        self.meta.rows
+    }
+
+    /// What stands beside the rows.
+    pub(super) fn about(&self) -> &About {
+        &self.about
     }
 
     /// The record holder signed it.
@@ -116,8 +164,8 @@ impl Shelf {
     }
 
     /// By which mapping it was built.
-    pub(super) fn version(&self) -> u32 {
-        self.meta.version
+    pub(super) fn mapping(&self) -> &Digest {
+        &self.meta.mapping
     }
 
     /// What a question's words are on this shelf.
@@ -144,8 +192,8 @@ impl Shelf {
             return Err(Failure::bad_answer(Problem::BadRows));
         }
         let unsealed = found.iter().map(|(id, sealed)| {
-            let opened = envelope::open_row(&self.keys.data, &self.label.context(&id.to_be_bytes()), sealed);
-            let opened = opened.map_err(|_| Failure::new(Outcome::Broken, Problem::DropUnreadable))?;
+            let opened = self.label.open(&self.keys, *id, sealed);
+            let opened = opened.ok_or(Failure::new(Outcome::Broken, Problem::DropUnreadable))?;
             json::parse(&opened).map_err(Failure::bad_answer)
         });
         unsealed.collect()
@@ -190,7 +238,7 @@ impl Builder {
             "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -32768;
              CREATE TABLE row (id INTEGER PRIMARY KEY, sealed BLOB NOT NULL);
              CREATE TABLE token (token BLOB NOT NULL, row INTEGER NOT NULL);
-             CREATE TABLE meta (version INTEGER NOT NULL, signed INTEGER NOT NULL, row_count INTEGER NOT NULL);
+             CREATE TABLE meta (mapping BLOB NOT NULL, signed INTEGER NOT NULL, row_count INTEGER NOT NULL);
              BEGIN",
         )?;
         Ok(Builder {
@@ -206,16 +254,7 @@ impl Builder {
     /// Appends a row under the words by which it is found.
     pub(super) fn add(&mut self, wanted: &[String], row: &Json) -> rusqlite::Result<()> {
         self.rows += 1;
-        let sealed = self.label.seal(
-            &self.keys,
-            self.rows,
-            row.to_string().as_bytes(),
-            &mut self.random,
-        );
-        let add = "INSERT INTO row (id, sealed) VALUES (?, ?)";
-        self.connection
-            .prepare_cached(add)?
-            .execute(params![self.rows, sealed])?;
+        self.seal(self.rows, row.to_string().as_bytes())?;
         let mut find = self
             .connection
             .prepare_cached("INSERT INTO token (token, row) VALUES (?, ?)")?;
@@ -225,11 +264,28 @@ impl Builder {
         Ok(())
     }
 
-    /// Builds the index and writes everything out. Returns rows, and tokens under which several rows stand.
-    pub(super) fn finish(&mut self, version: u32, signed: bool) -> rusqlite::Result<(u64, u64)> {
-        let meta = "INSERT INTO meta (version, signed, row_count) VALUES (?, ?, ?)";
+    fn seal(&mut self, id: i64, row: &[u8]) -> rusqlite::Result<()> {
+        let sealed = self.label.seal(&self.keys, id, row, &mut self.random);
+        let add = "INSERT INTO row (id, sealed) VALUES (?, ?)";
         self.connection
-            .execute(meta, params![version, signed, self.rows])?;
+            .prepare_cached(add)?
+            .execute(params![id, sealed])?;
+        Ok(())
+    }
+
+    /// Builds the index and writes everything out. Returns rows, and tokens under which several rows stand.
+    pub(super) fn finish(
+        &mut self,
+        mapping: &Digest,
+        signed: bool,
+        about: &About,
+    ) -> rusqlite::Result<(u64, u64)> {
+        let about =
+            serde_json::to_vec(about).map_err(|e| rusqlite::Error::ToSqlConversionFailure(e.into()))?;
+        self.seal(ABOUT, &about)?;
+        let meta = "INSERT INTO meta (mapping, signed, row_count) VALUES (?, ?, ?)";
+        self.connection
+            .execute(meta, params![mapping, signed, self.rows])?;
         self.connection
             .execute_batch("COMMIT; CREATE INDEX by_token ON token (token, row)")?;
         let count = "SELECT count(*) FROM (SELECT 1 FROM token GROUP BY token HAVING count(*) > 1)";

@@ -6,11 +6,12 @@ use domain::{kind::FieldType, time::Timestamp, words::Mode};
 use jiff::civil::Date;
 use serde_json::Value as Json;
 
-use super::{Drops, shelf::Token};
+use super::{Drops, Serving, shelf::Token};
 use crate::{
     field::{FieldMap, Wanted, compile_all},
     file::{RawServes, SourceError, SourceFile},
     outcomes::Outcomes,
+    places::Places,
     question::Question,
     report::{Failure, Problem},
     request::Scope,
@@ -132,21 +133,37 @@ impl DropWay {
         text
     }
 
-    /// Finds the rows, on a thread for blocking work.
+    /// Marks what it reads of a row.
+    pub(super) fn mark(&self, places: &mut Places) {
+        self.find.iter().for_each(|map| map.mark(places, false));
+    }
+
+    /// Finds the rows, on a thread for blocking work. Who waits leaves at the deadline; the thread keeps its place until
+    /// the disk has answered.
     pub(crate) async fn rows(&self, wanted: String) -> Result<Found, Failure> {
         let drops = Arc::clone(&self.drops);
-        let broken = |_| Failure::new(Outcome::Broken, Problem::DropUnreadable);
-        tokio::task::spawn_blocking(move || drops.find(&wanted))
-            .await
-            .map_err(broken)?
+        let broken = || Failure::new(Outcome::Broken, Problem::DropUnreadable);
+        let place = Arc::clone(&drops.reads).acquire_owned().await;
+        let place = place.map_err(|_| broken())?;
+        let read = tokio::task::spawn_blocking(move || {
+            let _place = place;
+            drops.find(&wanted)
+        });
+        read.await.map_err(|_| broken())?
     }
 }
 
 impl Drops {
     fn find(&self, wanted: &str) -> Result<Found, Failure> {
-        let shelf = self
-            .shelf()
-            .ok_or(Failure::new(Outcome::Maintenance, Problem::NoDrop))?;
+        let shelf = self.shelf().ok_or_else(|| {
+            let is_outdated = matches!(*self.serving(), Serving::Outdated(_));
+            let problem = if is_outdated {
+                Problem::MappingChanged
+            } else {
+                Problem::NoDrop
+            };
+            Failure::new(Outcome::Maintenance, problem)
+        })?;
         let token: Token = shelf.token(wanted);
         Ok(Found {
             rows: shelf.find(&token)?,

@@ -7,6 +7,7 @@
 
 mod canary;
 mod drops;
+mod drops_held;
 mod envelope;
 mod faults;
 mod files;

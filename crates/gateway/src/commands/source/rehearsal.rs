@@ -47,8 +47,7 @@ impl Rehearsal {
             for news in &news {
                 sound &= tell(news, out);
             }
-            let is_about_a_drop = |news: &DropNews| !matches!(news.event, DropEvent::Overdue { .. });
-            if !news.iter().any(is_about_a_drop) {
+            if news.is_empty() {
                 let remedy = Problem::NoDrop.remedy();
                 out.push_str(&format!(
                     "WRONG {source}: no file whose name fits `name`, with its checksum beside it. {remedy}\n"
@@ -106,6 +105,15 @@ fn tell(news: &DropNews, out: &mut String) -> bool {
             }
             false
         }
-        DropEvent::Overdue { .. } => true,
+        DropEvent::Quarantined(held) => {
+            let (problem, lacking) = (held.problem(), held.lacking.join(", "));
+            out.push_str(&format!(
+                "WRONG {at}: {} {lacking}. {}\n",
+                problem.code(),
+                problem.remedy()
+            ));
+            false
+        }
+        DropEvent::Remapped { .. } | DropEvent::Overdue { .. } => true,
     }
 }
