@@ -5,12 +5,14 @@
 //! `….sig`. It is checked, every row is read with the mapping of every route, and then it takes the place of the one
 //! before in one step ([`shelf`]). Whatever goes wrong on the way leaves the old one serving.
 
+mod changes;
 mod check;
 mod csv;
 mod import;
 mod lines;
 mod name;
 mod news;
+mod overlay;
 mod plain;
 mod quarantine;
 mod raw;
@@ -19,16 +21,19 @@ mod refresh;
 mod shelf;
 mod shelf_files;
 mod way;
+mod ways;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, atomic::AtomicBool},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, atomic::AtomicBool},
 };
 
 use crypto::{Suite, session::Peer};
 use tokio::sync::Semaphore;
 
+pub(crate) use changes::{Changes, RawChanges};
+pub use changes::{NotTaken, PushedChange};
 pub use news::{DropEvent, DropNews, DropProgress, DropState, Quarantine, Reading, RowError, Stage};
 pub(crate) use raw::RawDrops;
 pub(crate) use way::DropWay;
@@ -60,6 +65,10 @@ pub(crate) struct Drops {
     looking: Mutex<Looked>,
     quarantine: Mutex<Waiting>,
     reading: Mutex<Option<Reading>>,
+    /// Held while a change is taken, and while a drop takes the place of the one before.
+    changing: Mutex<()>,
+    /// One change at a time waits for the disk.
+    pushing: Arc<Semaphore>,
     /// A place for each thread that reads; whoever does not come back keeps theirs.
     reads: Arc<Semaphore>,
     overdue: AtomicBool,
@@ -141,6 +150,10 @@ impl Drops {
         if matches!(*serving, Serving::Unknown) {
             *serving = found;
         }
+    }
+
+    fn changing(&self) -> MutexGuard<'_, ()> {
+        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn serving(&self) -> RwLockReadGuard<'_, Serving> {

@@ -44,7 +44,10 @@ mod transport;
 
 pub use agreement::{ALARM_DAYS, Agreement, Paper, PaperKind};
 pub use dial::Realm;
-pub use drops::{DropEvent, DropNews, DropProgress, DropState, Quarantine, Reading, RowError, Stage};
+pub use drops::{
+    DropEvent, DropNews, DropProgress, DropState, NotTaken, PushedChange, Quarantine, Reading, RowError,
+    Stage,
+};
 pub use file::{SourceError, SourceFile};
 pub use image::{ImageBytes, ImageQuestion, NoImage};
 pub use measure::{Age, Measured, Span, oldest};

@@ -89,6 +89,13 @@ impl Problem {
             Problem::DropColumnGone => {
                 "no row has anything at a mapped place: compare the names letter by letter, take the place out of the mapping, or mingcha source accept ID FILE --by NAME"
             }
+            Problem::RecordChanged => {
+                "the record holder said that the record changed, and not how: the next file will have it"
+            }
+            Problem::ChangeMalformed => {
+                "what was pushed must have its record, sequence, time and rows where [changes] says, as the file has them"
+            }
+            Problem::TooManyChanges => "more was pushed than is kept: ask for a new file",
             Problem::MappingChanged => {
                 "the mapping changed: the newest file is read again, and must still lie in the folder"
             }

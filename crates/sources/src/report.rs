@@ -94,6 +94,12 @@ pub enum Problem {
     DropShrunk,
     /// No row of a drop has anything at a place that is mapped; it waits for an operator's word.
     DropColumnGone,
+    /// The record holder pushed that a record changed, and not what it is now.
+    RecordChanged,
+    /// What the record holder pushed does not fit the mapping.
+    ChangeMalformed,
+    /// More was pushed since the last drop than is kept.
+    TooManyChanges,
     /// What was read before was read by another mapping.
     MappingChanged,
     /// The record is about somebody else than the subject; it was dropped.
@@ -162,6 +168,9 @@ impl Problem {
             Problem::NoDropFolder => "no_drop_folder",
             Problem::DropShrunk => "drop_shrunk",
             Problem::DropColumnGone => "drop_column_gone",
+            Problem::RecordChanged => "record_changed",
+            Problem::ChangeMalformed => "change_malformed",
+            Problem::TooManyChanges => "too_many_changes",
             Problem::MappingChanged => "mapping_changed",
             Problem::WrongSubject => "wrong_subject",
             Problem::OtherRecord => "other_record",

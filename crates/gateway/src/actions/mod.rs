@@ -16,6 +16,7 @@ pub mod send_code;
 pub mod sign_in;
 pub mod sign_out;
 pub mod strengthen;
+pub mod take_change;
 pub mod view_history;
 pub mod view_image;
 pub mod view_reviews;

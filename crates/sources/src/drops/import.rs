@@ -4,7 +4,6 @@ use std::{path::Path, sync::PoisonError};
 
 use domain::time::Timestamp;
 use rand_chacha::ChaCha20Rng;
-use serde_json::Value as Json;
 
 use super::{
     DropProgress, Drops, Quarantine, Reading, RowError, Stage,
@@ -14,14 +13,9 @@ use super::{
     quarantine::is_shrunk,
     read::Content,
     shelf::{About, Builder, Digest, Shelf},
-    way::DropWay,
+    ways::Ways,
 };
-use crate::{
-    places::Places,
-    report::{Failure, Problem},
-    route::Route,
-    transport::Way,
-};
+use crate::report::{Failure, Problem};
 
 /// How many rows that cannot be read are told.
 const MAX_TOLD: usize = 20;
@@ -51,7 +45,7 @@ impl From<Problem> for Refusal {
 /// Whoever watches, and what they watch.
 pub(super) struct Import<'a> {
     pub(super) drops: &'a Drops,
-    pub(super) routes: &'a [Route],
+    pub(super) ways: Ways<'a>,
     /// The shelf whose place this takes.
     pub(super) before: Option<&'a Shelf>,
     pub(super) now: Timestamp,
@@ -70,22 +64,14 @@ struct Count {
 
 impl<'a> Import<'a> {
     /// Checks, reads, and puts the drop in the place of the one before. Nothing of it stays where it is refused.
-    pub(super) fn run(
-        self,
-        as_of: Timestamp,
-        random: &mut ChaCha20Rng,
-    ) -> Result<(Shelf, DropEvent), Refusal> {
+    pub(super) fn run(self, as_of: Timestamp, random: &mut ChaCha20Rng) -> Result<DropEvent, Refusal> {
         let drops = self.drops;
         let done = self.check_and_build(as_of, random);
         *drops.reading.lock().unwrap_or_else(PoisonError::into_inner) = None;
         done
     }
 
-    fn check_and_build(
-        mut self,
-        as_of: Timestamp,
-        random: &mut ChaCha20Rng,
-    ) -> Result<(Shelf, DropEvent), Refusal> {
+    fn check_and_build(mut self, as_of: Timestamp, random: &mut ChaCha20Rng) -> Result<DropEvent, Refusal> {
         let path = self.drops.folder.join(self.name);
         let length = plain::open(&path).and_then(|file| file.metadata());
         self.of_bytes = length.map_err(|_| Problem::DropUnreadable)?.len();
@@ -101,7 +87,7 @@ impl<'a> Import<'a> {
         let begun = self.drops.files.begin(as_of, random);
         let builder = begun.map_err(|_| Problem::DropNotStored)?;
         let place = builder.label.place;
-        let built = self.build(builder, &path, expected);
+        let built = self.build(builder, &path, expected, random);
         if built.is_err() {
             // Where even this fails, the next look does it again.
             drop(self.drops.files.discard(place));
@@ -114,7 +100,8 @@ impl<'a> Import<'a> {
         mut builder: Builder,
         path: &Path,
         expected: Digest,
-    ) -> Result<(Shelf, DropEvent), Refusal> {
+        random: &mut ChaCha20Rng,
+    ) -> Result<DropEvent, Refusal> {
         let drops = self.drops;
         let (count, lacking, hash) = self.read(path, &mut builder)?;
         // What was read is what was checked, even where somebody writes into the file meanwhile.
@@ -132,16 +119,22 @@ impl<'a> Import<'a> {
         let finished = builder.finish(&drops.mapping, drops.signer.is_some(), &about);
         let (rows, repeated) = finished.map_err(|_| Problem::DropNotStored)?;
         self.tell(Stage::Built, self.of_bytes, rows);
-        let published = drops.files.publish(builder);
+        // From here on until it answers no change is taken: none may be left behind.
+        let changing = drops.changing();
+        let published = drops.files.publish(builder, |shelf| match self.before {
+            Some(before) => before.hand_over(shelf, self.ways, self.now, random),
+            None => Ok(()),
+        });
         let shelf = published.map_err(|_| Problem::DropNotStored)?;
         self.tell(Stage::Swapped, self.of_bytes, rows);
-        let event = DropEvent::Serving {
+        drops.swap(shelf);
+        drop(changing);
+        Ok(DropEvent::Serving {
             as_of,
             rows,
             left_out: count.left_out,
             repeated,
-        };
-        Ok((shelf, event))
+        })
     }
 
     /// Holds a drop back that is unlike the one before, unless an operator said that it is meant. JSON has no header: a
@@ -175,7 +168,7 @@ impl<'a> Import<'a> {
         let lines = Lines::open(&mut content, drops.layout, drops.charset, drops.bounds.row_bytes);
         let mut lines = lines.map_err(stopped)?;
         self.check_header(&lines)?;
-        let (mut count, mut places) = (Count::default(), self.places());
+        let (mut count, mut places) = (Count::default(), self.ways.places());
         loop {
             let line = match lines.next(&mut content) {
                 Ok(Some(line)) => line,
@@ -189,7 +182,7 @@ impl<'a> Import<'a> {
             match line
                 .row
                 .map_err(Failure::bad_answer)
-                .and_then(|row| Ok((self.words(&row)?, row)))
+                .and_then(|row| Ok((self.ways.words(&row, self.now)?, row)))
             {
                 Ok((words, row)) => builder
                     .add(&words, &places.cut(row))
@@ -210,23 +203,14 @@ impl<'a> Import<'a> {
         Ok((count, places.lacking(), hash))
     }
 
-    /// By what a row is found, for each route that can read it; all must.
-    fn words(&self, row: &Json) -> Result<Vec<String>, Failure> {
-        let today = self.now.date_in_china();
-        let one = |(route, way): (&Route, &DropWay)| {
-            route.check_row(row, self.now)?;
-            way.of_row(row, today)
-        };
-        self.ways().map(one).collect()
-    }
-
     /// Every column that is mapped is there: one that was renamed would be an absent field in every row.
     fn check_header(&self, lines: &Lines) -> Result<(), Refusal> {
         let Some(header) = lines.header() else {
             return Ok(());
         };
         let mapped = self
-            .ways()
+            .ways
+            .each()
             .flat_map(|(route, way)| route.columns().chain(way.columns()));
         let lacking = mapped.filter(|(_, column)| !header.iter().any(|name| name == column));
         let told: Vec<_> = lacking
@@ -245,23 +229,6 @@ impl<'a> Import<'a> {
                 rows: told,
             })
         }
-    }
-
-    /// All that any route reads of a row.
-    fn places(&self) -> Places {
-        let mut places = Places::default();
-        for (route, way) in self.ways() {
-            route.mark(&mut places);
-            way.mark(&mut places);
-        }
-        places
-    }
-
-    fn ways(&self) -> impl Iterator<Item = (&'a Route, &'a DropWay)> {
-        self.routes.iter().filter_map(|route| match &route.way {
-            Way::Drop(way) => Some((route, way)),
-            _ => None,
-        })
     }
 
     /// Tells how far it is; false where the process is about to end.

@@ -133,6 +133,8 @@ impl Drops {
             looking: Mutex::default(),
             quarantine: Mutex::default(),
             reading: Mutex::default(),
+            changing: Mutex::default(),
+            pushing: Arc::new(Semaphore::new(1)),
             reads: Arc::new(Semaphore::new(READS)),
             overdue: AtomicBool::default(),
             stop: AtomicBool::default(),

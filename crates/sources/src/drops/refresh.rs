@@ -15,6 +15,7 @@ use super::{
     name::{Stamp, each},
     quarantine::Waiting,
     shelf::Shelf,
+    ways::Ways,
 };
 use crate::{report::Problem, route::Route, source::Source, sources::Sources, transport::Transport};
 
@@ -203,7 +204,7 @@ impl Drops {
         }
         let import = Import {
             drops: self,
-            routes: look.routes,
+            ways: Ways(look.routes),
             before: look.kept,
             now: look.now,
             progress: look.progress,
@@ -211,8 +212,7 @@ impl Drops {
             of_bytes: 0,
         };
         let event = match import.run(candidate.as_of, random) {
-            Ok((shelf, event)) => {
-                self.swap(shelf);
+            Ok(event) => {
                 *self.waiting() = Waiting::default();
                 return Tried::Serves(self.news(name, event));
             }
@@ -275,7 +275,7 @@ impl Drops {
 
     /// Makes a shelf the one that answers. Who is still reading from the one before finishes there; on disk it and
     /// its key are gone.
-    fn swap(&self, shelf: Shelf) {
+    pub(super) fn swap(&self, shelf: Shelf) {
         let place = shelf.place();
         *self.serving.write().unwrap_or_else(PoisonError::into_inner) = Serving::Shelf(Arc::new(shelf));
         // Where it fails, the next look does it again, and tells.

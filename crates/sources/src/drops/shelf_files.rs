@@ -26,6 +26,15 @@ use super::{
 /// A key file: 32 bytes for the rows, of which SM4 takes 16, and 32 for the directory.
 const KEY_BYTES: usize = 64;
 
+/// What lies in the folder of rows, the rows last.
+const FILES: [&str; 5] = [
+    "importing",
+    "importing-journal",
+    "changes",
+    "changes-journal",
+    "rows",
+];
+
 /// Where the shelves of one source lie.
 pub(super) struct ShelfFiles {
     pub(super) id: String,
@@ -80,19 +89,27 @@ impl ShelfFiles {
     }
 
     /// Makes a finished file the one that answers: all of it is on disk, then it gets its name.
-    pub(super) fn publish(&self, builder: Builder) -> io::Result<Shelf> {
+    /// What is handed over to it before it is named is there from the first moment.
+    pub(super) fn publish(
+        &self,
+        builder: Builder,
+        hand_over: impl FnOnce(&Shelf) -> io::Result<()>,
+    ) -> io::Result<Shelf> {
         let (path, label, keys) = builder.close().map_err(io::Error::other)?;
         File::open(&path)?.sync_all()?;
         let named = self.path(&self.store, label.place, "rows");
+        let shelf = Shelf::open(&path, label, keys).ok_or(io::ErrorKind::InvalidData)?;
+        hand_over(&shelf)?;
+        sync(&self.store)?;
         fs::rename(&path, &named)?;
         sync(&self.store)?;
-        Shelf::open(&named, label, keys).ok_or_else(|| io::ErrorKind::InvalidData.into())
+        Ok(shelf.named(named))
     }
 
     /// Destroys what is not `kept`: keys first, for without them the rows are nothing.
     pub(super) fn destroy_others(&self, kept: Option<Place>) -> io::Result<()> {
         let mut places = self.places(&self.keys, "key");
-        for kind in ["rows", "importing", "importing-journal"] {
+        for kind in FILES {
             places.extend(self.places(&self.store, kind));
         }
         for place in places.into_iter().filter(|place| Some(*place) != kept) {
@@ -114,7 +131,7 @@ impl ShelfFiles {
             Err(e) if e.kind() == io::ErrorKind::NotFound => {}
             Err(e) => return Err(e),
         }
-        for kind in ["importing", "importing-journal", "rows"] {
+        for kind in FILES {
             remove(&self.path(&self.store, place, kind))?;
         }
         Ok(())

@@ -2,11 +2,11 @@
 
 use std::{ops::Range, sync::Arc};
 
-use domain::{kind::FieldType, time::Timestamp, words::Mode};
+use domain::{kind::FieldType, words::Mode};
 use jiff::civil::Date;
 use serde_json::Value as Json;
 
-use super::{Drops, Serving, shelf::Token};
+use super::{Drops, Serving, shelf::Found};
 use crate::{
     field::{FieldMap, Wanted, compile_all},
     file::{RawServes, SourceError, SourceFile},
@@ -29,15 +29,6 @@ pub(crate) struct DropWay {
     label: String,
     find: Vec<FieldMap>,
     outcomes: Option<Outcomes>,
-}
-
-/// Rows that were found, and what they are worth.
-pub(crate) struct Found {
-    pub(crate) rows: Vec<Json>,
-    /// The date of the drop.
-    pub(crate) as_of: Timestamp,
-    /// The record holder signed it.
-    pub(crate) signed: bool,
 }
 
 impl DropWay {
@@ -164,11 +155,6 @@ impl Drops {
             };
             Failure::new(Outcome::Maintenance, problem)
         })?;
-        let token: Token = shelf.token(wanted);
-        Ok(Found {
-            rows: shelf.find(&token)?,
-            as_of: shelf.as_of(),
-            signed: shelf.signed(),
-        })
+        shelf.find(&shelf.token(wanted))
     }
 }

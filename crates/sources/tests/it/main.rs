@@ -8,6 +8,7 @@
 mod canary;
 mod drops;
 mod drops_held;
+mod drops_pushed;
 mod envelope;
 mod faults;
 mod files;
