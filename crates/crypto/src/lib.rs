@@ -19,6 +19,7 @@ pub mod secret;
 pub mod session;
 pub mod signer;
 pub mod suite;
+pub mod webhook;
 
 pub use aead::DataKey;
 pub use directory::DirectoryKey;

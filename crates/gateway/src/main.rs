@@ -1,6 +1,6 @@
 //! The program `mingcha`. Here alone a clock and a generator are made; everything else is given them.
 
-use std::{process::ExitCode, sync::Arc};
+use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use clap::{Parser, Subcommand};
 use domain::time::{Clock, Timestamp};
@@ -79,16 +79,16 @@ fn run(cli: Cli) -> Outcome {
     let world = world()?;
     match cli.command {
         #[cfg(feature = "demo")]
-        Command::Demo(args) => runtime()?.block_on(commands::demo::run(args, &world)),
+        Command::Demo(args) => finish(commands::demo::run(args, &world)),
         #[cfg(feature = "demo")]
-        Command::Sandbox(args) => runtime()?.block_on(commands::sandbox::run(args, &world)),
-        Command::Serve(args) => runtime()?.block_on(commands::serve::run(&args, &world)),
+        Command::Sandbox(args) => finish(commands::sandbox::run(args, &world)),
+        Command::Serve(args) => finish(commands::serve::run(&args, &world)),
         Command::Kind(args) => commands::kind_check::run(&args, &world),
-        Command::Migrate(args) => runtime()?.block_on(commands::migrate::run(&args, &world)),
-        Command::Doctor(args) => runtime()?.block_on(commands::doctor::run(&args, &world)),
-        Command::Keys(args) => runtime()?.block_on(commands::keys::run(&args, &world)),
-        Command::Log(args) => runtime()?.block_on(commands::log_export::run(&args, &world)),
-        Command::Source(args) => runtime()?.block_on(commands::source::run(args, &world)),
+        Command::Migrate(args) => finish(commands::migrate::run(&args, &world)),
+        Command::Doctor(args) => finish(commands::doctor::run(&args, &world)),
+        Command::Keys(args) => finish(commands::keys::run(&args, &world)),
+        Command::Log(args) => finish(commands::log_export::run(&args, &world)),
+        Command::Source(args) => finish(commands::source::run(args, &world)),
         Command::Verify(args) => commands::verify::run(&args),
         Command::Inspect(args) => commands::inspect::run(&args, &world),
     }
@@ -107,8 +107,15 @@ fn world() -> Result<World, StartError> {
     })
 }
 
-fn runtime() -> Result<tokio::runtime::Runtime, StartError> {
-    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
+/// How long the end waits for threads: an import that was told to stop needs less, and a disk that hangs, for ever.
+const LAST_WAIT: Duration = Duration::from_secs(10);
+
+/// Runs a command to its end.
+fn finish(command: impl Future<Output = Outcome>) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let outcome = runtime.block_on(command);
+    runtime.shutdown_timeout(LAST_WAIT);
+    outcome
 }
 
 /// Traces are JSON, one line each, on standard error; `MINGCHA_TRACE` sets what is traced.

@@ -21,7 +21,8 @@ use utoipa_swagger_ui::SwaggerUi;
 
 use crate::{
     api::{
-        self, account, body::MAX_BODY, catalogue, coverage, health, history, images, log, lookups, reviews,
+        self, account, body::MAX_BODY, catalogue, changes, coverage, health, history, images, log, lookups,
+        reviews,
     },
     app::App,
     portal,
@@ -71,6 +72,11 @@ fn api_routes() -> OpenApiRouter<Arc<App>> {
         )
         .routes(routes!(reviews::show))
         .routes(routes!(reviews::picture))
+        .merge(
+            OpenApiRouter::new()
+                .routes(routes!(changes::take))
+                .layer(DefaultBodyLimit::max(changes::MAX_CHANGE_BODY)),
+        )
         .routes(routes!(log::checkpoint))
         .routes(routes!(log::tile))
         .routes(routes!(health::healthz))

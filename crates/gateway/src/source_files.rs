@@ -1,4 +1,5 @@
-//! What the data folder keeps about sources: who is paused and by whom, and what was measured.
+//! What the data folder keeps about sources: who is paused and by whom, what was measured, what their drops are at,
+//! and which an operator accepted.
 
 use std::{
     collections::BTreeMap,
@@ -7,6 +8,7 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
+use sources::DropState;
 
 /// The last word of an operator about one source.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +22,73 @@ pub struct Order {
 
 /// The last word about each source that an operator ever paused.
 pub type Orders = BTreeMap<String, Order>;
+
+/// An operator's word that a drop which waits is meant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Acceptance {
+    /// The drop's name.
+    pub file: String,
+    /// Its checksum: this content is meant and no other.
+    pub digest: String,
+    /// The operator who said so.
+    pub by: String,
+}
+
+/// The last word about a drop of each source.
+pub type Acceptances = BTreeMap<String, Acceptance>;
+
+/// Where the acceptances lie.
+#[must_use]
+pub fn acceptances_file(folder: &Path) -> PathBuf {
+    folder.join("drops-accepted.toml")
+}
+
+/// Where it stands what the drops are at.
+#[must_use]
+pub fn drops_file(folder: &Path) -> PathBuf {
+    folder.join("drops.json")
+}
+
+/// Reads the acceptances; none where there is no file.
+///
+/// # Errors
+/// The file cannot be read, or is not what [`write_acceptances`] writes.
+pub fn read_acceptances(folder: &Path) -> io::Result<Acceptances> {
+    let path = acceptances_file(folder);
+    let text = read(&path)?.unwrap_or_default();
+    toml::from_str(&text).map_err(|e| io::Error::other(format!("{}: {}", path.display(), e.message())))
+}
+
+/// Writes the acceptances in the place of those before.
+///
+/// # Errors
+/// The folder cannot be written.
+pub fn write_acceptances(folder: &Path, acceptances: &Acceptances) -> io::Result<()> {
+    let text = toml::to_string(acceptances).map_err(io::Error::other)?;
+    replace(&acceptances_file(folder), &text)
+}
+
+/// What the drops of each source were at when the server last said so; none where it never did.
+///
+/// # Errors
+/// The file cannot be read, or is not what [`write_drop_states`] writes.
+pub fn read_drop_states(folder: &Path) -> io::Result<Vec<DropState>> {
+    let text = read(&drops_file(folder))?;
+    text.map_or_else(
+        || Ok(vec![]),
+        |text| serde_json::from_str(&text).map_err(io::Error::other),
+    )
+}
+
+/// Writes what the drops are at.
+///
+/// # Errors
+/// The folder cannot be written.
+pub fn write_drop_states(folder: &Path, states: &[DropState]) -> io::Result<()> {
+    let text = serde_json::to_string(states).map_err(io::Error::other)?;
+    replace(&drops_file(folder), &text)
+}
 
 /// Where the orders lie.
 #[must_use]

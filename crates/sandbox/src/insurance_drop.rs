@@ -6,9 +6,13 @@ use std::{
 };
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use crypto::Suite;
+use crypto::{
+    Suite,
+    webhook::{self, SignedParts},
+};
 use domain::time::Timestamp;
 use encoding_rs::GB18030;
+use serde_json::{Value, json};
 
 use crate::{
     answers::insurance::{compulsory, known_policies},
@@ -78,14 +82,19 @@ fn content(now: Timestamp) -> Vec<u8> {
     for owned in Owned::all() {
         let known = known_policies(owned.vehicle(), now);
         for policy in &known {
-            text.push_str(&row(&owned, &known, policy, now));
+            text.push_str(
+                &cells(&owned, &known, policy, now)
+                    .map(|cell| quoted(&cell))
+                    .join(","),
+            );
             text.push_str("\r\n");
         }
     }
     GB18030.encode(&text).0.into_owned()
 }
 
-fn row(owned: &Owned, known: &[&Policy], policy: &Policy, now: Timestamp) -> String {
+/// The cells of one policy, in the order of the header.
+fn cells(owned: &Owned, known: &[&Policy], policy: &Policy, now: Timestamp) -> [String; 11] {
     let today = now.date_in_china();
     let compulsory = compulsory(known, today);
     let named = compulsory.map(|policy| {
@@ -101,7 +110,7 @@ fn row(owned: &Owned, known: &[&Policy], policy: &Policy, now: Timestamp) -> Str
         "商业险"
     };
     let dense = |day: jiff::civil::Date| day.strftime("%Y%m%d").to_string();
-    let cells = [
+    [
         owned.vehicle().plate.clone(),
         owned.vehicle().class.clone(),
         owned.owner.id_number.clone(),
@@ -115,8 +124,75 @@ fn row(owned: &Owned, known: &[&Policy], policy: &Policy, now: Timestamp) -> Str
         policy.number.clone(),
         dense(policy.from.on(today)),
         dense(policy.until.on(today)),
-    ];
-    cells.map(|cell| quoted(&cell)).join(",")
+    ]
+}
+
+/// A compulsory policy that was taken out with another insurer since the last file.
+#[derive(Debug, Clone, Copy)]
+pub struct Renewal<'a> {
+    /// The persona who owns the vehicle: their first one.
+    pub persona: &'a str,
+    /// The insurer.
+    pub insurer: &'a str,
+    /// The policy's number.
+    pub policy_number: &'a str,
+    /// Rises with each change of this vehicle.
+    pub sequence: u64,
+}
+
+/// A message as the insurers' platform sends it: three headers and a body, as Standard Webhooks has them.
+#[derive(Debug, Clone)]
+pub struct InsuranceMessage {
+    /// `webhook-id`.
+    pub id: String,
+    /// `webhook-timestamp`.
+    pub timestamp: String,
+    /// `webhook-signature`, by the platform's own key.
+    pub signature: String,
+    /// The body.
+    pub body: String,
+}
+
+/// What the platform pushes when a policy was renewed: all rows of the vehicle as its next file will have them. `None`
+/// where the persona has no insured vehicle.
+pub(crate) fn renewal_message(keys: &Keys, renewal: Renewal<'_>, now: Timestamp) -> Option<InsuranceMessage> {
+    let mut owned = Owned::all().filter(|owned| owned.owner.id == renewal.persona);
+    let owned = owned.find(|owned| !known_policies(owned.vehicle(), now).is_empty())?;
+    let known = known_policies(owned.vehicle(), now);
+    let renewed = compulsory(&known, now.date_in_china())?;
+    let row = |policy: &&Policy| {
+        let mut cells = cells(&owned, &known, policy, now);
+        if policy.number == renewed.number {
+            cells[7] = renewal.insurer.to_owned();
+            cells[8] = renewal.policy_number.to_owned();
+        }
+        let members = HEADER.split(',').map(str::to_owned).zip(cells.map(Value::String));
+        Value::Object(members.collect())
+    };
+    let body = json!({
+        "type": "policy.changed",
+        "timestamp": now.rfc3339(),
+        "data": {
+            "record": { "号牌号码": owned.vehicle().plate, "号牌种类代码": owned.vehicle().class },
+            "sequence": renewal.sequence,
+            "rows": known.iter().map(row).collect::<Vec<_>>(),
+        },
+    });
+    let body = body.to_string();
+    let id = format!("msg-{}-{}", renewal.persona, renewal.sequence);
+    let timestamp = (now.0 / 1_000_000).to_string();
+    let parts = SignedParts {
+        id: &id,
+        timestamp: &timestamp,
+        body: body.as_bytes(),
+    };
+    let signature = webhook::sign(keys.identity(Authority::Insurance), parts);
+    Some(InsuranceMessage {
+        id,
+        timestamp,
+        signature,
+        body,
+    })
 }
 
 fn quoted(cell: &str) -> String {

@@ -30,7 +30,7 @@ mod wire;
 pub use authority::Authority;
 pub use crowd::crowd_member;
 pub use day::{Day, Moment};
-pub use insurance_drop::{DropFolders, insurance_drop_source};
+pub use insurance_drop::{DropFolders, InsuranceMessage, Renewal, insurance_drop_source};
 pub use journal::JournalEntry;
 pub use keys::{GATEWAY_NAME, Keys};
 pub use outline::outline;

@@ -16,7 +16,7 @@ use crate::{
     answers::{Path, World},
     authority::Authority,
     crowd::Crowd,
-    insurance_drop::write_insurance_drop,
+    insurance_drop::{InsuranceMessage, Renewal, renewal_message, write_insurance_drop},
     journal::{Journal, JournalEntry},
     keys::Keys,
     register::Register,
@@ -117,6 +117,13 @@ impl Sandbox {
     /// The folder cannot be written.
     pub fn drop_insurance(&self, folder: &FilePath) -> io::Result<PathBuf> {
         write_insurance_drop(folder, &self.keys, self.clock.now())
+    }
+
+    /// What the insurers' platform sends when a policy was renewed since its last file; `None` where the persona has no
+    /// insured vehicle. Whoever calls this posts it to the gateway: the sandbox opens no connection.
+    #[must_use]
+    pub fn renew_policy(&self, renewal: Renewal<'_>) -> Option<InsuranceMessage> {
+        renewal_message(&self.keys, renewal, self.clock.now())
     }
 
     pub(crate) fn shake_hands(&self, authority: Authority, hello: &[u8]) -> Result<Vec<u8>, SessionError> {

@@ -5,43 +5,53 @@
 //! `….sig`. It is checked, every row is read with the mapping of every route, and then it takes the place of the one
 //! before in one step ([`shelf`]). Whatever goes wrong on the way leaves the old one serving.
 
+mod changes;
 mod check;
 mod csv;
 mod import;
 mod lines;
 mod name;
 mod news;
+mod overlay;
+mod plain;
+mod quarantine;
 mod raw;
 mod read;
 mod refresh;
 mod shelf;
 mod shelf_files;
 mod way;
+mod ways;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError, RwLock, atomic::AtomicBool},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, atomic::AtomicBool},
 };
 
 use crypto::{Suite, session::Peer};
+use tokio::sync::Semaphore;
 
-pub use news::{DropEvent, DropNews, DropProgress, RowError, Stage};
+pub(crate) use changes::{Changes, RawChanges};
+pub use changes::{NotTaken, PushedChange};
+pub use news::{DropEvent, DropNews, DropProgress, DropState, Quarantine, Reading, RowError, Stage};
 pub(crate) use raw::RawDrops;
 pub(crate) use way::DropWay;
 
 use crate::file::Charset;
 use name::Pattern;
+use quarantine::Waiting;
 use raw::Layout;
-use shelf::Shelf;
+use refresh::Candidate;
+use shelf::{Digest, Shelf};
 use shelf_files::ShelfFiles;
 
 /// The drops of one source.
 pub(crate) struct Drops {
     /// The source's id, in the names of its files.
     id: String,
-    /// The version of the mapping: rows that were found by another one are not searched.
-    version: u32,
+    /// Of the mapping: rows that were read by another one are not searched.
+    mapping: Digest,
     folder: PathBuf,
     pattern: Pattern,
     layout: Layout,
@@ -53,6 +63,14 @@ pub(crate) struct Drops {
     serving: RwLock<Serving>,
     /// Held by the one who looks for new drops.
     looking: Mutex<Looked>,
+    quarantine: Mutex<Waiting>,
+    reading: Mutex<Option<Reading>>,
+    /// Held while a change is taken, and while a drop takes the place of the one before.
+    changing: Mutex<()>,
+    /// One change at a time waits for the disk.
+    pushing: Arc<Semaphore>,
+    /// A place for each thread that reads; whoever does not come back keeps theirs.
+    reads: Arc<Semaphore>,
     overdue: AtomicBool,
     stop: AtomicBool,
 }
@@ -80,36 +98,66 @@ enum Serving {
     Nothing,
     /// The rows of one drop.
     Shelf(Arc<Shelf>),
+    /// Rows that were read by another mapping: they are kept until others take their place, in case it comes back.
+    Outdated(Arc<Shelf>),
 }
 
 /// What was seen before, so that it is told once and not read again each minute.
 #[derive(Default)]
 struct Looked {
-    /// Refused drops, by name, with the sizes and times of their files.
-    refused: BTreeMap<String, name::Stamp>,
+    /// Refused drops, with the sizes and times of their files.
+    refused: BTreeMap<Candidate, name::Stamp>,
     /// Drops whose date was refused, which may be right tomorrow.
-    dated: BTreeSet<String>,
-    /// Names that were there; `None` before the first look.
-    seen: Option<BTreeSet<String>>,
+    dated: BTreeSet<Candidate>,
+    /// What was there; `None` before the first look.
+    seen: Option<BTreeSet<Candidate>>,
+    /// The folder could not be listed.
+    no_folder: bool,
+    /// It was told that what is there was read by another mapping.
+    remapped: bool,
 }
 
 impl Drops {
     /// The rows that answer at this moment; what lies on the shelf from before is found at the first question.
     pub(crate) fn shelf(&self) -> Option<Arc<Shelf>> {
-        if let Serving::Shelf(shelf) = &*self.serving.read().unwrap_or_else(PoisonError::into_inner) {
-            return Some(Arc::clone(shelf));
-        }
-        let mut serving = self.serving.write().unwrap_or_else(PoisonError::into_inner);
-        if matches!(*serving, Serving::Unknown) {
-            *serving = match self.files.newest(self.version) {
-                Some(shelf) => Serving::Shelf(Arc::new(shelf)),
-                None => Serving::Nothing,
-            };
-        }
-        match &*serving {
+        self.find_kept();
+        match &*self.serving() {
             Serving::Shelf(shelf) => Some(Arc::clone(shelf)),
             _ => None,
         }
+    }
+
+    /// The newest rows that are there, whether they answer or not.
+    fn kept(&self) -> Option<Arc<Shelf>> {
+        self.find_kept();
+        match &*self.serving() {
+            Serving::Shelf(shelf) | Serving::Outdated(shelf) => Some(Arc::clone(shelf)),
+            _ => None,
+        }
+    }
+
+    /// Finds what lies on the shelf from before, once. The disk may be slow: nobody is locked out meanwhile.
+    fn find_kept(&self) {
+        if !matches!(*self.serving(), Serving::Unknown) {
+            return;
+        }
+        let found = match self.files.newest().map(Arc::new) {
+            Some(shelf) if *shelf.mapping() == self.mapping => Serving::Shelf(shelf),
+            Some(shelf) => Serving::Outdated(shelf),
+            None => Serving::Nothing,
+        };
+        let mut serving = self.serving.write().unwrap_or_else(PoisonError::into_inner);
+        if matches!(*serving, Serving::Unknown) {
+            *serving = found;
+        }
+    }
+
+    fn changing(&self) -> MutexGuard<'_, ()> {
+        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn serving(&self) -> RwLockReadGuard<'_, Serving> {
+        self.serving.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Ends an import that is under way; nothing of it stays.

@@ -11,6 +11,7 @@ use crate::{
     file::{RawField, SourceError, SourceFile},
     format::Format,
     json,
+    places::Places,
     pointer::Pointer,
     report::Problem,
     table,
@@ -135,6 +136,23 @@ impl FieldMap {
                 .map(|column| (self.id.as_str(), column))
                 .into_iter()
                 .collect(),
+        }
+    }
+}
+
+impl FieldMap {
+    /// Marks what it reads of an answer; of a row of a table where several rows make one record.
+    pub(crate) fn mark(&self, places: &mut Places, several: bool) {
+        let is_table = several && self.at.first() == Some(table::ROWS);
+        match &self.shape {
+            Shape::Rows { items, .. } if is_table => items.iter().for_each(|item| item.mark(places, false)),
+            Shape::Rows { items, .. } => {
+                let elements = places.at(&self.at).elements();
+                items.iter().for_each(|item| item.mark(elements, false));
+            }
+            // One certain row of the table.
+            _ if is_table => places.at(&self.at.after_first().after_first()).read_whole(),
+            _ => places.at(&self.at).read_whole(),
         }
     }
 }

@@ -173,6 +173,15 @@
 //! max_row_bytes = 65536
 //! max_bad_rows = 0                      # so many may be left out
 //!
+//! [changes]                             # what the record holder pushes before its next file, to /v1/sources/ID/changes
+//! secret = "env:MINGCHA_SOURCE_INSURERS_WEBHOOK"   # shared, whsec_… (HMAC-SHA-256, v1); or file:PATH
+//! # signer = "gm-public:…"              # or its own key: SM2 (v1sm2), intl-public:… is Ed25519 (v1a)
+//! record = "/data/record"               # an object with the columns of `find`, of the only route in mode read
+//! sequence = "/data/sequence"           # a whole number that rises with each change of this record
+//! as_of = "/timestamp"                  # since when it is so, written as answer.as_of
+//! rows = "/data/rows"                   # its rows from now on, with the columns of the file; [] where there is no record
+//!                                       # any more; absent: the old rows are void, `maintenance` until the next file
+//!
 //! [[serves]]
 //! kind = "vehicle-insurance"
 //! mode = "read"                         # or list
@@ -198,8 +207,15 @@ use thiserror::Error;
 use toml::Spanned;
 
 use crate::{
-    agreement::RawAgreement, auth::RawAuth, drops::RawDrops, format::Format, region::RawElsewhere,
-    signature::RawSignature, sql::RawSql, submit::RawSubmits, tls::RawTls,
+    agreement::RawAgreement,
+    auth::RawAuth,
+    drops::{RawChanges, RawDrops},
+    format::Format,
+    region::RawElsewhere,
+    signature::RawSignature,
+    sql::RawSql,
+    submit::RawSubmits,
+    tls::RawTls,
 };
 
 /// One file of a deployment's folder `sources/`.
@@ -267,6 +283,8 @@ pub(crate) struct Raw {
     pub(crate) sql: Option<Spanned<RawSql>>,
     #[serde(default)]
     pub(crate) drops: Option<Spanned<RawDrops>>,
+    #[serde(default)]
+    pub(crate) changes: Option<Spanned<RawChanges>>,
     pub(crate) freshness: Freshness,
     #[serde(default)]
     pub(crate) deadline_ms: Option<Spanned<u64>>,

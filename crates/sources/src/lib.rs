@@ -26,6 +26,7 @@ mod limit;
 mod measure;
 mod media_type;
 mod outcomes;
+mod places;
 mod pointer;
 mod question;
 mod region;
@@ -48,7 +49,10 @@ mod transport;
 
 pub use agreement::{ALARM_DAYS, Agreement, Paper, PaperKind};
 pub use dial::Realm;
-pub use drops::{DropEvent, DropNews, DropProgress, RowError, Stage};
+pub use drops::{
+    DropEvent, DropNews, DropProgress, DropState, NotTaken, PushedChange, Quarantine, Reading, RowError,
+    Stage,
+};
 pub use file::{SourceError, SourceFile};
 pub use image::{ImageBytes, ImageQuestion, NoImage};
 pub use measure::{Age, Measured, Span, oldest};

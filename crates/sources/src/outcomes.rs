@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 use crate::{
     field::as_code,
     file::{RawOutcome, SourceError, SourceFile},
+    places::Places,
     pointer::Pointer,
     report::{Failure, Problem},
 };
@@ -50,6 +51,16 @@ impl Outcomes {
         }
         let at = Pointer::compile(file, &raw.at)?;
         Ok(Outcomes { at, codes })
+    }
+
+    /// Marks where the code stands.
+    pub(crate) fn mark(&self, places: &mut Places) {
+        places.at(&self.at).read_whole();
+    }
+
+    /// The column of a table in which the code stands.
+    pub(crate) fn column(&self) -> Option<&str> {
+        self.at.first()
     }
 
     /// What an answer says.

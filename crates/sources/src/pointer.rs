@@ -40,6 +40,16 @@ impl Pointer {
         self.0.first().map(|token| token.name.as_str())
     }
 
+    /// The names of its steps.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|token| token.name.as_str())
+    }
+
+    /// The same without its first step.
+    pub(crate) fn after_first(&self) -> Self {
+        Pointer(self.0.iter().skip(1).cloned().collect())
+    }
+
     /// Reads a pointer of a file.
     pub(crate) fn compile(file: &SourceFile, text: &Spanned<String>) -> Result<Self, SourceError> {
         let problem = || format!("\"{}\" is no JSON pointer; it begins with /", text.get_ref());

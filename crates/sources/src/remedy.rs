@@ -101,6 +101,25 @@ impl Problem {
             Problem::HeaderMalformed => {
                 "the header lacks a column that `fields` names, or has one twice: compare the names letter by letter"
             }
+            Problem::NoDropFolder => {
+                "the folder `drops.folder` cannot be listed: is it there, and may this user read it?"
+            }
+            Problem::DropShrunk => {
+                "over a fifth fewer rows than the one before: if that is meant, mingcha source accept ID FILE --by NAME"
+            }
+            Problem::DropColumnGone => {
+                "no row has anything at a mapped place: compare the names letter by letter, take the place out of the mapping, or mingcha source accept ID FILE --by NAME"
+            }
+            Problem::RecordChanged => {
+                "the record holder said that the record changed, and not how: the next file will have it"
+            }
+            Problem::ChangeMalformed => {
+                "what was pushed must have its record, sequence, time and rows where [changes] says, as the file has them"
+            }
+            Problem::TooManyChanges => "more was pushed than is kept: ask for a new file",
+            Problem::MappingChanged => {
+                "the mapping changed: the newest file is read again, and must still lie in the folder"
+            }
             Problem::WrongSubject => {
                 "the record is somebody else's: the source must compare name and number with the record before it answers"
             }

@@ -102,6 +102,20 @@ pub enum Problem {
     DropRowMalformed,
     /// A drop's header lacks a column that is mapped, or names one twice.
     HeaderMalformed,
+    /// The folder of the drops is not there or cannot be listed.
+    NoDropFolder,
+    /// A drop has over a fifth fewer rows than the one before; it waits for an operator's word.
+    DropShrunk,
+    /// No row of a drop has anything at a place that is mapped; it waits for an operator's word.
+    DropColumnGone,
+    /// The record holder pushed that a record changed, and not what it is now.
+    RecordChanged,
+    /// What the record holder pushed does not fit the mapping.
+    ChangeMalformed,
+    /// More was pushed since the last drop than is kept.
+    TooManyChanges,
+    /// What was read before was read by another mapping.
+    MappingChanged,
     /// The record is about somebody else than the subject; it was dropped.
     WrongSubject,
     /// The record carries another key than the one asked about.
@@ -178,6 +192,13 @@ impl Problem {
             Problem::DropEmpty => "drop_empty",
             Problem::DropRowMalformed => "drop_row_malformed",
             Problem::HeaderMalformed => "header_malformed",
+            Problem::NoDropFolder => "no_drop_folder",
+            Problem::DropShrunk => "drop_shrunk",
+            Problem::DropColumnGone => "drop_column_gone",
+            Problem::RecordChanged => "record_changed",
+            Problem::ChangeMalformed => "change_malformed",
+            Problem::TooManyChanges => "too_many_changes",
+            Problem::MappingChanged => "mapping_changed",
             Problem::WrongSubject => "wrong_subject",
             Problem::OtherRecord => "other_record",
             Problem::HandshakeFailed => "handshake_failed",

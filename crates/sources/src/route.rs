@@ -16,6 +16,8 @@ use crate::{
     field::{FieldMap, Wanted, compile_all, read_row},
     file::{RawServes, SourceError, SourceFile},
     format,
+    outcomes::Outcomes,
+    places::Places,
     pointer::Pointer,
     question::Question,
     report::{Failure, Problem},
@@ -220,8 +222,23 @@ impl Route {
             .as_of
             .iter()
             .filter_map(|pointer| Some(("as_of", pointer.first()?)));
+        let outcome = self.way.outcomes().and_then(Outcomes::column);
+        let outcome = outcome.map(|column| ("outcome", column));
         let fields = self.fields.iter().flat_map(|field| field.columns(self.several));
-        as_of.chain(fields)
+        as_of.chain(outcome).chain(fields)
+    }
+
+    /// Marks what the mapping reads of a row of a table.
+    pub(crate) fn mark(&self, places: &mut Places) {
+        if let Some(pointer) = &self.as_of {
+            places.at(pointer).read_whole();
+        }
+        if let Some(outcomes) = self.way.outcomes() {
+            outcomes.mark(places);
+        }
+        self.fields
+            .iter()
+            .for_each(|field| field.mark(places, self.several));
     }
 
     /// Every owner that the record names can be read, and the subject is none of them. A list is judged row by row

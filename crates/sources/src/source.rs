@@ -1,7 +1,10 @@
 //! One source as it stands in memory: what its file says, and the way to it.
 
 use std::{
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -16,6 +19,7 @@ use toml::Spanned;
 use crate::{
     agreement::Agreement,
     dial::Realm,
+    drops::Changes,
     file::{Protocol, Raw, SourceError, SourceFile},
     gate::Gate,
     image::ImageRoute,
@@ -63,9 +67,11 @@ pub(crate) struct Source {
     pub(crate) measure: Measure,
     /// By an operator, until resumed.
     pub(crate) paused: AtomicBool,
-    pub(crate) routes: Vec<Route>,
+    pub(crate) routes: Arc<[Route]>,
     pub(crate) images: Vec<ImageRoute>,
     pub(crate) submits: Vec<SubmitRoute>,
+    /// What it pushes.
+    pub(crate) changes: Option<Changes>,
 }
 
 impl Source {
@@ -100,7 +106,8 @@ impl Source {
             paused: AtomicBool::new(false),
             images: compile_images(file, kinds, &raw, &transport, &routes)?,
             submits: compile_submits(file, &raw, &transport, &routes)?,
-            routes,
+            changes: Changes::compile(file, &raw, realm, &transport, &routes)?,
+            routes: routes.into(),
             transport,
         })
     }

@@ -1,5 +1,6 @@
 //! All that the system can do, one file per verb. API, portal, jobs and commands are thin and call these.
 
+pub mod accept_drops;
 pub mod close_overdue;
 pub mod decide;
 pub mod erase_person;
@@ -15,6 +16,7 @@ pub mod send_code;
 pub mod sign_in;
 pub mod sign_out;
 pub mod strengthen;
+pub mod take_change;
 pub mod view_history;
 pub mod view_image;
 pub mod view_reviews;

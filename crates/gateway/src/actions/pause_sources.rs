@@ -6,11 +6,7 @@ use domain::ids::DEPLOYMENT;
 use ledger::opening;
 
 use super::seal_change::{no_effect, seal_change};
-use crate::{
-    app::App,
-    error::Error,
-    source_files::{Order, read_orders},
-};
+use crate::{app::App, error::Error, source_files::read_orders};
 
 /// Applies what the orders in the data folder changed; how many sources were paused or resumed.
 ///
@@ -31,7 +27,7 @@ pub async fn pause_sources(app: &App) -> Result<u64, Error> {
         seal_change(
             app,
             DEPLOYMENT,
-            operator(order),
+            operator(&order.by),
             &format!("{act} {id}"),
             no_effect(),
         )
@@ -57,10 +53,10 @@ pub fn take_up_orders(app: &App) -> std::io::Result<Vec<String>> {
 }
 
 /// The operator as openings name them. There are no accounts of operators yet: it is the name that they gave.
-fn operator(order: &Order) -> opening::Requester {
+pub(super) fn operator(by: &str) -> opening::Requester {
     opening::Requester {
         role: "operator".to_owned(),
-        id: order.by.as_bytes().to_vec(),
+        id: by.as_bytes().to_vec(),
         level: 0,
     }
 }

@@ -3,6 +3,7 @@
 pub mod account;
 pub mod body;
 pub mod catalogue;
+pub mod changes;
 pub mod coverage;
 pub mod health;
 pub mod history;

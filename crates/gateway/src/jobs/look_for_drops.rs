@@ -1,47 +1,60 @@
-//! Looks each minute for files that record holders have dropped. It reads whole files, on a thread of its own, and
-//! holds nobody up.
+//! Looks each minute for files that record holders have dropped. It reads whole files, on a thread for each source, and
+//! holds nobody up: neither who asks, nor another source. How far it is stands in the traces and in the data folder.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    cell::RefCell,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
-use sources::DropEvent;
+use domain::time::Timestamp;
+use futures_util::future::join_all;
+use sources::{DropEvent, DropProgress, Stage};
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::app::App;
+use crate::{app::App, source_files::write_drop_states};
 
 /// How often is looked.
 const PERIOD: Duration = Duration::from_secs(60);
+/// How often it is written down how far an import is: as often as somebody who watches looks again.
+const WRITTEN_EACH_SECONDS: i64 = 2;
+/// After how many hundredths of a file it is traced how far it is.
+const TRACED_EACH_PERCENT: u64 = 10;
 
-/// Looks at once, and then each minute; ends with the process.
+/// Looks at each source at once, and then each minute; ends with the process.
 pub(crate) fn start(app: &Arc<App>) {
-    if !app.sources.has_drops() {
-        return;
+    for source in app.sources.drop_sources() {
+        let (app, source) = (Arc::clone(app), source.to_owned());
+        tokio::spawn(async move {
+            let mut ticks = interval(PERIOD);
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            loop {
+                ticks.tick().await;
+                look_at(&app, source.clone()).await;
+            }
+        });
     }
-    let app = Arc::clone(app);
-    tokio::spawn(async move {
-        let mut ticks = interval(PERIOD);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            ticks.tick().await;
-            look(&app).await;
-        }
-    });
 }
 
-/// Looks once; how many drops answer that did not before. What is wrong with one is traced and counted where it is
-/// found.
+/// Looks once at every source; how many drops answer that did not before.
 pub(crate) async fn look(app: &Arc<App>) -> usize {
+    let looks = app
+        .sources
+        .drop_sources()
+        .map(|source| look_at(app, source.to_owned()));
+    join_all(looks).await.into_iter().sum()
+}
+
+/// Looks once at one source. What is wrong with a drop is traced and counted where it is found.
+async fn look_at(app: &Arc<App>, source: String) -> usize {
     let app = Arc::clone(app);
     let looked = tokio::task::spawn_blocking(move || {
-        app.sources.refresh(&|progress| {
-            tracing::debug!(
-                source = progress.source,
-                stage = ?progress.stage,
-                bytes = progress.bytes,
-                of_bytes = progress.of_bytes,
-                rows = progress.rows,
-                "a drop is read"
-            );
-        })
+        let told = RefCell::new(Told::default());
+        let news = app
+            .sources
+            .refresh(&source, &|progress| told.borrow_mut().tell(&app, &progress));
+        write_down(&app);
+        news
     });
     match looked.await {
         Ok(news) => {
@@ -56,4 +69,42 @@ pub(crate) async fn look(app: &Arc<App>) -> usize {
             0
         }
     }
+}
+
+/// What was told of an import last.
+#[derive(Default)]
+struct Told {
+    step: Option<(Stage, u64)>,
+    written: Timestamp,
+}
+
+impl Told {
+    fn tell(&mut self, app: &App, progress: &DropProgress<'_>) {
+        let step = (progress.stage, progress.percent() / TRACED_EACH_PERCENT);
+        if self.step.replace(step) != Some(step) {
+            tracing::info!(
+                source = progress.source,
+                file = progress.file,
+                stage = ?progress.stage,
+                percent = progress.percent(),
+                rows = progress.rows,
+                "a drop is read"
+            );
+        }
+        let now = app.now();
+        if now >= self.written.plus_seconds(WRITTEN_EACH_SECONDS) {
+            self.written = now;
+            write_down(app);
+        }
+    }
+}
+
+/// Writes down what the drops are at, for `mingcha source list`, one thread at a time.
+fn write_down(app: &App) {
+    static WRITING: Mutex<()> = Mutex::new(());
+    let writing = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Err(error) = write_drop_states(&app.folder, &app.sources.drop_states()) {
+        tracing::warn!(kind = %error.kind(), "it cannot be written down what the drops are at");
+    }
+    drop(writing);
 }

@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::{
-    actions::{close_overdue, pause_sources, pursue_reviews, watch_papers, watch_sources},
+    actions::{accept_drops, close_overdue, pause_sources, pursue_reviews, watch_papers, watch_sources},
     app::App,
     error::Error,
 };
@@ -44,6 +44,9 @@ pub fn start(app: &Arc<App>) {
     // An operator's order is followed within a second.
     every(app, "pause-sources", Duration::from_millis(500), |app| {
         Box::pin(pause_sources::pause_sources(app))
+    });
+    every(app, "accept-drops", Duration::from_millis(500), |app| {
+        Box::pin(accept_drops::accept_drops(app))
     });
     every(app, "watch-freshness", Duration::from_secs(3600), |app| {
         Box::pin(async { Ok(watch_sources::watch_freshness(app)) })

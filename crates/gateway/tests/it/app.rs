@@ -14,7 +14,7 @@ use gateway::{
     start::{self, World},
 };
 use http::{Method, Request, header};
-use sandbox::{Persona, Sandbox, Switch};
+use sandbox::{DropFolders, Persona, Sandbox, Switch};
 use serde_json::{Value, json};
 use sources::SourceFile;
 use store::Random;
@@ -69,6 +69,7 @@ pub(crate) struct Builder {
     config: String,
     clock: Arc<ManualClock>,
     edit_sources: EditSources,
+    drops: bool,
 }
 
 /// An application, the authorities behind it, and a client in front of it.
@@ -90,6 +91,7 @@ impl Builder {
             config: CONFIG.to_owned(),
             clock,
             edit_sources: Box::new(|_| {}),
+            drops: false,
         }
     }
 
@@ -136,6 +138,12 @@ impl Builder {
         self
     }
 
+    /// Lets the insurers drop files into `drops/in` of the bed's folder, instead of answering over HTTP.
+    pub(crate) fn drops(mut self) -> Self {
+        self.drops = true;
+        self
+    }
+
     pub(crate) async fn start(self) -> TestApp {
         let clock: Arc<dyn Clock> = Arc::clone(&self.clock) as Arc<dyn Clock>;
         let world = World {
@@ -150,6 +158,18 @@ impl Builder {
             .unwrap();
         let files = sandbox::source_files(&url, &keys).into_iter();
         let mut files: Vec<_> = files.map(|(name, text)| SourceFile { name, text }).collect();
+        if self.drops {
+            let [drops, store, shelf_keys] =
+                ["in", "store", "keys"].map(|name| self.bed.folder().join("drops").join(name));
+            let folders = DropFolders {
+                drops: &drops,
+                store: &store,
+                keys: &shelf_keys,
+            };
+            let (name, text) = sandbox::insurance_drop_source(&folders, &keys);
+            files.retain(|file| file.name != name);
+            files.push(SourceFile { name, text });
+        }
         (self.edit_sources)(&mut files);
         let sandbox = Arc::new(Sandbox::new(keys, clock, world.random.fork()));
         let routes = sandbox.router();

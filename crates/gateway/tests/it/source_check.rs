@@ -7,7 +7,7 @@ use gateway::{
     commands::source::check::{CheckArgs, check},
     start::World,
 };
-use sandbox::{Fault, Keys, Sandbox, Switch};
+use sandbox::{DropFolders, Fault, Keys, Sandbox, Switch};
 use store::Random;
 use tokio::net::TcpListener;
 
@@ -280,4 +280,64 @@ async fn an_endpoint_is_tried_before_it_goes_live() {
     assert!(out.contains("broken, expected found: connection_broken"), "{out}");
     let out = endpoint.spoilt(fault(Fault::NotJson, None)).await;
     assert!(out.contains("the reply must be JSON in UTF-8"), "{out}");
+}
+
+/// A daily file of the insurers is read before its cases are asked, and nothing of it stays.
+#[tokio::test]
+async fn a_drop_is_read_for_the_check_and_forgotten() {
+    let (folder, world) = (tempfile::tempdir().unwrap(), world());
+    let keys = world
+        .random
+        .with(|rng| Keys::generate(crypto::Suite::Gm, rng))
+        .unwrap();
+    let [drops, store, shelf_keys] = ["in", "store", "keys"].map(|name| folder.path().join(name));
+    let folders = DropFolders {
+        drops: &drops,
+        store: &store,
+        keys: &shelf_keys,
+    };
+    let (name, text) = sandbox::insurance_drop_source(&folders, &keys);
+    fs::write(folder.path().join(&name), text).unwrap();
+    let sandbox = Sandbox::new(keys, Arc::clone(&world.clock), world.random.fork());
+    fs::create_dir(&drops).unwrap();
+    let tests = folder.path().join("tests");
+    let case = format!(
+        "[[cases]]\nkind = \"vehicle-insurance\"\nmode = \"read\"\nname = {:?}\nid_number = {:?}\n\
+         key = {{ plate = {:?}, plate_class = {:?} }}\nexpect = \"found\"\n",
+        chen().name,
+        chen().id_number,
+        chen().vehicles[0].plate,
+        chen().vehicles[0].class,
+    );
+    fs::write(&tests, case).unwrap();
+    let args = CheckArgs {
+        files: vec![folder.path().join(&name)],
+        ask: Some(tests),
+        kinds: None,
+        demo: true,
+    };
+    let mut out = String::new();
+    assert!(!check(&args, &world, &mut out).await.unwrap());
+    assert!(out.contains("no file whose name fits"), "{out}");
+
+    sandbox.drop_insurance(&drops).unwrap();
+    out.clear();
+    assert!(check(&args, &world, &mut out).await.unwrap(), "{out}");
+    assert!(out.contains("rows as of 2026-11-22"), "{out}");
+    assert!(out.contains("an invented person gets not_found"), "{out}");
+    assert!(!out.contains(&chen().id_number), "nothing personal: {out}");
+    assert!(
+        !store.exists() && !shelf_keys.exists(),
+        "the server's own folders"
+    );
+
+    let file = drops.join("policies-20261122.csv");
+    let short = fs::read(&file).unwrap()[..400].to_vec();
+    fs::write(&file, short).unwrap();
+    out.clear();
+    assert!(!check(&args, &world, &mut out).await.unwrap());
+    assert!(
+        out.contains("checksum_wrong. the checksum file must name"),
+        "{out}"
+    );
 }

@@ -1,11 +1,11 @@
 //! Whether a drop is what the record holder sent: checksum and signature, before anything reads into it.
 
-use std::{fs::File, io::Read, path::Path};
+use std::{io::Read, path::Path};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use crypto::suite::Hasher;
 
-use super::Drops;
+use super::{Drops, plain};
 use crate::report::Problem;
 
 /// A checksum's file holds one line.
@@ -56,7 +56,7 @@ impl Drops {
         path: &Path,
         mut read: impl FnMut(u64) -> bool,
     ) -> std::io::Result<Option<[u8; 32]>> {
-        let (mut file, mut hasher) = (File::open(path)?, Hasher::new(self.checksum));
+        let (mut file, mut hasher) = (plain::open(path)?, Hasher::new(self.checksum));
         let (mut piece, mut all) = (vec![0; 1 << 16], 0);
         loop {
             match file.read(&mut piece)? {
@@ -75,7 +75,7 @@ impl Drops {
 
 fn read_small(path: &Path) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
-    let file = File::open(path).ok()?;
+    let file = plain::open(path).ok()?;
     file.take(MAX_CHECKSUM_FILE + 1).read_to_end(&mut bytes).ok()?;
     (bytes.len() as u64 <= MAX_CHECKSUM_FILE).then_some(bytes)
 }

@@ -1,24 +1,21 @@
 //! Reads one drop as a whole: every row with every route's mapping, onto a shelf of its own.
 
-use std::{fs, path::Path};
+use std::{path::Path, sync::PoisonError};
 
 use domain::time::Timestamp;
 use rand_chacha::ChaCha20Rng;
-use serde_json::Value as Json;
 
 use super::{
-    DropProgress, Drops, RowError, Stage,
+    DropProgress, Drops, Quarantine, Reading, RowError, Stage,
     lines::{Lines, Stop},
     news::DropEvent,
+    plain,
+    quarantine::is_shrunk,
     read::Content,
-    shelf::{Builder, Shelf},
-    way::DropWay,
+    shelf::{About, Builder, Digest, Shelf},
+    ways::Ways,
 };
-use crate::{
-    report::{Failure, Problem},
-    route::Route,
-    transport::Way,
-};
+use crate::report::{Failure, Problem};
 
 /// How many rows that cannot be read are told.
 const MAX_TOLD: usize = 20;
@@ -27,16 +24,19 @@ const TOLD_EACH: u64 = 1_000;
 
 /// Why a drop does not answer.
 #[derive(Debug)]
-pub(super) struct Refusal {
-    /// `None` where the process is about to end.
-    pub(super) problem: Option<Problem>,
-    pub(super) rows: Vec<RowError>,
+pub(super) enum Refusal {
+    /// The process is about to end.
+    Stopped,
+    /// It is not sound.
+    Bad { problem: Problem, rows: Vec<RowError> },
+    /// It waits for an operator's word.
+    Unlike(Quarantine),
 }
 
 impl From<Problem> for Refusal {
     fn from(problem: Problem) -> Self {
-        Refusal {
-            problem: Some(problem),
+        Refusal::Bad {
+            problem,
             rows: Vec::new(),
         }
     }
@@ -45,10 +45,13 @@ impl From<Problem> for Refusal {
 /// Whoever watches, and what they watch.
 pub(super) struct Import<'a> {
     pub(super) drops: &'a Drops,
-    pub(super) routes: &'a [Route],
+    pub(super) ways: Ways<'a>,
+    /// The shelf whose place this takes.
+    pub(super) before: Option<&'a Shelf>,
     pub(super) now: Timestamp,
     pub(super) progress: &'a dyn Fn(DropProgress<'_>),
-    of_bytes: u64,
+    pub(super) name: &'a str,
+    pub(super) of_bytes: u64,
 }
 
 /// What has been counted.
@@ -60,83 +63,104 @@ struct Count {
 }
 
 impl<'a> Import<'a> {
-    pub(super) fn new(
-        drops: &'a Drops,
-        routes: &'a [Route],
-        now: Timestamp,
-        progress: &'a dyn Fn(DropProgress<'_>),
-    ) -> Self {
-        Import {
-            drops,
-            routes,
-            now,
-            progress,
-            of_bytes: 0,
-        }
+    /// Checks, reads, and puts the drop in the place of the one before. Nothing of it stays where it is refused.
+    pub(super) fn run(self, as_of: Timestamp, random: &mut ChaCha20Rng) -> Result<DropEvent, Refusal> {
+        let drops = self.drops;
+        let done = self.check_and_build(as_of, random);
+        *drops.reading.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        done
     }
 
-    /// Checks, reads, and puts the drop in the place of the one before. Nothing of it stays where it is refused.
-    pub(super) fn run(
-        mut self,
-        name: &str,
-        as_of: Timestamp,
-        random: &mut ChaCha20Rng,
-    ) -> Result<(Shelf, DropEvent), Refusal> {
-        let path = self.drops.folder.join(name);
-        self.of_bytes = plain_file(&path).ok_or(Problem::DropUnreadable)?;
-        let expected = self.drops.expected(name)?;
+    fn check_and_build(mut self, as_of: Timestamp, random: &mut ChaCha20Rng) -> Result<DropEvent, Refusal> {
+        let path = self.drops.folder.join(self.name);
+        let length = plain::open(&path).and_then(|file| file.metadata());
+        self.of_bytes = length.map_err(|_| Problem::DropUnreadable)?.len();
+        let expected = self.drops.expected(self.name)?;
         let hashed = self
             .drops
             .hash(&path, |bytes| self.tell(Stage::Checking, bytes, 0));
         match hashed.map_err(|_| Problem::DropUnreadable)? {
-            None => {
-                return Err(Refusal {
-                    problem: None,
-                    rows: Vec::new(),
-                });
-            }
+            None => return Err(Refusal::Stopped),
             Some(hash) if hash != expected => return Err(Problem::ChecksumWrong.into()),
             Some(_) => {}
         }
-        let built = self
-            .drops
-            .files
-            .begin(as_of, random)
-            .map_err(|_| Refusal::from(Problem::DropNotStored));
-        let built = built.and_then(|mut builder| {
-            let (count, hash) = self.read(&path, &mut builder)?;
-            // What was read is what was checked, even where somebody writes into the file meanwhile.
-            if hash != expected {
-                return Err(Problem::ChecksumWrong.into());
-            }
-            self.tell(Stage::Indexing, self.of_bytes, count.rows);
-            let finished = builder.finish(self.drops.version, self.drops.signer.is_some());
-            let (rows, repeated) = finished.map_err(|_| Problem::DropNotStored)?;
-            self.tell(Stage::Built, self.of_bytes, rows);
-            let shelf = self
-                .drops
-                .files
-                .publish(builder)
-                .map_err(|_| Problem::DropNotStored)?;
-            self.tell(Stage::Swapped, self.of_bytes, rows);
-            Ok((
-                shelf,
-                DropEvent::Serving {
-                    as_of,
-                    rows,
-                    left_out: count.left_out,
-                    repeated,
-                },
-            ))
-        });
+        let begun = self.drops.files.begin(as_of, random);
+        let builder = begun.map_err(|_| Problem::DropNotStored)?;
+        let place = builder.label.place;
+        let built = self.build(builder, &path, expected, random);
         if built.is_err() {
             // Where even this fails, the next look does it again.
-            drop(self.drops.files.discard(as_of));
+            drop(self.drops.files.discard(place));
         }
         built
     }
 
-    fn read(&self, path: &Path, builder: &mut Builder) -> Result<(Count, [u8; 32]), Refusal> {
+    fn build(
+        &self,
+        mut builder: Builder,
+        path: &Path,
+        expected: Digest,
+        random: &mut ChaCha20Rng,
+    ) -> Result<DropEvent, Refusal> {
+        let drops = self.drops;
+        let (count, lacking, hash) = self.read(path, &mut builder)?;
+        // What was read is what was checked, even where somebody writes into the file meanwhile.
+        if hash != expected {
+            return Err(Problem::ChecksumWrong.into());
+        }
+        self.judge(count.rows - count.left_out, &lacking, &expected)?;
+        self.tell(Stage::Indexing, self.of_bytes, count.rows);
+        let as_of = builder.label.place.as_of;
+        let same_date = self.before.filter(|before| before.as_of() == as_of);
+        let mut digests = same_date.map_or_else(Vec::new, |before| before.about().digests.clone());
+        digests.retain(|digest| *digest != expected);
+        digests.push(expected);
+        let about = About { digests, lacking };
+        let finished = builder.finish(&drops.mapping, drops.signer.is_some(), &about);
+        let (rows, repeated) = finished.map_err(|_| Problem::DropNotStored)?;
+        self.tell(Stage::Built, self.of_bytes, rows);
+        // From here on until it answers no change is taken: none may be left behind.
+        let changing = drops.changing();
+        let published = drops.files.publish(builder, |shelf| match self.before {
+            Some(before) => before.hand_over(shelf, self.ways, self.now, random),
+            None => Ok(()),
+        });
+        let shelf = published.map_err(|_| Problem::DropNotStored)?;
+        self.tell(Stage::Swapped, self.of_bytes, rows);
+        drops.swap(shelf);
+        drop(changing);
+        Ok(DropEvent::Serving {
+            as_of,
+            rows,
+            left_out: count.left_out,
+            repeated,
+        })
+    }
+
+    /// Holds a drop back that is unlike the one before, unless an operator said that it is meant. JSON has no header: a
+    /// member that was renamed shows only in that no row has it any more.
+    fn judge(&self, rows: u64, lacking: &[String], digest: &Digest) -> Result<(), Refusal> {
+        let before = self.before.map_or(0, Shelf::rows);
+        let known = self.before.map_or(&[][..], |before| &before.about().lacking);
+        let lacking: Vec<_> = lacking
+            .iter()
+            .filter(|place| !known.contains(place))
+            .cloned()
+            .collect();
+        if (lacking.is_empty() && !is_shrunk(rows, before)) || self.drops.is_accepted(digest) {
+            return Ok(());
+        }
+        Err(Refusal::Unlike(Quarantine {
+            file: self.name.to_owned(),
+            digest: hex(digest),
+            rows,
+            before,
+            lacking,
+        }))
+    }
+
+    /// Reads all rows onto the shelf, each cut down to what is mapped; also returns the places that no row has.
+    fn read(&self, path: &Path, builder: &mut Builder) -> Result<(Count, Vec<String>, Digest), Refusal> {
         let drops = self.drops;
         let packed = drops.pattern.is_packed();
         let unreadable = |_| Refusal::from(Problem::DropUnreadable);
@@ -144,7 +168,7 @@ impl<'a> Import<'a> {
         let lines = Lines::open(&mut content, drops.layout, drops.charset, drops.bounds.row_bytes);
         let mut lines = lines.map_err(stopped)?;
         self.check_header(&lines)?;
-        let mut count = Count::default();
+        let (mut count, mut places) = (Count::default(), self.ways.places());
         loop {
             let line = match lines.next(&mut content) {
                 Ok(Some(line)) => line,
@@ -158,35 +182,25 @@ impl<'a> Import<'a> {
             match line
                 .row
                 .map_err(Failure::bad_answer)
-                .and_then(|row| Ok((self.words(&row)?, row)))
+                .and_then(|row| Ok((self.ways.words(&row, self.now)?, row)))
             {
-                Ok((words, row)) => builder.add(&words, &row).map_err(|_| Problem::DropNotStored)?,
+                Ok((words, row)) => builder
+                    .add(&words, &places.cut(row))
+                    .map_err(|_| Problem::DropNotStored)?,
                 Err(failure) => count.leave_out(line.line, failure, drops.bounds.bad_rows)?,
             }
             if count.rows % TOLD_EACH == 0 && !self.tell(Stage::Reading, content.count(), count.rows) {
-                return Err(Refusal {
-                    problem: None,
-                    rows: Vec::new(),
-                });
+                return Err(Refusal::Stopped);
             }
         }
         if count.rows == count.left_out {
-            return Err(Refusal {
-                problem: Some(Problem::DropEmpty),
+            return Err(Refusal::Bad {
+                problem: Problem::DropEmpty,
                 rows: count.told,
             });
         }
-        Ok((count, content.finish().map_err(unreadable)?))
-    }
-
-    /// By what a row is found, for each route that can read it; all must.
-    fn words(&self, row: &Json) -> Result<Vec<String>, Failure> {
-        let today = self.now.date_in_china();
-        let one = |(route, way): (&Route, &DropWay)| {
-            route.check_row(row, self.now)?;
-            way.of_row(row, today)
-        };
-        self.ways().map(one).collect()
+        let hash = content.finish().map_err(unreadable)?;
+        Ok((count, places.lacking(), hash))
     }
 
     /// Every column that is mapped is there: one that was renamed would be an absent field in every row.
@@ -195,7 +209,8 @@ impl<'a> Import<'a> {
             return Ok(());
         };
         let mapped = self
-            .ways()
+            .ways
+            .each()
             .flat_map(|(route, way)| route.columns().chain(way.columns()));
         let lacking = mapped.filter(|(_, column)| !header.iter().any(|name| name == column));
         let told: Vec<_> = lacking
@@ -209,30 +224,31 @@ impl<'a> Import<'a> {
         if told.is_empty() {
             Ok(())
         } else {
-            Err(Refusal {
-                problem: Some(Problem::HeaderMalformed),
+            Err(Refusal::Bad {
+                problem: Problem::HeaderMalformed,
                 rows: told,
             })
         }
     }
 
-    fn ways(&self) -> impl Iterator<Item = (&'a Route, &'a DropWay)> {
-        self.routes.iter().filter_map(|route| match &route.way {
-            Way::Drop(way) => Some((route, way)),
-            _ => None,
-        })
-    }
-
     /// Tells how far it is; false where the process is about to end.
     fn tell(&self, stage: Stage, bytes: u64, rows: u64) -> bool {
-        let source = self.drops.id.as_str();
-        (self.progress)(DropProgress {
-            source,
+        let progress = DropProgress {
+            source: &self.drops.id,
+            file: self.name,
             stage,
             bytes,
             of_bytes: self.of_bytes,
             rows,
-        });
+        };
+        let reading = Reading {
+            file: self.name.to_owned(),
+            stage,
+            percent: progress.percent(),
+            rows,
+        };
+        *self.drops.reading.lock().unwrap_or_else(PoisonError::into_inner) = Some(reading);
+        (self.progress)(progress);
         !self.drops.stop.load(std::sync::atomic::Ordering::Relaxed)
     }
 }
@@ -249,8 +265,8 @@ impl Count {
             });
         }
         if self.left_out > most && self.told.len() as u64 >= (MAX_TOLD as u64).min(most + 1) {
-            return Err(Refusal {
-                problem: Some(Problem::DropRowMalformed),
+            return Err(Refusal::Bad {
+                problem: Problem::DropRowMalformed,
                 rows: std::mem::take(&mut self.told),
             });
         }
@@ -261,8 +277,8 @@ impl Count {
 fn stopped(stop: Stop) -> Refusal {
     match stop {
         Stop::Whole(problem) => problem.into(),
-        Stop::At(line, problem) => Refusal {
-            problem: Some(problem),
+        Stop::At(line, problem) => Refusal::Bad {
+            problem,
             rows: vec![RowError {
                 line,
                 field: None,
@@ -272,7 +288,7 @@ fn stopped(stop: Stop) -> Refusal {
     }
 }
 
-fn plain_file(path: &Path) -> Option<u64> {
-    let metadata = fs::symlink_metadata(path).ok()?;
-    metadata.is_file().then_some(metadata.len())
+/// A hash as a checksum's file writes it.
+pub(super) fn hex(digest: &Digest) -> String {
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }

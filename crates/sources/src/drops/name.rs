@@ -65,13 +65,15 @@ impl Stamp {
     }
 }
 
-/// Names of at most so many files of a folder.
-pub(super) fn list(folder: &Path, most: usize) -> io::Result<Vec<String>> {
-    let mut names = Vec::new();
-    for entry in fs::read_dir(folder)?.take(most) {
-        names.extend(entry?.file_name().into_string());
+/// Shows the name of each file of a folder, in whatever order they come. However many they are, one at a time is in
+/// memory.
+pub(super) fn each(folder: &Path, mut show: impl FnMut(String)) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        if let Ok(name) = entry?.file_name().into_string() {
+            show(name);
+        }
     }
-    Ok(names)
+    Ok(())
 }
 
 #[cfg(test)]

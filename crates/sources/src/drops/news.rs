@@ -1,6 +1,7 @@
 //! What is told about drops: to the operator, and to whoever watches an import. Places and counts, never content.
 
 use domain::time::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::report::Problem;
 
@@ -36,6 +37,13 @@ pub enum DropEvent {
         /// The first rows that could not be read.
         rows: Vec<RowError>,
     },
+    /// It is sound, and so unlike the one before, which goes on, that an operator must say whether it is meant.
+    Quarantined(Quarantine),
+    /// What answered until now was read by another mapping: nothing answers until a drop has been read by this one.
+    Remapped {
+        /// The date of what is kept until then.
+        as_of: Timestamp,
+    },
     /// No good drop came for longer than the source's file allows; the old one goes on.
     Overdue {
         /// The date of the one that answers.
@@ -54,11 +62,66 @@ pub struct RowError {
     pub problem: Problem,
 }
 
+/// A drop that waits for an operator's word.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quarantine {
+    /// The drop's name.
+    pub file: String,
+    /// Its checksum in hexadecimal: the operator accepts this content and no other.
+    pub digest: String,
+    /// Its rows.
+    pub rows: u64,
+    /// The rows of the one before; 0 where there was none.
+    pub before: u64,
+    /// Mapped places at which no row has anything, though in the one before some had, or none came before.
+    pub lacking: Vec<String>,
+}
+
+impl Quarantine {
+    /// What is unlike.
+    #[must_use]
+    pub fn problem(&self) -> Problem {
+        if self.lacking.is_empty() {
+            Problem::DropShrunk
+        } else {
+            Problem::DropColumnGone
+        }
+    }
+}
+
+/// What a source's drops are at, as it is shown to the operator.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DropState {
+    /// The source's id.
+    pub source: String,
+    /// From what it answers: the drop's date (RFC 3339) and its rows.
+    pub serving: Option<(String, u64)>,
+    /// What is being read.
+    pub reading: Option<Reading>,
+    /// What waits for the operator's word.
+    pub waiting: Option<Quarantine>,
+}
+
+/// How far an import is, as it is shown to the operator.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reading {
+    /// The drop's name.
+    pub file: String,
+    /// What is being done.
+    pub stage: Stage,
+    /// Hundredths of the file that were read.
+    pub percent: u64,
+    /// Rows that were read.
+    pub rows: u64,
+}
+
 /// How far an import is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DropProgress<'a> {
     /// The source's id.
     pub source: &'a str,
+    /// The drop's name.
+    pub file: &'a str,
     /// What is being done.
     pub stage: Stage,
     /// Bytes of the file that were read.
@@ -69,8 +132,17 @@ pub struct DropProgress<'a> {
     pub rows: u64,
 }
 
+impl DropProgress<'_> {
+    /// Hundredths of the file that were read.
+    #[must_use]
+    pub fn percent(&self) -> u64 {
+        self.bytes.saturating_mul(100) / self.of_bytes.max(1)
+    }
+}
+
 /// The steps of an import, in their order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Stage {
     /// Checksum and signature.
     Checking,

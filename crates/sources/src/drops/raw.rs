@@ -2,15 +2,16 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::{Mutex, RwLock, atomic::AtomicBool},
+    sync::{Arc, Mutex, RwLock, atomic::AtomicBool},
 };
 
 use crypto::{Suite, session::Peer};
 use domain::words::Freshness;
 use serde::Deserialize;
+use tokio::sync::Semaphore;
 use toml::Spanned;
 
-use super::{DropBounds, Drops, name::Pattern, shelf_files::ShelfFiles};
+use super::{DropBounds, Drops, name::Pattern, shelf::Digest, shelf_files::ShelfFiles};
 use crate::{
     dial::Realm,
     file::{Charset, Digest, Raw, SourceError, SourceFile},
@@ -20,6 +21,9 @@ use crate::{
 const MAX_BYTES: u64 = 8 << 30;
 /// Bytes of a row, where the file says nothing.
 const MAX_ROW_BYTES: usize = 64 << 10;
+/// Reads of one source at once. One takes tens of microseconds; on a disk that hangs it holds a thread, and no source
+/// holds more than these.
+const READS: usize = 8;
 
 /// The table `[drops]`.
 #[derive(Deserialize)]
@@ -103,7 +107,7 @@ impl Drops {
         }
         Ok(Drops {
             id: raw.id.get_ref().clone(),
-            version: raw.version,
+            mapping: mapping(file)?,
             folder: drops.folder.get_ref().clone(),
             pattern: Pattern::parse(drops.name.get_ref()).map_err(|p| file.wrong(&drops.name.span(), p))?,
             layout: drops.layout(file, raw.charset)?,
@@ -119,10 +123,32 @@ impl Drops {
             files: drops.files(raw.id.get_ref(), realm, (store, keys)),
             serving: RwLock::default(),
             looking: Mutex::default(),
+            quarantine: Mutex::default(),
+            reading: Mutex::default(),
+            changing: Mutex::default(),
+            pushing: Arc::new(Semaphore::new(1)),
+            reads: Arc::new(Semaphore::new(READS)),
             overdue: AtomicBool::default(),
             stop: AtomicBool::default(),
         })
     }
+}
+
+/// A hash of all that decides how a row is read and found. What else changes in the file (a price, a region, its
+/// version) lets the rows answer on.
+fn mapping(file: &SourceFile) -> Result<Digest, SourceError> {
+    let wrong = |problem: &dyn ToString| file.wrong_as_a_whole(problem.to_string());
+    let table: toml::Table = file.text.parse().map_err(|e| wrong(&e))?;
+    let drops = |name| table.get("drops").and_then(|drops| drops.get(name));
+    let parts = [
+        table.get("serves"),
+        table.get("charset"),
+        drops("layout"),
+        drops("delimiter"),
+    ];
+    // A table is written in the order of its keys, so that no blank and no comment counts.
+    let text = serde_json::to_vec(&parts).map_err(|e| wrong(&e))?;
+    Ok(Suite::Gm.hash(&[&text]))
 }
 
 impl RawDrops {

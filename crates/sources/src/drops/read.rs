@@ -9,6 +9,8 @@ use std::{
 use crypto::suite::{Hasher, Suite};
 use flate2::read::MultiGzDecoder;
 
+use super::plain;
+
 /// How much is unpacked at a time.
 const PIECE: usize = 1 << 16;
 
@@ -38,7 +40,7 @@ pub(super) enum Content {
 impl Content {
     pub(super) fn open(path: &Path, packed: bool, checksum: Suite) -> io::Result<Self> {
         let hashed = Hashed {
-            file: File::open(path)?,
+            file: plain::open(path)?,
             hasher: Hasher::new(checksum),
             count: 0,
         };

@@ -1,6 +1,7 @@
 //! Which files a shelf consists of, and how one takes the place of another.
 //!
-//! `STORE/ID.DATE.rows` holds the rows and `KEYS/ID.DATE.key` their keys. While it is built the rows' file is named
+//! `STORE/ID.DATE.rows` holds the rows and `KEYS/ID.DATE.key` their keys, after the first edition of a date
+//! `ID.DATE.EDITION.rows` and so on. While it is built the rows' file is named
 //! `.importing`; renaming it is the one step that makes a drop the one that answers. Whatever else lies there after
 //! a crash, an unfinished file or the one before, is not the newest `.rows` with its key, and is destroyed.
 
@@ -18,14 +19,21 @@ use rand_core::{Rng, SeedableRng};
 use zeroize::Zeroizing;
 
 use super::{
-    name::list,
-    shelf::{Builder, Label, Shelf, ShelfKeys},
+    name::each,
+    shelf::{Builder, Label, Place, Shelf, ShelfKeys},
 };
 
 /// A key file: 32 bytes for the rows, of which SM4 takes 16, and 32 for the directory.
 const KEY_BYTES: usize = 64;
-/// How many files of the folders are looked at.
-const MAX_FILES: usize = 100_000;
+
+/// What lies in the folder of rows, the rows last.
+const FILES: [&str; 5] = [
+    "importing",
+    "importing-journal",
+    "changes",
+    "changes-journal",
+    "rows",
+];
 
 /// Where the shelves of one source lie.
 pub(super) struct ShelfFiles {
@@ -37,32 +45,36 @@ pub(super) struct ShelfFiles {
 }
 
 impl ShelfFiles {
-    /// The newest shelf that is whole, has its key, and was built by this version of the mapping.
-    pub(super) fn newest(&self, version: u32) -> Option<Shelf> {
-        let mut dates = self.dates(&self.store, "rows");
-        dates.sort_unstable_by(|a, b| b.cmp(a));
-        dates
-            .into_iter()
-            .find_map(|as_of| self.open(as_of).filter(|shelf| shelf.version() == version))
+    /// The newest shelf that is whole and has its key, by whatever mapping it was built.
+    pub(super) fn newest(&self) -> Option<Shelf> {
+        let mut places = self.places(&self.store, "rows");
+        places.sort_unstable();
+        places.into_iter().rev().find_map(|place| self.open(place))
     }
 
-    fn open(&self, as_of: Timestamp) -> Option<Shelf> {
+    fn open(&self, place: Place) -> Option<Shelf> {
         let mut bytes = Zeroizing::new(Vec::new());
-        let key = File::open(self.path(&self.keys, as_of, "key")).ok()?;
+        let key = File::open(self.path(&self.keys, place, "key")).ok()?;
         key.take(KEY_BYTES as u64 + 1).read_to_end(&mut bytes).ok()?;
         let keys = self.read_keys(&bytes)?;
-        Shelf::open(&self.path(&self.store, as_of, "rows"), self.label(as_of), keys)
+        Shelf::open(&self.path(&self.store, place, "rows"), self.label(place), keys)
     }
 
-    /// Draws keys, writes them down, and begins a file of rows.
+    /// Draws keys, writes them down, and begins a file of rows: a further edition, where there is one of that date.
     pub(super) fn begin(&self, as_of: Timestamp, random: &mut ChaCha20Rng) -> io::Result<Builder> {
         for folder in [&self.store, &self.keys] {
             fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
         }
-        self.discard(as_of)?;
+        let editions = self.places(&self.store, "rows").into_iter();
+        let editions = editions
+            .filter(|place| place.as_of == as_of)
+            .map(|place| place.edition);
+        let edition = editions.max().map_or(0, |edition| edition.saturating_add(1));
+        let place = Place { as_of, edition };
+        self.discard(place)?;
         let mut bytes = Zeroizing::new([0; KEY_BYTES]);
         random.fill_bytes(&mut *bytes);
-        let path = self.path(&self.keys, as_of, "key");
+        let path = self.path(&self.keys, place, "key");
         let mut file = OpenOptions::new()
             .write(true)
             .create_new(true)
@@ -72,38 +84,43 @@ impl ShelfFiles {
         file.sync_all()?;
         sync(&self.keys)?;
         let keys = self.read_keys(&*bytes).ok_or(io::ErrorKind::InvalidData)?;
-        let path = self.path(&self.store, as_of, "importing");
-        Builder::begin(path, self.label(as_of), keys, ChaCha20Rng::from_rng(random)).map_err(io::Error::other)
+        let path = self.path(&self.store, place, "importing");
+        Builder::begin(path, self.label(place), keys, ChaCha20Rng::from_rng(random)).map_err(io::Error::other)
     }
 
     /// Makes a finished file the one that answers: all of it is on disk, then it gets its name.
-    pub(super) fn publish(&self, builder: Builder) -> io::Result<Shelf> {
+    /// What is handed over to it before it is named is there from the first moment.
+    pub(super) fn publish(
+        &self,
+        builder: Builder,
+        hand_over: impl FnOnce(&Shelf) -> io::Result<()>,
+    ) -> io::Result<Shelf> {
         let (path, label, keys) = builder.close().map_err(io::Error::other)?;
         File::open(&path)?.sync_all()?;
-        let named = self.path(&self.store, label.as_of, "rows");
+        let named = self.path(&self.store, label.place, "rows");
+        let shelf = Shelf::open(&path, label, keys).ok_or(io::ErrorKind::InvalidData)?;
+        hand_over(&shelf)?;
+        sync(&self.store)?;
         fs::rename(&path, &named)?;
         sync(&self.store)?;
-        Shelf::open(&named, label, keys).ok_or_else(|| io::ErrorKind::InvalidData.into())
+        Ok(shelf.named(named))
     }
 
     /// Destroys what is not `kept`: keys first, for without them the rows are nothing.
-    pub(super) fn destroy_others(&self, kept: Option<Timestamp>) -> io::Result<()> {
-        let mut dates = self.dates(&self.keys, "key");
-        for kind in ["rows", "importing", "importing-journal"] {
-            dates.extend(self.dates(&self.store, kind));
+    pub(super) fn destroy_others(&self, kept: Option<Place>) -> io::Result<()> {
+        let mut places = self.places(&self.keys, "key");
+        for kind in FILES {
+            places.extend(self.places(&self.store, kind));
         }
-        for as_of in dates.into_iter().filter(|as_of| Some(*as_of) != kept) {
-            self.discard(as_of)?;
-        }
-        if let Some(as_of) = kept {
-            remove(&self.path(&self.store, as_of, "importing"))?;
+        for place in places.into_iter().filter(|place| Some(*place) != kept) {
+            self.discard(place)?;
         }
         Ok(())
     }
 
-    /// Destroys the files of one date.
-    pub(super) fn discard(&self, as_of: Timestamp) -> io::Result<()> {
-        let key = self.path(&self.keys, as_of, "key");
+    /// Destroys the files of one shelf.
+    pub(super) fn discard(&self, place: Place) -> io::Result<()> {
+        let key = self.path(&self.keys, place, "key");
         match OpenOptions::new().write(true).open(&key) {
             Ok(mut file) => {
                 file.write_all(&[0; KEY_BYTES])?;
@@ -114,34 +131,42 @@ impl ShelfFiles {
             Err(e) if e.kind() == io::ErrorKind::NotFound => {}
             Err(e) => return Err(e),
         }
-        for kind in ["importing", "importing-journal", "rows"] {
-            remove(&self.path(&self.store, as_of, kind))?;
+        for kind in FILES {
+            remove(&self.path(&self.store, place, kind))?;
         }
         Ok(())
     }
 
-    fn dates(&self, folder: &Path, kind: &str) -> Vec<Timestamp> {
-        let date = |name: &String| {
+    fn places(&self, folder: &Path, kind: &str) -> Vec<Place> {
+        let place = |name: &str| {
             let rest = name.strip_prefix(self.id.as_str())?.strip_prefix('.')?;
-            let digits = rest.strip_suffix(kind)?.strip_suffix('.')?;
-            digits.parse().ok().map(Timestamp)
+            let numbers = rest.strip_suffix(kind)?.strip_suffix('.')?;
+            let (date, edition) = match numbers.split_once('.') {
+                Some((date, edition)) => (date, edition.parse().ok()?),
+                None => (numbers, 0),
+            };
+            let as_of = Timestamp(date.parse().ok()?);
+            Some(Place { as_of, edition })
         };
-        list(folder, MAX_FILES)
-            .unwrap_or_default()
-            .iter()
-            .filter_map(date)
-            .collect()
+        let mut places = Vec::new();
+        // A folder that is not there has none.
+        drop(each(folder, |name| places.extend(place(&name))));
+        places
     }
 
-    fn path(&self, folder: &Path, as_of: Timestamp, kind: &str) -> PathBuf {
-        folder.join(format!("{}.{}.{kind}", self.id, as_of.0))
+    fn path(&self, folder: &Path, place: Place, kind: &str) -> PathBuf {
+        let Place { as_of, edition } = place;
+        folder.join(match edition {
+            0 => format!("{}.{}.{kind}", self.id, as_of.0),
+            _ => format!("{}.{}.{edition}.{kind}", self.id, as_of.0),
+        })
     }
 
-    fn label(&self, as_of: Timestamp) -> Label {
+    fn label(&self, place: Place) -> Label {
         Label {
             realm: self.realm,
             source: self.id.clone(),
-            as_of,
+            place,
         }
     }
 

@@ -2,15 +2,16 @@
 
 use std::{ops::Range, sync::Arc};
 
-use domain::{kind::FieldType, time::Timestamp, words::Mode};
+use domain::{kind::FieldType, words::Mode};
 use jiff::civil::Date;
 use serde_json::Value as Json;
 
-use super::{Drops, shelf::Token};
+use super::{Drops, Serving, shelf::Found};
 use crate::{
     field::{FieldMap, Wanted, compile_all},
     file::{RawServes, SourceError, SourceFile},
     outcomes::Outcomes,
+    places::Places,
     question::Question,
     report::{Failure, Problem},
     request::Scope,
@@ -28,15 +29,6 @@ pub(crate) struct DropWay {
     label: String,
     find: Vec<FieldMap>,
     outcomes: Option<Outcomes>,
-}
-
-/// Rows that were found, and what they are worth.
-pub(crate) struct Found {
-    pub(crate) rows: Vec<Json>,
-    /// The date of the drop.
-    pub(crate) as_of: Timestamp,
-    /// The record holder signed it.
-    pub(crate) signed: bool,
 }
 
 impl DropWay {
@@ -132,26 +124,37 @@ impl DropWay {
         text
     }
 
-    /// Finds the rows, on a thread for blocking work.
+    /// Marks what it reads of a row.
+    pub(super) fn mark(&self, places: &mut Places) {
+        self.find.iter().for_each(|map| map.mark(places, false));
+    }
+
+    /// Finds the rows, on a thread for blocking work. Who waits leaves at the deadline; the thread keeps its place until
+    /// the disk has answered.
     pub(crate) async fn rows(&self, wanted: String) -> Result<Found, Failure> {
         let drops = Arc::clone(&self.drops);
-        let broken = |_| Failure::new(Outcome::Broken, Problem::DropUnreadable);
-        tokio::task::spawn_blocking(move || drops.find(&wanted))
-            .await
-            .map_err(broken)?
+        let broken = || Failure::new(Outcome::Broken, Problem::DropUnreadable);
+        let place = Arc::clone(&drops.reads).acquire_owned().await;
+        let place = place.map_err(|_| broken())?;
+        let read = tokio::task::spawn_blocking(move || {
+            let _place = place;
+            drops.find(&wanted)
+        });
+        read.await.map_err(|_| broken())?
     }
 }
 
 impl Drops {
     fn find(&self, wanted: &str) -> Result<Found, Failure> {
-        let shelf = self
-            .shelf()
-            .ok_or(Failure::new(Outcome::Maintenance, Problem::NoDrop))?;
-        let token: Token = shelf.token(wanted);
-        Ok(Found {
-            rows: shelf.find(&token)?,
-            as_of: shelf.as_of(),
-            signed: shelf.signed(),
-        })
+        let shelf = self.shelf().ok_or_else(|| {
+            let is_outdated = matches!(*self.serving(), Serving::Outdated(_));
+            let problem = if is_outdated {
+                Problem::MappingChanged
+            } else {
+                Problem::NoDrop
+            };
+            Failure::new(Outcome::Maintenance, problem)
+        })?;
+        shelf.find(&shelf.token(wanted))
     }
 }

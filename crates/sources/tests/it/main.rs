@@ -8,6 +8,8 @@
 mod auth;
 mod canary;
 mod drops;
+mod drops_held;
+mod drops_pushed;
 mod envelope;
 mod faults;
 mod files;

@@ -81,7 +81,7 @@ pub(super) async fn ask(
         if matches!(case.expect, Outcome::Found | Outcome::Match) {
             let deadline = Instant::now() + DEADLINE;
             let answer = sources.ask(Question { deadline, ..stranger }).await;
-            sound &= judge_stranger(&answer, &at, out);
+            sound &= judge_stranger(sources, &answer, &at, out);
         }
     }
     for line in sources.coverage() {
@@ -145,11 +145,11 @@ fn judge(sources: &Sources, case: &Case, answer: &Answer, at: &str, world: &Worl
 }
 
 /// An invented person asked with the test subject's key, and must not be answered with the record.
-fn judge_stranger(answer: &Answer, at: &str, out: &mut String) -> bool {
-    let gave = answer
-        .report
-        .as_ref()
-        .is_some_and(|r| r.problem == Problem::WrongSubject);
+fn judge_stranger(sources: &Sources, answer: &Answer, at: &str, out: &mut String) -> bool {
+    // A file holds everybody's rows: whose one is, is compared here and not there.
+    let has_all = |id: &str| sources.drop_sources().any(|source| source == id);
+    let report = answer.report.as_ref();
+    let gave = report.is_some_and(|r| r.problem == Problem::WrongSubject && !has_all(&r.source));
     if gave || matches!(answer.outcome, Outcome::Found | Outcome::Match) {
         let remedy = Problem::WrongSubject.remedy();
         out.push_str(&format!(
@@ -159,9 +159,8 @@ fn judge_stranger(answer: &Answer, at: &str, out: &mut String) -> bool {
     }
     let sound = !answer.outcome.is_failure();
     let word = if sound { "ok   " } else { "WRONG" };
-    let remedy = answer
-        .report
-        .as_ref()
+    let remedy = report
+        .filter(|report| report.problem != Problem::WrongSubject)
         .map_or("", |report| report.problem.remedy());
     out.push_str(format!("{word} {at}: an invented person gets {} {remedy}", answer.outcome).trim_end());
     out.push('\n');

@@ -6,7 +6,7 @@ use clap::Args;
 use domain::kind::Catalogue;
 use sources::{Realm, SourceFile, Sources};
 
-use super::{ask, list::paper_text};
+use super::{ask, list::paper_text, rehearsal::Rehearsal};
 use crate::{
     commands::Outcome,
     error::StartError,
@@ -64,18 +64,20 @@ pub async fn check(args: &CheckArgs, world: &World, out: &mut String) -> Result<
         sound &= check_file(file, &kinds, realm, world, out);
     }
     let all = load(&files, &kinds, realm, world);
-    let sources = match all {
-        Ok(sources) => sources,
-        Err(problem) => {
-            // What is wrong with one file alone was told above.
-            if sound {
-                out.push_str(&format!("WRONG {problem}\n"));
-            }
-            return Ok(false);
+    if let Err(problem) = all {
+        // What is wrong with one file alone was told above.
+        if sound {
+            out.push_str(&format!("WRONG {problem}\n"));
         }
-    };
+        return Ok(false);
+    }
     if let (Some(tests), true) = (&args.ask, sound) {
-        sound = ask::ask(&sources, &kinds, tests, world, out).await?;
+        let rehearsal = Rehearsal::begin(world)?;
+        let moved = files.iter().map(|file| rehearsal.moved(file));
+        let moved = moved.collect::<Result<Vec<_>, _>>()?;
+        let sources = load(&moved, &kinds, realm, world)?;
+        sound = rehearsal.read_drops(&sources, out);
+        sound &= ask::ask(&sources, &kinds, tests, world, out).await?;
     }
     Ok(sound)
 }

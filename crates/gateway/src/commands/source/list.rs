@@ -8,13 +8,13 @@ use std::{
 
 use clap::Args;
 use domain::kind::Catalogue;
-use sources::{Paper, Realm, SourceFile, SourceInfo, Sources, Span};
+use sources::{DropState, Paper, Realm, SourceFile, SourceInfo, Sources, Span};
 
 use crate::{
     commands::{Outcome, serve::source_files},
     config::Config,
     error::StartError,
-    source_files::{Orders, measures_file, read, read_orders},
+    source_files::{Orders, measures_file, read, read_drop_states, read_orders},
     start::{World, kinds},
 };
 
@@ -31,6 +31,7 @@ struct Known {
     kinds: Catalogue,
     orders: Orders,
     measures: String,
+    drops: Vec<DropState>,
 }
 
 /// Lists the sources; fails if a file is wrong.
@@ -46,6 +47,7 @@ pub fn run(args: &ListArgs, world: &World) -> Outcome {
         kinds: kinds(config.kinds_folder.as_deref())?,
         orders: read_orders(&config.data_folder)?,
         measures: read(&measures_file(&config.data_folder))?.unwrap_or_default(),
+        drops: read_drop_states(&config.data_folder)?,
     };
     let mut wrong = 0;
     for file in source_files(&config.sources_folder)? {
@@ -98,6 +100,9 @@ fn describe(file: &SourceFile, known: &Known, world: &World) -> Result<String, S
     );
     say("freshness", freshness(&sources, info));
     say("answered", success(&sources, info));
+    for drops in known.drops.iter().filter(|drops| drops.source == info.id) {
+        drop_lines(drops).into_iter().for_each(|line| say("file", line));
+    }
     for paper in &papers {
         say(paper.kind.code(), paper_text(paper));
     }
@@ -141,6 +146,30 @@ fn success(sources: &Sources, info: &SourceInfo) -> String {
         format!("{share} ({})", span.code())
     };
     Span::ALL.map(over).join(", ")
+}
+
+/// What the drops of a source are at.
+fn drop_lines(drops: &DropState) -> Vec<String> {
+    let mut lines = vec![match &drops.serving {
+        Some((as_of, rows)) => format!("answers from {rows} rows as of {as_of}"),
+        None => "ALARM no file answers".to_owned(),
+    }];
+    lines.extend(drops.reading.as_ref().map(|reading| {
+        let stage = format!("{:?}", reading.stage).to_lowercase();
+        let (file, percent, rows) = (&reading.file, reading.percent, reading.rows);
+        format!("{stage} {file}: {percent} %, {rows} rows")
+    }));
+    lines.extend(drops.waiting.as_ref().map(|held| {
+        let lacking = match held.lacking.as_slice() {
+            [] => String::new(),
+            places => format!(", nothing at {}", places.join(" ")),
+        };
+        format!(
+            "ALARM {} is held back: {} rows after {}{lacking}; if that is meant, mingcha source accept {} {} --by NAME",
+            held.file, held.rows, held.before, drops.source, held.file
+        )
+    }));
+    lines
 }
 
 /// A paper, with its alarm.

@@ -1,9 +1,12 @@
-//! `mingcha source`: what an operator does with sources: list them, check a file before it goes live, pause one.
+//! `mingcha source`: what an operator does with sources: list them, check a file before it goes live, pause one, accept
+//! a drop that is held back.
 
+pub mod accept;
 mod ask;
 pub mod check;
 pub mod list;
 pub mod pause;
+mod rehearsal;
 
 use clap::{Args, Subcommand};
 
@@ -24,9 +27,11 @@ enum SourceCommand {
     /// Check source files, and with `--ask` the endpoint behind one, before they go live.
     Check(check::CheckArgs),
     /// Leave a source alone from now on; it answers `maintenance`, or another one stands in.
-    Pause(pause::PauseArgs),
+    Pause(pause::OperatorArgs),
     /// Ask a paused source again.
-    Resume(pause::PauseArgs),
+    Resume(pause::OperatorArgs),
+    /// Take a file that is held back because it is unlike the one before.
+    Accept(accept::AcceptArgs),
 }
 
 /// Runs one of them.
@@ -39,5 +44,6 @@ pub async fn run(args: SourceArgs, world: &World) -> Outcome {
         SourceCommand::Check(args) => check::run(&args, world).await,
         SourceCommand::Pause(args) => pause::run(&args, true),
         SourceCommand::Resume(args) => pause::run(&args, false),
+        SourceCommand::Accept(args) => accept::run(&args),
     }
 }

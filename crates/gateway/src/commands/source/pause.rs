@@ -13,12 +13,12 @@ use crate::{
 
 /// Which source, and who says so.
 #[derive(Debug, Args)]
-pub struct PauseArgs {
+pub struct OperatorArgs {
     /// The source's id.
-    id: String,
+    pub(super) id: String,
     /// Who orders it; the server seals it under this name.
     #[arg(long)]
-    by: String,
+    pub(super) by: String,
     /// The configuration file.
     #[arg(long, default_value = "/etc/mingcha/config.toml")]
     config: PathBuf,
@@ -27,31 +27,36 @@ pub struct PauseArgs {
     data: Option<PathBuf>,
 }
 
+impl OperatorArgs {
+    /// Checks both names, and finds the data folder.
+    pub(super) fn folder(&self) -> Result<PathBuf, StartError> {
+        let is_name = |text: &str| {
+            let sound = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+            !text.is_empty() && text.len() <= 48 && text.chars().all(sound)
+        };
+        if !is_name(&self.by) || !is_name(&self.id) {
+            return Err(StartError(
+                "ID and --by: letters, digits, hyphens, dots, at most 48".into(),
+            ));
+        }
+        if let Some(folder) = &self.data {
+            return Ok(folder.clone());
+        }
+        let text = std::fs::read_to_string(&self.config)
+            .map_err(|e| StartError(format!("{}: {e}", self.config.display())))?;
+        let config = Config::parse(&text, std::env::vars())?;
+        super::list::must_exist(&config.sources_folder, &self.id)?;
+        Ok(config.data_folder)
+    }
+}
+
 /// Writes the order.
 ///
 /// # Errors
 /// The name or the id is none, or the folder cannot be written.
 #[expect(clippy::print_stdout, reason = "what happens next is what the command prints")]
-pub fn run(args: &PauseArgs, paused: bool) -> Outcome {
-    let is_name = |text: &str| {
-        let sound = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-        !text.is_empty() && text.len() <= 48 && text.chars().all(sound)
-    };
-    if !is_name(&args.by) || !is_name(&args.id) {
-        return Err(StartError(
-            "ID and --by: letters, digits, hyphens, dots, at most 48".into(),
-        ));
-    }
-    let folder = match &args.data {
-        Some(folder) => folder.clone(),
-        None => {
-            let text = std::fs::read_to_string(&args.config)
-                .map_err(|e| StartError(format!("{}: {e}", args.config.display())))?;
-            let config = Config::parse(&text, std::env::vars())?;
-            super::list::must_exist(&config.sources_folder, &args.id)?;
-            config.data_folder
-        }
-    };
+pub fn run(args: &OperatorArgs, paused: bool) -> Outcome {
+    let folder = args.folder()?;
     let mut orders = read_orders(&folder)?;
     let by = args.by.clone();
     let before = orders.insert(args.id.clone(), Order { paused, by });

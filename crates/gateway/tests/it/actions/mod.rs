@@ -2,6 +2,7 @@
 
 mod alike;
 mod codes;
+mod drops;
 mod ended;
 mod erasure;
 mod every_kind;

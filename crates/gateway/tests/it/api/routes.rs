@@ -42,6 +42,7 @@ fn table() -> Vec<Row> {
         ("GET", "/readyz", None, [200; 3]),
         ("GET", "/log/{log}/checkpoint", None, [200; 3]),
         ("GET", "/log/{log}/tile/{path}", None, [404; 3]),
+        ("POST", "/v1/sources/{source}/changes", Some(json!({})), [403; 3]),
         ("GET", "/v1/kinds", None, [200; 3]),
         ("GET", "/v1/kinds/{kind}/notices/{purpose}", None, [404; 3]),
         ("GET", "/v1/coverage", None, [200; 3]),
@@ -91,6 +92,7 @@ fn filled(path: &str) -> String {
     path.replace("{log}", "0")
         .replace("{path}", "0/000")
         .replace("{kind}", "none")
+        .replace("{source}", "sandbox-insurance")
         .replace("{purpose}", "none")
         .replace("{place}", "1")
         .replace("{id}", "019abc00-0000-7000-8000-000000000000")

@@ -1,0 +1,119 @@
+//! Reads a source's drop for a check, as the gateway would, onto a shelf in a temporary folder that is removed
+//! afterwards: what a running server keeps is not touched.
+
+use std::{fs, os::unix::fs::DirBuilderExt, path::PathBuf};
+
+use sources::{DropEvent, DropNews, Problem, SourceFile, Sources};
+
+use crate::{app::hex, error::StartError, start::World};
+
+/// The temporary folder of one check.
+pub(super) struct Rehearsal(PathBuf);
+
+impl Rehearsal {
+    /// Makes the folder, for this process's user alone.
+    pub(super) fn begin(world: &World) -> Result<Self, StartError> {
+        let (process, random) = (std::process::id(), hex(&world.random.bytes::<8>()));
+        let name = format!("mingcha-check-{process}-{random}");
+        let folder = std::env::temp_dir().join(name);
+        fs::DirBuilder::new().mode(0o700).create(&folder)?;
+        Ok(Rehearsal(folder))
+    }
+
+    /// The same source with its rows and their keys in this folder. The file was found sound before.
+    pub(super) fn moved(&self, file: &SourceFile) -> Result<SourceFile, StartError> {
+        let wrong = |problem: String| StartError(format!("{}: {problem}", file.name));
+        let mut table: toml::Table = file
+            .text
+            .parse()
+            .map_err(|e: toml::de::Error| wrong(e.message().to_owned()))?;
+        if let Some(drops) = table.get_mut("drops").and_then(toml::Value::as_table_mut) {
+            for folder in ["store", "keys"] {
+                let path = self.0.join(folder).display().to_string();
+                drops.insert(folder.to_owned(), path.into());
+            }
+        }
+        Ok(SourceFile {
+            name: file.name.clone(),
+            text: toml::to_string(&table).map_err(|e| wrong(e.to_string()))?,
+        })
+    }
+
+    /// Reads the newest drop of each source that has drops, and writes what became of it; whether all is well.
+    pub(super) fn read_drops(&self, sources: &Sources, out: &mut String) -> bool {
+        let mut sound = true;
+        for source in sources.drop_sources() {
+            let news = sources.refresh(source, &|_| {});
+            for news in &news {
+                sound &= tell(news, out);
+            }
+            if news.is_empty() {
+                let remedy = Problem::NoDrop.remedy();
+                out.push_str(&format!(
+                    "WRONG {source}: no file whose name fits `name`, with its checksum beside it. {remedy}\n"
+                ));
+                sound = false;
+            }
+        }
+        sound
+    }
+}
+
+impl Drop for Rehearsal {
+    fn drop(&mut self) {
+        drop(fs::remove_dir_all(&self.0));
+    }
+}
+
+/// Writes what became of one drop: counts, lines and names of fields, never a value.
+fn tell(news: &DropNews, out: &mut String) -> bool {
+    let at = match news.file.as_str() {
+        "" => format!("{}: its folder", news.source),
+        file => format!("{}: {file}", news.source),
+    };
+    match &news.event {
+        DropEvent::Serving {
+            as_of,
+            rows,
+            left_out,
+            repeated,
+        } => {
+            let day = as_of.date_in_china();
+            out.push_str(&format!("ok    {at}: {rows} rows as of {day}\n"));
+            if *left_out > 0 {
+                out.push_str(&format!(
+                    "note  {at}: {left_out} rows cannot be read and are left out\n"
+                ));
+            }
+            if *repeated > 0 {
+                out.push_str(&format!(
+                    "note  {at}: {repeated} keys have several rows, which are ambiguous unless `several` or a list\n"
+                ));
+            }
+            true
+        }
+        DropEvent::Refused { problem, rows } => {
+            out.push_str(&format!("WRONG {at}: {}. {}\n", problem.code(), problem.remedy()));
+            for row in rows {
+                let (field, problem) = (row.field.as_deref().unwrap_or("row"), row.problem);
+                out.push_str(&format!(
+                    "WRONG {at}: line {}, {field}: {}. {}\n",
+                    row.line,
+                    problem.code(),
+                    problem.remedy()
+                ));
+            }
+            false
+        }
+        DropEvent::Quarantined(held) => {
+            let (problem, lacking) = (held.problem(), held.lacking.join(", "));
+            out.push_str(&format!(
+                "WRONG {at}: {} {lacking}. {}\n",
+                problem.code(),
+                problem.remedy()
+            ));
+            false
+        }
+        DropEvent::Remapped { .. } | DropEvent::Overdue { .. } => true,
+    }
+}
