@@ -9,7 +9,9 @@
 
 mod agreement;
 mod ask;
+mod beside;
 mod breaker;
+mod choices;
 mod client;
 mod dial;
 mod drops;
@@ -42,13 +44,14 @@ mod target;
 mod transport;
 
 pub use agreement::{ALARM_DAYS, Agreement, Paper, PaperKind};
+pub use choices::Choices;
 pub use dial::Realm;
 pub use drops::{DropEvent, DropNews, DropProgress, RowError, Stage};
 pub use file::{SourceError, SourceFile};
 pub use image::{ImageBytes, ImageQuestion, NoImage};
 pub use measure::{Age, Measured, Span, oldest};
 pub use media_type::MediaType;
-pub use question::{Answer, Question, Wanted};
+pub use question::{Answer, AskedBeside, Question, Wanted};
 pub use region::{Elsewhere, Region};
 pub use report::{Problem, Report};
 pub use source::SourceInfo;

@@ -5,6 +5,7 @@
     reason = "helpers of tests stand outside of test functions"
 )]
 
+mod beside;
 mod canary;
 mod drops;
 mod envelope;
