@@ -152,3 +152,218 @@ fn each_once(said: impl Iterator<Item = Told>) -> Vec<Told> {
     }
     each
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use jiff::civil::date;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{
+        kind::{Catalogue, KindFolder, LoadedKind, SLOTS},
+        lookup::{LookupRequest, RawLookup, SubjectRef},
+        purpose::{Purpose, PurposeRegister},
+        record::Authenticity,
+        words::{Bilingual, Freshness, LegalBasis, Mode},
+    };
+
+    const KIND: &str = r#"
+        id = "car"
+        version = 1
+        name = { zh = "车", en = "Car" }
+        about = { zh = "车。", en = "A car." }
+        modes = ["read", "predicate"]
+        level = "L2"
+        purposes = ["own-information"]
+        freshness = "daily"
+        retention = { answer_minutes = 10, evidence_years = 3 }
+        belongs_to = { any_of = ["owner"] }
+        [[fields]]
+        id = "seats"
+        name = { zh = "座位", en = "Seats" }
+        type = "integer"
+        classification = "general"
+        optional = true
+        [[fields]]
+        id = "driver"
+        name = { zh = "驾驶人", en = "Driver" }
+        type = "person_name"
+        classification = "personal"
+        describes = "third-person"
+        mask = "always"
+        optional = true
+        [[fields]]
+        id = "owner"
+        name = { zh = "所有人", en = "Owner" }
+        type = "id_number"
+        classification = "sensitive"
+        internal = true
+        [[predicates]]
+        id = "many-seats"
+        name = { zh = "大车", en = "Large" }
+        field = "seats"
+        op = "at-least"
+        value = 6
+    "#;
+
+    fn kind() -> Arc<LoadedKind> {
+        let notice = SLOTS.map(|slot| format!("{{{{{slot}}}}}")).join(" ");
+        let files = [
+            ("kind.toml", KIND),
+            ("notice.zh.md", &notice),
+            ("notice.en.md", &notice),
+        ];
+        let folder = KindFolder {
+            name: "car".into(),
+            files: files
+                .map(|(name, text)| (name.to_owned(), text.to_owned()))
+                .into(),
+            loaded: false,
+        };
+        Arc::clone(Catalogue::new(&[folder]).unwrap().get("car").unwrap())
+    }
+
+    fn request(kind: &Arc<LoadedKind>) -> LookupRequest {
+        let purpose = Purpose {
+            code: "own-information".into(),
+            name: Bilingual::new("查", "see"),
+            bases: vec![LegalBasis::Contract],
+            pia: None,
+            fields: BTreeMap::new(),
+        };
+        let raw = RawLookup {
+            purpose: purpose.code.clone(),
+            ..RawLookup::default()
+        };
+        let register = PurposeRegister::new(vec![purpose]).unwrap();
+        LookupRequest::parse(
+            kind,
+            Mode::Read,
+            SubjectRef::Own,
+            &raw,
+            &register,
+            date(2026, 11, 22),
+        )
+        .unwrap()
+    }
+
+    fn record(seats: Option<i64>) -> Record {
+        let owner = Value::Text("owner".into());
+        let seats = seats.map(|n| ("seats".to_owned(), Value::Integer(n)));
+        Record(seats.into_iter().chain([("owner".to_owned(), owner)]).collect())
+    }
+
+    fn beside(source: &str, seats: Option<i64>, leads: bool) -> Beside {
+        Beside {
+            by: Provenance {
+                source: source.into(),
+                as_of: None,
+                freshness: Freshness::Daily,
+                authenticity: Authenticity::Session,
+                mapping_version: 1,
+            },
+            record: record(seats),
+            leads: leads.then(|| "seats".to_owned()).into_iter().collect(),
+        }
+    }
+
+    proptest! {
+        /// Said a second time, as rules over lists: who leads, what stands, what is told and to whom.
+        #[test]
+        fn every_value_stands_once_and_the_leading_one_first(
+            own in prop::option::of(4i64..8),
+            others in prop::collection::vec((prop::option::of(4i64..8), any::<bool>()), 0..4),
+        ) {
+            let kind = kind();
+            let all: Vec<_> = others.iter().enumerate()
+                .map(|(n, (seats, leads))| beside(&format!("s{n}"), *seats, *leads))
+                .collect();
+            let mut compared = record(own);
+            let sayings = compared.compare(&kind.kind, all.clone());
+            let leading = others.iter().filter(|(_, leads)| *leads).filter_map(|(seats, _)| *seats);
+            let following = others.iter().filter(|(_, leads)| !leads).filter_map(|(seats, _)| *seats);
+            let mut expected: Vec<i64> = vec![];
+            for seats in leading.chain(own).chain(following) {
+                if !expected.contains(&seats) {
+                    expected.push(seats);
+                }
+            }
+            let integer = |value: &Value| match value { Value::Integer(n) => *n, _ => 0 };
+            let differs = expected.len() > 1;
+            prop_assert_eq!(compared.0.get("seats").map(integer), expected.first().copied());
+            prop_assert_eq!(sayings.contains_key("seats"), differs || (own.is_none() && !expected.is_empty()));
+            prop_assert!(!sayings.contains_key("owner"), "nobody is shown it");
+            if let Some(told) = sayings.get("seats") {
+                prop_assert_eq!(&told.iter().map(|t| integer(&t.value)).collect::<Vec<_>>(), &expected);
+                for t in told {
+                    prop_assert_eq!(t.by.is_none(), Some(integer(&t.value)) == own);
+                }
+            }
+            for relation in [Relation::Own, Relation::Claimed, Relation::Other] {
+                let request = request(&kind);
+                let disclosed = compared.clone().minimise(&request, &request.fields, sayings.clone(), relation);
+                let told = disclosed.first().map(|d| match &d.others {
+                    Others::Agree => 0,
+                    Others::Withheld => -1,
+                    Others::Told(others) => i64::try_from(others.len()).unwrap(),
+                });
+                let rest = i64::try_from(expected.len()).unwrap() - 1;
+                let may = if relation == Relation::Own { rest } else { -i64::from(differs) };
+                prop_assert_eq!(told, (!expected.is_empty()).then_some(may));
+                let nothing = compared.clone().minimise(&request, &[], sayings.clone(), relation);
+                prop_assert!(nothing.is_empty(), "what is not permitted is not told by others either");
+            }
+        }
+    }
+
+    #[test]
+    fn what_others_say_stands_behind_the_same_mask() {
+        let kind = kind();
+        let name = |text: &str| Value::Text(text.to_owned());
+        let mut own = record(None);
+        own.0.insert("driver".into(), name("王小明"));
+        let mut other = beside("s", None, false);
+        other.record.0.insert("driver".into(), name("李大"));
+        let request = request(&kind);
+        let sayings = own.compare(&kind.kind, vec![other]);
+        let disclosed = own.minimise(&request, &request.fields, sayings, Relation::Own);
+        let [driver] = disclosed.as_slice() else {
+            panic!("{disclosed:?}")
+        };
+        let Others::Told(others) = &driver.others else {
+            panic!("{driver:?}")
+        };
+        assert!(driver.masked);
+        for value in [&driver.value, &others[0].value] {
+            assert!(value.text().contains('*'), "{}", value.text());
+        }
+    }
+
+    #[test]
+    fn a_rule_differs_only_where_its_answer_does() {
+        let kind = kind();
+        let rule = &kind.kind.predicates[0];
+        for (theirs, others) in [(7, 1), (4, 0), (5, 0)] {
+            let mut own = record(Some(5));
+            let sayings = own.compare(&kind.kind, vec![beside("s", Some(theirs), false)]);
+            let told = own.result(&kind.kind, rule, &sayings, Relation::Own).unwrap();
+            assert_eq!(told.value.text(), "no");
+            let count = match &told.others {
+                Others::Told(others) => others.len(),
+                Others::Agree | Others::Withheld => 0,
+            };
+            assert_eq!(count, others, "5 seats or {theirs}");
+            let flag = own
+                .result(&kind.kind, rule, &sayings, Relation::Other)
+                .unwrap()
+                .others;
+            assert_eq!(flag == Others::Withheld, others > 0);
+        }
+        assert_eq!(
+            record(None).result(&kind.kind, rule, &Sayings::new(), Relation::Own),
+            None
+        );
+    }
+}

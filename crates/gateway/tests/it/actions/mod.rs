@@ -2,6 +2,7 @@
 
 mod alike;
 mod codes;
+mod disagree;
 mod ended;
 mod erasure;
 mod every_kind;
@@ -15,6 +16,6 @@ mod purposes;
 mod records;
 mod reports;
 mod reviews;
-mod routing;
+pub(crate) mod routing;
 mod sources;
 mod together;
