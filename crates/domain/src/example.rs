@@ -13,6 +13,7 @@ use serde::Deserialize;
 use serde_json::Value as Json;
 
 use crate::{
+    beside::Sayings,
     decision::Reason,
     identifiers::{IdNumber, PersonName},
     kind::{Kind, KindError, LoadedKind},
@@ -225,7 +226,10 @@ impl Answer {
             came.outcome = Some(Outcome::NotFound);
             return Ok(came);
         }
-        for disclosed in record.clone().minimise(request, &request.fields) {
+        for disclosed in record
+            .clone()
+            .minimise(request, &request.fields, Sayings::new(), Relation::Own)
+        {
             came.withheld.remove(&disclosed.field);
             if disclosed.masked {
                 came.masked.insert(disclosed.field.clone());

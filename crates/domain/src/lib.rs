@@ -2,6 +2,7 @@
 //!
 //! Nothing here reads a clock, draws a random number or opens a file; the core knows no record kind by name.
 
+pub mod beside;
 pub mod decision;
 pub mod example;
 pub mod identifiers;

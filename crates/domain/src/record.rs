@@ -7,10 +7,12 @@ use serde_json::Value as Json;
 use thiserror::Error;
 
 use crate::{
+    beside::{Others, Sayings, Told},
     decision::Shown,
     identifiers::IdNumber,
     kind::{Field, Kind, Op, Predicate, Value},
     lookup::LookupRequest,
+    requester::Relation,
     time::Timestamp,
     words::{Freshness, vocabulary},
 };
@@ -67,8 +69,12 @@ pub struct Disclosed {
     pub field: String,
     /// Its value, behind its mask if masked.
     pub value: Value,
-    /// A mask hides part of it.
+    /// A mask hides part of it, and as much of what others say.
     pub masked: bool,
+    /// Who says so, where it is not the source whose record it is.
+    pub by: Option<Provenance>,
+    /// What else is said.
+    pub others: Others,
 }
 
 impl fmt::Debug for Disclosed {
@@ -129,20 +135,39 @@ impl Record {
             .collect()
     }
 
-    /// Keeps what was permitted, in the kind's order, masked where it must be. `permitted` are field ids.
+    /// Keeps what was permitted, in the kind's order, masked where it must be; what others say of it likewise, and to
+    /// the subject alone. `permitted` are field ids.
     #[must_use]
-    pub fn minimise(mut self, request: &LookupRequest, permitted: &[String]) -> Vec<Disclosed> {
+    pub fn minimise(
+        mut self,
+        request: &LookupRequest,
+        permitted: &[String],
+        mut sayings: Sayings,
+        relation: Relation,
+    ) -> Vec<Disclosed> {
         let kind = &request.kind.kind;
         // Whether a field applies may depend on another one, so that this is judged before any is taken out.
         let may_leave = |f: &&Field| permitted.contains(&f.id) && self.applies(kind, f);
         let leaving: Vec<&Field> = kind.disclosable().filter(may_leave).collect();
-        let disclose = |f: &Field| {
+        let mut disclose = |f: &Field| {
             let (field, value) = self.0.remove_entry(&f.id)?;
             let masked = request.shown(f) == Shown::Masked;
-            let value = if masked { f.of_type.mask(&value) } else { value };
-            Some(Disclosed { field, value, masked })
+            let mask = |value: Value| if masked { f.of_type.mask(&value) } else { value };
+            let Some(mut told) = sayings.remove(&field) else {
+                return Some(Disclosed {
+                    field,
+                    value: mask(value),
+                    masked,
+                    by: None,
+                    others: Others::Agree,
+                });
+            };
+            for Told { value, .. } in &mut told {
+                *value = mask(value.clone());
+            }
+            Disclosed::of(&field, told, masked, relation)
         };
-        leaving.into_iter().filter_map(disclose).collect()
+        leaving.into_iter().filter_map(&mut disclose).collect()
     }
 
     fn applies(&self, kind: &Kind, field: &Field) -> bool {
@@ -153,18 +178,22 @@ impl Record {
     /// The answer to a predicate; `None` where the record lacks the field.
     #[must_use]
     pub fn holds(&self, kind: &Kind, predicate: &Predicate) -> Option<bool> {
-        let wanted = kind
-            .field(&predicate.field)?
-            .of_type
-            .read(&predicate.value)
-            .ok()?;
-        let order = match (self.0.get(&predicate.field)?, &wanted) {
+        predicate.holds_for(kind, self.0.get(&predicate.field)?)
+    }
+}
+
+impl Predicate {
+    /// Whether it holds for a value of its field; `None` where they cannot be compared.
+    #[must_use]
+    pub fn holds_for(&self, kind: &Kind, value: &Value) -> Option<bool> {
+        let wanted = kind.field(&self.field)?.of_type.read(&self.value).ok()?;
+        let order = match (value, &wanted) {
             (Value::Integer(a), Value::Integer(b)) | (Value::Money(a), Value::Money(b)) => a.cmp(b),
             (Value::Date(a), Value::Date(b)) => a.cmp(b),
             (Value::Text(a), Value::Text(b)) => a.cmp(b),
             _ => return None,
         };
-        Some(match predicate.op {
+        Some(match self.op {
             Op::Is => order.is_eq(),
             Op::Below => order.is_lt(),
             Op::AtLeast => order.is_ge(),

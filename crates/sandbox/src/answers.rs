@@ -31,6 +31,7 @@ pub(crate) enum Path {
     VehicleQuery,
     VehicleList,
     VehicleViolations,
+    VehicleInsurance,
     LicenceQuery,
     DriverViolations,
     EvidenceQuery,
@@ -116,10 +117,11 @@ fn same_name(asked: &PersonName, held: &str) -> bool {
 
 impl Path {
     /// Every path.
-    pub(crate) const ALL: [Path; 14] = [
+    pub(crate) const ALL: [Path; 15] = [
         Path::VehicleQuery,
         Path::VehicleList,
         Path::VehicleViolations,
+        Path::VehicleInsurance,
         Path::LicenceQuery,
         Path::DriverViolations,
         Path::EvidenceQuery,
@@ -139,6 +141,7 @@ impl Path {
             Path::VehicleQuery => "traffic/vehicle/query",
             Path::VehicleList => "traffic/vehicle/list",
             Path::VehicleViolations => "traffic/vehicle/violations",
+            Path::VehicleInsurance => "traffic/vehicle/insurance",
             Path::LicenceQuery => "traffic/licence/query",
             Path::DriverViolations => "traffic/driver/violations",
             Path::EvidenceQuery => "traffic/evidence/query",
@@ -160,6 +163,7 @@ impl Path {
             Path::VehicleQuery
                 | Path::VehicleList
                 | Path::VehicleViolations
+                | Path::VehicleInsurance
                 | Path::LicenceQuery
                 | Path::DriverViolations
         )
@@ -176,6 +180,7 @@ impl Path {
             Path::VehicleQuery => traffic::vehicle(world, body),
             Path::VehicleList => traffic::vehicle_list(world, body),
             Path::VehicleViolations => traffic::vehicle_violations(world, body),
+            Path::VehicleInsurance => traffic::vehicle_insurance(world, body),
             Path::LicenceQuery => traffic::licence(world, body),
             Path::DriverViolations => traffic::driver_violations(world, body),
             Path::EvidenceQuery => traffic::evidence(world, body),
@@ -209,7 +214,11 @@ impl Path {
                     .map(|(other, handle)| request(other, &[("zjbh", handle)]))
                     .find_map(|request| self.answer(world, &request).ok())
             }
-            Path::VehicleQuery | Path::VehicleViolations | Path::PolicyQuery | Path::RecordQuery => {
+            Path::VehicleQuery
+            | Path::VehicleViolations
+            | Path::VehicleInsurance
+            | Path::PolicyQuery
+            | Path::RecordQuery => {
                 // Nothing that is shared with the person asked about, or it would not be somebody else's.
                 let is_strange =
                     |at: &str| crate::register::persona(at).is_none_or(|p| p.id_number != number);

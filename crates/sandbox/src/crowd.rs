@@ -162,6 +162,7 @@ fn car(i: u64) -> Option<Vehicle> {
         states: "A".to_owned(),
         co_owner: None,
         violations: Vec::new(),
+        insured_until_as_told: None,
         policies: Vec::new(),
         repairs: Vec::new(),
     })

@@ -138,6 +138,9 @@ pub struct Vehicle {
     /// Its insurance.
     #[serde(default)]
     pub policies: Vec<Policy>,
+    /// Until when traffic management was told that it is insured, where that is not what the insurers say.
+    #[serde(default)]
+    pub insured_until_as_told: Option<Day>,
     /// Its visits to repair shops.
     #[serde(default)]
     pub repairs: Vec<Repair>,

@@ -30,6 +30,7 @@ fn every_authority_and_path_is_described() {
         "vehicle/query",
         "vehicle/list",
         "vehicle/violations",
+        "vehicle/insurance",
         "licence/query",
         "driver/violations",
         "evidence/query",

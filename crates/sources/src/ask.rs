@@ -64,7 +64,10 @@ impl Sources {
             Some(base) if question.mode == Mode::Match => self.ask_all(base, &question).await,
             Some(candidates) => {
                 let order = self.order(candidates, &question);
-                self.ask_in_turn(&order, &question).await
+                match self.whom_beside(&question) {
+                    others if others.is_empty() => self.ask_in_turn(&order, &question).await,
+                    others => self.ask_with_others(&order, others, &question).await,
+                }
             }
             None => Answer::bare(Outcome::NotCovered),
         };
@@ -74,7 +77,7 @@ impl Sources {
         answer
     }
 
-    fn order<'a>(&'a self, candidates: &'a Candidates, question: &Question) -> Order<'a> {
+    pub(crate) fn order<'a>(&'a self, candidates: &'a Candidates, question: &Question) -> Order<'a> {
         // Called only where there is a choice.
         let is_well = |candidate: &Candidate| {
             let source = self.at(candidate.place).0;
@@ -121,7 +124,7 @@ impl Sources {
 
     /// Asks one source after the other until one can answer, within the deadline that all share. What came first
     /// stands where none can: the reason of a failure, else that nobody covers it.
-    async fn ask_in_turn(&self, order: &Order<'_>, question: &Question) -> Answer {
+    pub(crate) async fn ask_in_turn(&self, order: &Order<'_>, question: &Question) -> Answer {
         let mut failed: Option<Answer> = None;
         for (n, turn) in order.turns.iter().enumerate() {
             let (source, route) = self.at(turn.place);
@@ -144,7 +147,7 @@ impl Sources {
         failed.unwrap_or_else(|| Answer::bare(Outcome::NotCovered))
     }
 
-    async fn ask_one(
+    pub(crate) async fn ask_one(
         &self,
         source: &Source,
         route: &Route,
@@ -166,7 +169,7 @@ impl Sources {
         if was_asked {
             let is_answer = answer.outcome.is_release() || answer.outcome == Outcome::FaceBelowThreshold;
             let as_of = answer.provenance.as_ref().and_then(|p| p.as_of);
-            source.measure.record(self.clock.now(), is_answer, as_of);
+            source.measure(&route.kind, self.clock.now(), is_answer, as_of);
         }
         observe(source, route, question, &answer, started);
         answer
@@ -378,11 +381,18 @@ fn answered(source: &Source, reading: Reading) -> Answer {
         staler: false,
         elsewhere: None,
         report: reading.wrong_subject.then_some(report),
+        beside: Vec::new(),
     }
 }
 
 /// Counts, measures and traces: ids of ours and codes, nothing of the question and nothing of the answer.
-fn observe(source: &Source, route: &Route, question: &Question, answer: &Answer, started: Instant) {
+pub(crate) fn observe(
+    source: &Source,
+    route: &Route,
+    question: &Question,
+    answer: &Answer,
+    started: Instant,
+) {
     let (id, kind) = (source.info.id.clone(), route.kind.clone());
     let (outcome, elapsed) = (answer.outcome.code(), started.elapsed());
     let ms = elapsed.as_secs_f64() * 1000.0;

@@ -90,6 +90,17 @@
 //! visits = { at = "/data/wx", items = { place = "/dd", cost = { at = "/fy", format = "yuan" } } }
 //!                                       # the list may also be written as a text of JSON
 //!
+//! [[serves]]                            # a kind that another source answers: asked at the same time, to compare
+//! kind = "vehicle-insurance"
+//! mode = "read"
+//! beside = true                         # never asked instead; both values are shown where they differ
+//! leads = ["compulsory_valid_until"]    # fields in which this one's value stands first; else the other's does
+//! wait_ms = 200                         # how long an answer that is there waits for this one; at most 1000
+//! path = "/vehicle/insurance"           # request, outcome, answer as above
+//! [serves.fields]                       # some of the kind's; no lists, no images; one of belongs_to is needed
+//! owner_id_number = "/data/sfzmhm"
+//! compulsory_valid_until = "/data/bxzzrq"
+//!
 //! [[images]]                            # the bytes of images whose digest and handle this source gives
 //! kinds = ["vehicle-violations"]        # each served above in mode read
 //! path = "/evidence/query"
@@ -428,6 +439,12 @@ pub(crate) struct RawServes {
     pub(crate) find: BTreeMap<Spanned<String>, RawField>,
     #[serde(default)]
     pub(crate) several: Option<Spanned<bool>>,
+    #[serde(default)]
+    pub(crate) beside: bool,
+    #[serde(default)]
+    pub(crate) leads: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(crate) wait_ms: Option<Spanned<u64>>,
     #[serde(default)]
     pub(crate) base: Option<Spanned<bool>>,
     #[serde(default)]

@@ -10,7 +10,9 @@
 mod agreement;
 mod ask;
 mod auth;
+mod beside;
 mod breaker;
+mod choices;
 mod client;
 mod dial;
 mod drops;
@@ -48,6 +50,7 @@ mod tls;
 mod transport;
 
 pub use agreement::{ALARM_DAYS, Agreement, Paper, PaperKind};
+pub use choices::Choices;
 pub use dial::Realm;
 pub use drops::{
     DropEvent, DropNews, DropProgress, DropState, NotTaken, PushedChange, Quarantine, Reading, RowError,
@@ -57,7 +60,7 @@ pub use file::{SourceError, SourceFile};
 pub use image::{ImageBytes, ImageQuestion, NoImage};
 pub use measure::{Age, Measured, Span, oldest};
 pub use media_type::MediaType;
-pub use question::{Answer, Question, Wanted};
+pub use question::{Answer, AskedBeside, Question, Wanted};
 pub use region::{Elsewhere, Region};
 pub use report::{Problem, Report};
 pub use source::SourceInfo;

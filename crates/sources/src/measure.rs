@@ -1,7 +1,8 @@
-//! What a source delivers, measured: how often it answered and how old its answers were, by the hour for 30 days.
+//! What a source delivers of each kind, measured: how often it answered and how old its answers were, by the hour for
+//! 30 days.
 //!
-//! Counts and nothing else, in memory of a fixed size (720 hours of 80 bytes a source). They are about answers, not
-//! about people: no kind, no region, no look-up.
+//! Counts and nothing else, in memory of a fixed size (720 hours of 80 bytes for a kind of a source). They are about
+//! answers, not about people: no region, no look-up.
 
 use std::{
     collections::BTreeMap,
@@ -11,7 +12,7 @@ use std::{
 use domain::{time::Timestamp, words::Freshness};
 use serde::{Deserialize, Serialize};
 
-use crate::sources::Sources;
+use crate::{source::SourceInfo, sources::Sources};
 
 /// 30 days.
 const HOURS: i64 = 720;
@@ -38,6 +39,10 @@ const AGES: [i64; 15] = [
 ];
 /// Fewer ages than these are told, but are no reason for an alarm.
 const ENOUGH: u64 = 3;
+/// So many of a hundred answers must be as fresh as was promised, and not only half of them.
+const TAIL: u64 = 95;
+/// Of fewer ages than these one alone would be more than five of a hundred.
+const ENOUGH_FOR_TAIL: u64 = 20;
 
 /// Over how long something was measured, in hours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,11 +117,15 @@ impl Measured {
         })
     }
 
-    /// Most answers were older than the promise allows.
+    /// Answers came, and none said how old it was: that is not known, and nothing is measured.
     #[must_use]
-    pub fn is_drifting(&self, promised: Freshness) -> bool {
-        let median = self.age(50).filter(|_| self.dated() >= ENOUGH);
-        median.is_some_and(|age| age.from >= oldest(promised))
+    pub fn tells_no_age(&self) -> bool {
+        self.answered > 0 && self.dated() == 0
+    }
+
+    /// Not so many hundredths of the answers were as fresh as was promised.
+    fn is_staler(&self, percent: u64, promised: Freshness) -> bool {
+        self.age(percent).is_some_and(|age| age.from >= oldest(promised))
     }
 }
 
@@ -141,7 +150,7 @@ struct Hour {
     ages: [u32; AGES.len() + 1],
 }
 
-/// The last 720 hours of one source; an hour's place is its number modulo 720.
+/// The last 720 hours of one kind of one source; an hour's place is its number modulo 720.
 pub(crate) struct Measure(Mutex<Vec<Hour>>);
 
 impl Measure {
@@ -189,6 +198,16 @@ impl Measure {
         sum
     }
 
+    fn is_drifting(&self, promised: Freshness, now: Timestamp) -> bool {
+        let (day, week) = (self.over(Span::Day, now), self.over(Span::Week, now));
+        [(50, ENOUGH), (TAIL, ENOUGH_FOR_TAIL)]
+            .into_iter()
+            .any(|(percent, enough)| {
+                let judged = [&day, &week].into_iter().find(|m| m.dated() >= enough);
+                judged.is_some_and(|m| m.is_staler(percent, promised))
+            })
+    }
+
     fn kept(&self) -> Vec<Hour> {
         let hours = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         hours.iter().filter(|h| h.asked > 0).copied().collect()
@@ -210,43 +229,50 @@ fn place_of(hour: i64) -> usize {
 }
 
 impl Sources {
-    /// What a source delivered over a span that ends now; nothing where there is no such source.
+    /// What a source delivered of a kind over a span that ends now; nothing where it does not serve it.
     #[must_use]
-    pub fn measured(&self, source: &str, span: Span) -> Measured {
-        let measure = self.measure_of(source);
+    pub fn measured(&self, source: &str, kind: &str, span: Span) -> Measured {
+        let measure = self.measure_of(source, kind);
         measure.map_or_else(Measured::default, |m| m.over(span, self.clock.now()))
     }
 
-    /// Whether a source delivers staler data than it promises: over the last day, or where that says too little, over
-    /// the last seven.
+    /// Whether a source delivers staler data of a kind than it promises: half of its answers, or more than one in
+    /// twenty. Each is judged over the last day, or where that says too little, over the last seven.
     #[must_use]
-    pub fn is_drifting(&self, source: &str, promised: Freshness) -> bool {
-        let day = self.measured(source, Span::Day);
-        let enough = day.dated() >= ENOUGH;
-        if enough {
-            day
-        } else {
-            self.measured(source, Span::Week)
-        }
-        .is_drifting(promised)
+    pub fn is_drifting(&self, source: &str, kind: &str, promised: Freshness) -> bool {
+        let measure = self.measure_of(source, kind);
+        measure.is_some_and(|m| m.is_drifting(promised, self.clock.now()))
+    }
+
+    /// Every source with the kinds that it serves, each once: what is measured.
+    pub fn served(&self) -> impl Iterator<Item = (&SourceInfo, &str)> {
+        self.all().iter().flat_map(|source| {
+            let kinds = source.measures.keys();
+            kinds.map(move |kind| (&source.info, kind.as_str()))
+        })
     }
 
     /// All that was measured, as JSON, to be kept over a restart.
     #[must_use]
     pub fn keep_measures(&self) -> String {
-        let of = |id: &str| self.measure_of(id).map_or_else(Vec::new, Measure::kept);
-        let all: BTreeMap<_, _> = self.infos().map(|info| (&info.id, of(&info.id))).collect();
+        let of =
+            |source: &str, kind: &str| self.measure_of(source, kind).map_or_else(Vec::new, Measure::kept);
+        let all: BTreeMap<_, _> = self
+            .served()
+            .map(|(info, kind)| (format!("{}/{kind}", info.id), of(&info.id, kind)))
+            .collect();
         serde_json::to_string(&all).unwrap_or_default()
     }
 
-    /// Takes up what was kept; sources that are gone are left out.
+    /// Takes up what was kept; sources and kinds that are gone are left out.
     ///
     /// # Errors
     /// It is not what [`Sources::keep_measures`] wrote; then nothing is taken up.
     pub fn restore_measures(&self, kept: &str) -> Result<(), serde_json::Error> {
         let all: BTreeMap<String, Vec<Hour>> = serde_json::from_str(kept)?;
-        for (id, hours) in &all {
-            if let Some(measure) = self.measure_of(id) {
+        for (name, hours) in &all {
+            let (source, kind) = name.split_once('/').unwrap_or_default();
+            if let Some(measure) = self.measure_of(source, kind) {
                 measure.restore(hours);
             }
         }
@@ -275,15 +301,52 @@ mod tests {
         let day = measure.over(Span::Day, NOW);
         let age = day.age(50).unwrap();
         assert_eq!((age.from, age.below), (5 * DAY_SECONDS, Some(6 * DAY_SECONDS)));
-        assert!(day.is_drifting(Freshness::Daily) && day.is_drifting(Freshness::Realtime));
-        assert!(!day.is_drifting(Freshness::Weekly));
+        assert!(measure.is_drifting(Freshness::Daily, NOW) && measure.is_drifting(Freshness::Realtime, NOW));
+        assert!(!measure.is_drifting(Freshness::Weekly, NOW));
         for _ in 0..4 {
             measure.record(NOW, true, days_old(1));
         }
         assert!(
-            !measure.over(Span::Day, NOW).is_drifting(Freshness::Daily),
-            "most are as promised"
+            !measure.is_drifting(Freshness::Daily, NOW),
+            "most are as promised, and they are few"
         );
+    }
+
+    #[test]
+    fn one_in_twenty_may_be_stale_and_no_more() {
+        for (stale, fresh, drifts) in [
+            (1, 18, false),
+            (1, 19, false),
+            (2, 18, true),
+            (5, 95, false),
+            (49, 51, true),
+        ] {
+            let measure = Measure::new();
+            for n in 0..stale + fresh {
+                measure.record(NOW, true, days_old(if n < stale { 5 } else { 1 }));
+            }
+            let (of, in_a_week) = (stale + fresh, NOW.plus_seconds(6 * DAY_SECONDS));
+            assert_eq!(
+                measure.is_drifting(Freshness::Daily, NOW),
+                drifts,
+                "{stale} of {of}"
+            );
+            assert_eq!(
+                measure.is_drifting(Freshness::Daily, in_a_week),
+                drifts,
+                "{stale} of {of}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_age_that_is_not_told_is_not_measured() {
+        let measure = Measure::new();
+        assert!(!measure.over(Span::Day, NOW).tells_no_age(), "nobody asked");
+        measure.record(NOW, true, None);
+        assert!(measure.over(Span::Day, NOW).tells_no_age());
+        measure.record(NOW, true, days_old(1));
+        assert!(!measure.over(Span::Day, NOW).tells_no_age());
     }
 
     #[test]
@@ -293,7 +356,7 @@ mod tests {
         measure.record(NOW, true, days_old(40));
         let day = measure.over(Span::Day, NOW);
         assert_eq!(day.age(95).unwrap().below, None);
-        assert!(!day.is_drifting(Freshness::Daily));
+        assert!(!measure.is_drifting(Freshness::Daily, NOW));
         assert_eq!(Measured::default().age(50), None);
         assert_eq!(Measured::default().success(), None);
     }

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use bytes::Bytes;
 use domain::{
+    beside::Beside,
     identifiers::Area,
     ids::LookupId,
     kind::{LoadedKind, Row, Value},
@@ -85,6 +86,19 @@ pub struct Answer {
     pub elsewhere: Option<Elsewhere>,
     /// For the operator only; the requester is never told.
     pub report: Option<Report>,
+    /// With a record: who else was asked, in the order of the plan.
+    pub beside: Vec<AskedBeside>,
+}
+
+/// Who was asked beside the source that answered, and what came of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AskedBeside {
+    /// The source's id.
+    pub source: String,
+    /// One of the closed set; `timed_out` where the answer did not wait for it.
+    pub outcome: Outcome,
+    /// What it holds of the same subject; only with `found`.
+    pub said: Option<Beside>,
 }
 
 impl Answer {
@@ -98,6 +112,7 @@ impl Answer {
             staler: false,
             elsewhere: None,
             report: None,
+            beside: Vec::new(),
         }
     }
 

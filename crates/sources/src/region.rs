@@ -87,6 +87,12 @@ impl Region {
         })
     }
 
+    /// The six digits of its division code, by which a question can name it.
+    #[must_use]
+    pub fn division_code(&self) -> String {
+        format!("{:06}", self.area.code())
+    }
+
     /// Whether it is known by how its plates begin.
     #[must_use]
     pub fn is_by_plate(&self) -> bool {
@@ -120,10 +126,21 @@ impl Elsewhere {
         })
     }
 
+    /// Whether it is for this kind.
+    #[must_use]
+    pub fn is_of(&self, kind: &str) -> bool {
+        self.kinds.is_empty() || self.kinds.iter().any(|k| k == kind)
+    }
+
+    /// The region whose people look there.
+    #[must_use]
+    pub fn region(&self) -> &Region {
+        &self.region
+    }
+
     /// Whether it is for this kind and this region.
     pub(crate) fn is_for(&self, kind: &str, whereabouts: Whereabouts<'_>) -> bool {
-        let of_kind = self.kinds.is_empty() || self.kinds.iter().any(|k| k == kind);
-        of_kind && whereabouts != Whereabouts::Unknown && self.region.holds(whereabouts)
+        self.is_of(kind) && whereabouts != Whereabouts::Unknown && self.region.holds(whereabouts)
     }
 }
 

@@ -13,6 +13,7 @@ use serde_json::Value as Json;
 use toml::Spanned;
 
 use crate::{
+    beside::BesideRoute,
     field::{FieldMap, Wanted, compile_all, read_row},
     file::{RawServes, SourceError, SourceFile},
     format,
@@ -38,6 +39,8 @@ pub(crate) struct Route {
     /// In mode `match`: the route that is always asked, with name and number.
     pub(crate) base: bool,
     pub(crate) claims: Vec<String>,
+    /// It is asked beside another source and never instead.
+    pub(crate) beside: Option<BesideRoute>,
     pub(crate) way: Way,
     /// The rows that a table gave belong to one record.
     several: bool,
@@ -91,6 +94,7 @@ impl Route {
         let (line, raw) = (&serves.span(), serves.get_ref());
         let mode = check_mode(file, kind, raw)?;
         let claims = check_claims(file, kind, mode, raw)?;
+        let beside = BesideRoute::compile(file, line, kind, raw)?;
         let base = match &raw.base {
             Some(base) if mode != Mode::Match && !base.get_ref() => {
                 return Err(file.wrong(&base.span(), "only a route in mode match can be other than base"));
@@ -120,6 +124,7 @@ impl Route {
             way,
             several,
             claims,
+            beside,
             as_of: raw
                 .answer
                 .as_of
@@ -435,7 +440,14 @@ fn compile_fields(
     match mode {
         Mode::Match if raw.fields.is_empty() => Ok(Vec::new()),
         Mode::Match => Err(file.wrong(line, "in mode match a source answers an outcome and no fields")),
-        Mode::Read | Mode::Predicate => compile_all(file, line, kind.fields.iter().map(wanted), &raw.fields),
+        Mode::Read | Mode::Predicate => {
+            let fields = kind.fields.iter().map(|field| Wanted {
+                // Beside another source, some of the fields are enough.
+                optional: field.optional || raw.beside,
+                ..wanted(field)
+            });
+            compile_all(file, line, fields, &raw.fields)
+        }
         Mode::List => {
             let owners = kind.belongs_to.any_of.iter().filter_map(|id| kind.field(id));
             let owners: Vec<_> = owners

@@ -1,6 +1,7 @@
 //! One source as it stands in memory: what its file says, and the way to it.
 
 use std::{
+    collections::BTreeMap,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -11,6 +12,7 @@ use std::{
 use domain::{
     identifiers::SourceEncoding,
     kind::Catalogue,
+    time::Timestamp,
     words::{Bilingual, Freshness},
 };
 use jiff::civil::Date;
@@ -64,7 +66,8 @@ pub(crate) struct Source {
     pub(crate) hedge: Option<Duration>,
     pub(crate) transport: Transport,
     pub(crate) gate: Gate,
-    pub(crate) measure: Measure,
+    /// What it delivered, by kind: one for each that it serves.
+    pub(crate) measures: BTreeMap<String, Measure>,
     /// By an operator, until resumed.
     pub(crate) paused: AtomicBool,
     pub(crate) routes: Arc<[Route]>,
@@ -85,6 +88,13 @@ impl Source {
         ended.then_some(Problem::AgreementExpired)
     }
 
+    /// Counts one question about a kind, and how old what came of it was.
+    pub(crate) fn measure(&self, kind: &str, now: Timestamp, answered: bool, as_of: Option<Timestamp>) {
+        if let Some(measure) = self.measures.get(kind) {
+            measure.record(now, answered, as_of);
+        }
+    }
+
     /// Checks a file and prepares all that it says.
     pub(crate) fn compile(file: &SourceFile, kinds: &Catalogue, realm: Realm) -> Result<Self, SourceError> {
         let raw = file.parse()?;
@@ -102,7 +112,7 @@ impl Source {
             deadline,
             hedge: hedge(file, &raw, deadline_ms)?,
             gate: Gate::new(raw.id.get_ref(), concurrency, deadline),
-            measure: Measure::new(),
+            measures: routes.iter().map(|r| (r.kind.clone(), Measure::new())).collect(),
             paused: AtomicBool::new(false),
             images: compile_images(file, kinds, &raw, &transport, &routes)?,
             submits: compile_submits(file, &raw, &transport, &routes)?,

@@ -37,6 +37,8 @@ pub struct Sources {
 #[derive(Default)]
 struct Plan {
     read: Candidates,
+    /// Who is asked beside whoever answers.
+    beside: Candidates,
     list: Candidates,
     base: Candidates,
     /// Claim → the routes that are asked for it besides the base.
@@ -58,6 +60,12 @@ pub struct Coverage {
     pub regions: Vec<Region>,
     /// What it promises about the age of its data.
     pub freshness: Freshness,
+    /// Where it is asked beside another source and never instead: the fields that it is compared in.
+    pub beside: Option<Vec<String>>,
+    /// It gives images of this kind.
+    pub images: bool,
+    /// Within how many working days it answers reviews of this kind; `None` where it takes none.
+    pub reviewed_within: Option<u32>,
 }
 
 impl Sources {
@@ -79,6 +87,10 @@ impl Sources {
             if let Some(orphan) = orphans.flat_map(|extra| extra.all().first()).next() {
                 let problem =
                     format!("{kind}: in mode match one source needs a base route with name and number");
+                return Err(files[orphan.place.source].wrong_as_a_whole(problem));
+            }
+            if let (Some(orphan), []) = (plan.beside.all().first(), plan.read.all()) {
+                let problem = format!("{kind}: asked beside another source, but no other source serves it");
                 return Err(files[orphan.place.source].wrong_as_a_whole(problem));
             }
         }
@@ -139,6 +151,11 @@ impl Sources {
             claims: route.claims.clone(),
             regions: source.info.regions.clone(),
             freshness: source.info.freshness,
+            beside: route.beside.as_ref().map(|beside| beside.holds().to_vec()),
+            images: source.images.iter().any(|images| images.is_for(&route.kind)),
+            reviewed_within: self
+                .review_terms(&source.info.id, &route.kind)
+                .map(|terms| terms.working_days),
         };
         let mut lines: Vec<_> = self
             .sources
@@ -175,8 +192,8 @@ impl Sources {
         source.is_some_and(|s| s.paused.load(Ordering::Relaxed))
     }
 
-    pub(crate) fn measure_of(&self, id: &str) -> Option<&Measure> {
-        self.sources.iter().find(|s| s.info.id == id).map(|s| &s.measure)
+    pub(crate) fn measure_of(&self, id: &str, kind: &str) -> Option<&Measure> {
+        self.sources.iter().find(|s| s.info.id == id)?.measures.get(kind)
     }
 
     /// The source of that id.
@@ -199,10 +216,19 @@ impl Sources {
     pub(crate) fn candidates(&self, kind: &str, mode: Mode) -> Option<&Candidates> {
         let plan = self.plan.get(kind)?;
         Some(match mode {
+            // Of a single file, which is looked at and not served, that alone can be asked.
+            Mode::Read | Mode::Predicate if plan.read.all().is_empty() => &plan.beside,
             Mode::Read | Mode::Predicate => &plan.read,
             Mode::List => &plan.list,
             Mode::Match => &plan.base,
         })
+    }
+
+    /// Who may be asked beside whoever answers about a kind; nobody where nobody answers.
+    pub(crate) fn beside(&self, kind: &str, mode: Mode) -> Option<&Candidates> {
+        let asks = matches!(mode, Mode::Read | Mode::Predicate);
+        let plan = self.plan.get(kind).filter(|_| asks)?;
+        (!plan.beside.all().is_empty() && !plan.read.all().is_empty()).then_some(&plan.beside)
     }
 
     /// Who may be asked about a claim, besides the base.
@@ -233,6 +259,7 @@ impl Sources {
 impl Plan {
     fn add(&mut self, route: &Route, candidate: Candidate) {
         match route.mode {
+            Mode::Read | Mode::Predicate if route.beside.is_some() => self.beside.add(candidate),
             Mode::Read | Mode::Predicate => self.read.add(candidate),
             Mode::List => self.list.add(candidate),
             Mode::Match if route.base => self.base.add(candidate),

@@ -2,6 +2,7 @@
 //! minimise, seal the outcome, answer). Nothing is asked and nothing is answered that is not sealed before.
 
 mod answered;
+mod minimise;
 mod openings;
 
 use std::{sync::Arc, time::Duration};
@@ -9,22 +10,25 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use domain::{
     decision::Reason,
+    identifiers::Area,
     ids::{LookupId, SubjectId},
-    kind::{Row, Value},
     lookup::{LookupRequest, Person, RawLookup, RequestProblem, SubjectRef},
     outcome::Outcome,
     purpose::ACCOUNT_PROOFING,
-    record::Disclosed,
     requester::{Relation, Requester},
     time::Timestamp,
-    words::Mode,
+    words::{AskedFreshness, Mode},
 };
 use ledger::{EntryType, Shared};
+use sources::AskedBeside;
 use store::{Act, EndLookup, NewLookup, Seal, StoreError};
 use tokio::time::Instant;
 
-pub use answered::{Answered, AnsweredElsewhere, AnsweredField, AnsweredSource};
-use openings::{bare_shared, chain_of, commit_fields, commit_rows, say_provenance, shared_of, withheld};
+pub use answered::{Answered, AnsweredElsewhere, AnsweredField, AnsweredOther, AnsweredSource};
+use minimise::{minimise, not_compared};
+use openings::{
+    bare_shared, chain_of, commit_fields, commit_rows, say_beside, say_provenance, shared_of, withheld,
+};
 
 use super::decide::{self, Refusal};
 use crate::{
@@ -88,6 +92,30 @@ pub enum Asked {
     Intended(Box<Intent>),
     /// The same question was asked before under the same idempotency key: the same answer.
     Repeated(Box<Answered>),
+}
+
+/// What is asked of whoever answers, from its words; none is the usual wish.
+///
+/// # Errors
+/// No such word, or no such region.
+pub fn wanted(freshness: Option<&str>, region: Option<&str>) -> Result<sources::Wanted, Error> {
+    let freshness = match freshness {
+        None => AskedFreshness::Any,
+        Some(word) => AskedFreshness::from_code(word)
+            .ok_or_else(|| Error::bad("BAD_VALUE", "freshness", "realtime or any"))?,
+    };
+    let bad = || {
+        Error::bad(
+            "BAD_VALUE",
+            "region",
+            "2, 4 or 6 leading digits of a division code",
+        )
+    };
+    let region = match region {
+        None => None,
+        Some(digits) => Some(Area::parse(digits).ok_or_else(bad)?),
+    };
+    Ok(sources::Wanted { freshness, region })
 }
 
 /// Looks up: asks, fetches, releases.
@@ -299,6 +327,7 @@ async fn failed_before(
         fields: vec![],
         rows: vec![],
         source: None,
+        not_compared: vec![],
         elsewhere: None,
         time: 0,
         receipt: None,
@@ -394,7 +423,7 @@ async fn seal_intent(
 /// The session ended meanwhile (sealed as a refusal), or the outcome cannot be sealed: then nothing is answered.
 pub async fn release(app: &App, intent: Intent) -> Result<Answered, Error> {
     let request = &intent.request;
-    let answer = app
+    let mut answer = app
         .sources
         .ask(sources::Question {
             lookup: intent.lookup,
@@ -414,8 +443,7 @@ pub async fn release(app: &App, intent: Intent) -> Result<Answered, Error> {
         tracing::warn!(lookup = %intent.lookup, source = %report.source, problem = report.problem.code(), "a source misbehaved");
     }
     let said = answer.outcome;
-    let elsewhere = answer.elsewhere;
-    let (outcome, disclosed, rows) = minimise(&intent, said, answer.record, answer.rows);
+    let (outcome, disclosed, rows) = minimise(&intent, &mut answer);
     // Of a proof that failed, which of register and carrier did not agree is for the person and the auditor alone:
     // told to whoever asked, it would say whether a name belongs to a number.
     let hides = intent.relation == Relation::Claimed && outcome != Outcome::Match;
@@ -425,7 +453,7 @@ pub async fn release(app: &App, intent: Intent) -> Result<Answered, Error> {
         (answer.provenance, None)
     };
     // Where to look instead is told with "not covered" alone: of a proof it would say what the sources said.
-    let elsewhere = elsewhere.filter(|_| outcome == Outcome::NotCovered);
+    let elsewhere = answer.elsewhere.filter(|_| outcome == Outcome::NotCovered);
     let mut shared = shared_of(app, &intent.requester, intent.owner, intent.lookup, request);
     shared.entry_type = if outcome.is_release() {
         EntryType::Release
@@ -447,11 +475,10 @@ pub async fn release(app: &App, intent: Intent) -> Result<Answered, Error> {
         fields,
         rows,
         source: provenance.map(|p| AnsweredSource {
-            id: p.source,
-            as_of: p.as_of.map(|t| t.0),
-            freshness: p.freshness.code().to_owned(),
             staler: answer.staler,
+            ..AnsweredSource::from(p)
         }),
+        not_compared: not_compared(&answer.beside),
         elsewhere: elsewhere.map(AnsweredElsewhere::from),
         time: 0,
         receipt: None,
@@ -459,6 +486,7 @@ pub async fn release(app: &App, intent: Intent) -> Result<Answered, Error> {
     let said = Said {
         outcome: said,
         source: hidden.map(|p| p.source),
+        beside: answer.beside,
     };
     seal_outcome(app, &intent, shared, answered, said).await
 }
@@ -467,48 +495,8 @@ pub async fn release(app: &App, intent: Intent) -> Result<Answered, Error> {
 struct Said {
     outcome: Outcome,
     source: Option<String>,
-}
-
-/// What of the source's answer may be disclosed.
-fn minimise(
-    intent: &Intent,
-    outcome: Outcome,
-    record: Option<domain::record::Record>,
-    rows: Vec<Row>,
-) -> (Outcome, Vec<Disclosed>, Vec<Row>) {
-    let (request, kind) = (&intent.request, &intent.request.kind.kind);
-    if intent.relation == Relation::Claimed && outcome.is_release() && outcome != Outcome::Match {
-        // One answer for every way of not being proven.
-        return (Outcome::Mismatch, vec![], vec![]);
-    }
-    let Some(record) = record.filter(|_| outcome == Outcome::Found) else {
-        return (
-            outcome,
-            vec![],
-            if outcome == Outcome::Found { rows } else { vec![] },
-        );
-    };
-    // INVARIANT: checked by the sources already; a record about anybody else never passes here either.
-    if !record.belongs_to(kind, &intent.person.id_number) || !record.answers(request) {
-        return (Outcome::NotFound, vec![], vec![]);
-    }
-    if request.mode != Mode::Predicate {
-        return (outcome, record.minimise(request, &request.fields), vec![]);
-    }
-    let mut results = vec![];
-    for predicate in request.predicates.iter().filter_map(|id| kind.predicate(id)) {
-        let Some(holds) = record.holds(kind, predicate) else {
-            return (Outcome::CannotCompare, vec![], vec![]);
-        };
-        let word = if holds { Outcome::Yes } else { Outcome::No };
-        let value = Value::Text(word.code().to_owned());
-        results.push(Disclosed {
-            field: predicate.id.clone(),
-            value,
-            masked: false,
-        });
-    }
-    (outcome, results, vec![])
+    /// Who was asked beside, and what came of it.
+    beside: Vec<AskedBeside>,
 }
 
 async fn seal_outcome(
@@ -545,6 +533,7 @@ async fn seal_outcome(
             .detail
             .insert("source".to_owned(), ledger::cbor::Value::Text(source));
     }
+    say_beside(&mut chain, said.beside);
     let seal = Seal {
         owner: intent.owner,
         shared,

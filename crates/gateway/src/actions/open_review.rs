@@ -55,7 +55,7 @@ impl std::fmt::Debug for Opening {
 pub struct Disputable {
     /// The record kind's id.
     pub kind: String,
-    /// The source that gave the answer.
+    /// The source that is asked: the one that gave the answer, or else another that said something of it.
     pub source: String,
     /// What it answered.
     pub outcome: Outcome,
@@ -64,13 +64,26 @@ pub struct Disputable {
 }
 
 /// Whether, where and on what terms a look-up's answer can be disputed: it was the requester's own, it said something
-/// that a review may follow from, and the source takes reviews.
+/// that a review may follow from, and a source of it takes reviews.
 #[must_use]
 pub fn disputable(app: &App, requester: &Requester, view: &LookupView) -> Option<Disputable> {
     let opening = &view.entry.shared;
     let outcome = Outcome::from_code(opening.outcome.as_deref()?)?;
-    let (kind, source) = (opening.kind.clone()?, opening.source.clone()?);
-    let terms = app.sources.review_terms(&source, &kind)?;
+    let kind = opening.kind.clone()?;
+    // Where sources differ, any of them may be the one that is wrong; the one that answered is asked first.
+    let others = opening
+        .disclosed
+        .keys()
+        .filter_map(|id| Some(id.split_once('@')?.1));
+    let (source, terms) = opening
+        .source
+        .as_deref()
+        .into_iter()
+        .chain(others)
+        .find_map(|source| {
+            let terms = app.sources.review_terms(source, &kind)?;
+            Some((source.to_owned(), terms))
+        })?;
     let own = requester.subject == Some(view.subject) && view.state == "released";
     (own && review::may_follow(outcome)).then_some(Disputable {
         kind,

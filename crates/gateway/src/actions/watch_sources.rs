@@ -22,32 +22,37 @@ pub fn state(app: &App, info: &SourceInfo) -> &'static str {
     }
 }
 
-/// Sets the gauges of every source, and traces those that deliver staler data than they promise; how many.
+/// Sets the gauges of every source and kind, and traces where one delivers staler data than it promises; how many.
 pub fn watch_freshness(app: &App) -> u64 {
     let mut alarms = 0;
-    for info in app.sources.infos() {
-        let id = info.id.clone();
+    for (info, kind) in app.sources.served() {
+        let labels = [("source", info.id.clone()), ("kind", kind.to_owned())];
         for span in Span::ALL {
-            if let Some(success) = app.sources.measured(&id, span).success() {
-                metrics::gauge!("mingcha_source_success_ratio", "source" => id.clone(), "span" => span.code())
+            if let Some(success) = app.sources.measured(&info.id, kind, span).success() {
+                let (source, kind) = (info.id.clone(), kind.to_owned());
+                metrics::gauge!("mingcha_source_success_ratio", "source" => source, "kind" => kind, "span" => span.code())
                     .set(success);
             }
         }
-        let day = app.sources.measured(&id, Span::Day);
-        if let Some(age) = day.age(50) {
-            metrics::gauge!("mingcha_source_median_age_seconds", "source" => id.clone()).set(age.from as f64);
+        let day = app.sources.measured(&info.id, kind, Span::Day);
+        let (median, p95) = (day.age(50), day.age(95));
+        if let (Some(median), Some(p95)) = (median, p95) {
+            metrics::gauge!("mingcha_source_median_age_seconds", &labels).set(median.from as f64);
+            metrics::gauge!("mingcha_source_p95_age_seconds", &labels).set(p95.from as f64);
         }
-        let is_drifting = app.sources.is_drifting(&id, info.freshness);
-        metrics::gauge!("mingcha_source_drifting", "source" => id.clone())
-            .set(f64::from(u8::from(is_drifting)));
+        let is_drifting = app.sources.is_drifting(&info.id, kind, info.freshness);
+        metrics::gauge!("mingcha_source_drifting", &labels).set(f64::from(u8::from(is_drifting)));
         if is_drifting {
             alarms += 1;
-            let median_at_least_seconds = day.age(50).map(|age| age.from);
+            let median_at_least_seconds = median.map(|age| age.from);
+            let p95_at_least_seconds = p95.map(|age| age.from);
             let promised = info.freshness.code();
             tracing::error!(
-                source = id,
+                source = info.id,
+                kind,
                 promised,
                 median_at_least_seconds,
+                p95_at_least_seconds,
                 "a source delivers staler data than it promises"
             );
         }

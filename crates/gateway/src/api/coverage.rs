@@ -29,6 +29,17 @@ pub struct CoverageBody {
     regions: Vec<RegionBody>,
     /// The claims it compares, in mode `match`.
     claims: Vec<String>,
+    /// Where it is asked beside another source and never instead: the fields that are compared. Absent where it
+    /// answers by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    beside: Option<Vec<String>>,
+    /// It gives images of this kind.
+    images: bool,
+    /// Within how many working days it answers reviews of this kind; null where it takes none.
+    reviewed_within_working_days: Option<u32>,
+    /// Where people of regions look that it does not cover.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    elsewhere: Vec<RegionsEntryBody>,
     /// The agreement under which it is asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     agreement: Option<PaperBody>,
@@ -37,7 +48,18 @@ pub struct CoverageBody {
     licence: Option<PaperBody>,
 }
 
-/// What a source delivered, for all its kinds together.
+/// A region's own entry.
+#[derive(Serialize, ToSchema)]
+pub struct RegionsEntryBody {
+    /// The region.
+    region: RegionBody,
+    /// The entry's name.
+    name: TextBody,
+    /// Its address.
+    address: String,
+}
+
+/// What a source delivered of a kind, in all its modes together.
 #[derive(Serialize, ToSchema)]
 pub struct MeasuredBody {
     /// The share of questions that came to an answer, over the last day; null where it was not asked.
@@ -46,11 +68,14 @@ pub struct MeasuredBody {
     success_7_days: Option<f64>,
     /// Over the last 30 days.
     success_30_days: Option<f64>,
+    /// Whether its answers of the last 7 days say how old they are; null where there were none. What is not told is
+    /// not measured.
+    tells_age: Option<bool>,
     /// Half of the answers of the last 7 days were no older.
     median_age: Option<AgeBody>,
     /// 95 of 100 were no older.
     p95_age: Option<AgeBody>,
-    /// It delivers staler data than it promises.
+    /// It delivers staler data than it promises: half of it, or more than one answer in twenty.
     drifting: bool,
 }
 
@@ -119,10 +144,17 @@ fn body(app: &App, line: Coverage, info: &SourceInfo) -> CoverageBody {
         number: number.clone(),
         expires: expires.to_string(),
     };
+    let elsewhere = info.elsewhere.iter().filter(|entry| entry.is_of(&line.kind));
+    let elsewhere = elsewhere.map(|entry| RegionsEntryBody {
+        region: entry.region().clone().into(),
+        name: text(&entry.name),
+        address: entry.address.clone(),
+    });
     CoverageBody {
+        elsewhere: elsewhere.collect(),
         name: Some(text(&info.name)),
         state: state(app, info),
-        measured: measured(app, info),
+        measured: measured(app, info, &line.kind),
         agreement: agreement.map(|a| paper(&a.number, a.expires)),
         licence: agreement
             .and_then(|a| a.licence.as_ref())
@@ -133,22 +165,26 @@ fn body(app: &App, line: Coverage, info: &SourceInfo) -> CoverageBody {
         freshness: line.freshness.code(),
         regions: line.regions.into_iter().map(RegionBody::from).collect(),
         claims: line.claims,
+        beside: line.beside,
+        images: line.images,
+        reviewed_within_working_days: line.reviewed_within,
     }
 }
 
-fn measured(app: &App, info: &SourceInfo) -> MeasuredBody {
+fn measured(app: &App, info: &SourceInfo, kind: &str) -> MeasuredBody {
     // To a thousandth, and without the counts: how much is asked is the operator's to know.
     let success = |span| {
-        let share = app.sources.measured(&info.id, span).success();
+        let share = app.sources.measured(&info.id, kind, span).success();
         share.map(|share| (share * 1000.0).round() / 1000.0)
     };
-    let week = app.sources.measured(&info.id, Span::Week);
+    let week = app.sources.measured(&info.id, kind, Span::Week);
     MeasuredBody {
         success_day: success(Span::Day),
         success_7_days: success(Span::Week),
         success_30_days: success(Span::Month),
+        tells_age: (week.answered > 0).then(|| !week.tells_no_age()),
         median_age: week.age(50).map(AgeBody::from),
         p95_age: week.age(95).map(AgeBody::from),
-        drifting: app.sources.is_drifting(&info.id, info.freshness),
+        drifting: app.sources.is_drifting(&info.id, kind, info.freshness),
     }
 }

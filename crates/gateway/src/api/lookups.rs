@@ -4,17 +4,15 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{Json, extract::State};
 use domain::{
-    identifiers::Area,
     lookup::{RawLookup, SubjectRef},
     outcome::Outcome,
     requester::Requester,
     time::Timestamp,
-    words::{AskedFreshness, LegalBasis, Mode},
+    words::{LegalBasis, Mode},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json_, value::RawValue};
 use sha2::{Digest, Sha256};
-use sources::Wanted;
 use utoipa::ToSchema;
 
 use super::{
@@ -105,6 +103,9 @@ pub struct LookupBody {
     /// A fresher source covers the question and could not answer it; this is staler.
     #[serde(skip_serializing_if = "is_false")]
     pub staler: bool,
+    /// Sources that were asked too and said nothing in time, so that nothing is known of whether they agree.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_compared: Vec<String>,
     /// With `not_covered`: where people of that region look.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub elsewhere: Option<ElsewhereBody>,
@@ -170,6 +171,32 @@ pub struct FieldBody {
     /// What the source promises: `realtime`, `daily` or `weekly`.
     #[schema(value_type = String)]
     pub freshness: Arc<str>,
+    /// The salt of its commitment in the receipt, hexadecimal. There it stands under the field's id, and under
+    /// `field@source` where it is of another source than the answer.
+    pub salt: String,
+    /// Another source says something else; `value` is of the one that leads.
+    #[serde(skip_serializing_if = "is_false")]
+    pub disagrees: bool,
+    /// What others say; only of one's own record.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<OtherBody>,
+}
+
+/// What another source says of the same field.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct OtherBody {
+    /// Its value, behind the field's mask.
+    #[schema(value_type = Object)]
+    pub value: Json_,
+    /// The source's id.
+    #[schema(value_type = String)]
+    pub source: Arc<str>,
+    /// As of when, by that source's word.
+    #[schema(value_type = Option<String>)]
+    pub as_of: Option<Arc<str>>,
+    /// What that source promises.
+    #[schema(value_type = String)]
+    pub freshness: Arc<str>,
     /// The salt of its commitment in the receipt, hexadecimal.
     pub salt: String,
 }
@@ -179,25 +206,38 @@ impl LookupBody {
     #[must_use]
     pub fn of(app: &App, answered: Answered) -> Self {
         let kind = app.kinds.get(&answered.kind);
-        let source = answered.source.as_ref();
-        // One for all fields: they come from one answer.
-        let as_of: Option<Arc<str>> = source
-            .and_then(|s| s.as_of)
-            .map(|t| Timestamp(t).rfc3339().into());
-        let source_id: Arc<str> = source.map_or("", |s| &s.id).into();
-        let freshness: Arc<str> = source.map_or("", |s| &s.freshness).into();
+        // One for nearly all fields: they come from one answer.
+        let from = Origin::of(answered.source.as_ref());
+        let other = |other: look_up::AnsweredOther| {
+            let from = other
+                .by
+                .as_ref()
+                .map_or_else(|| from.clone(), |by| Origin::of(Some(by)));
+            OtherBody {
+                value: other.value,
+                source: from.source,
+                as_of: from.as_of,
+                freshness: from.freshness,
+                salt: other.salt,
+            }
+        };
         let field = |f: look_up::AnsweredField| {
             let classification = kind
                 .and_then(|k| k.kind.field(&f.id))
                 .map(|k| k.classification.code());
+            let from =
+                f.by.as_ref()
+                    .map_or_else(|| from.clone(), |by| Origin::of(Some(by)));
             let body = FieldBody {
                 value: f.value,
                 masked: f.masked,
                 classification: classification.unwrap_or("personal"),
-                source: Arc::clone(&source_id),
-                as_of: as_of.clone(),
-                freshness: Arc::clone(&freshness),
+                source: from.source,
+                as_of: from.as_of,
+                freshness: from.freshness,
                 salt: f.salt,
+                disagrees: f.disagrees,
+                others: f.others.into_iter().map(other).collect(),
             };
             (f.id, body)
         };
@@ -219,6 +259,7 @@ impl LookupBody {
             withheld: answered.withheld,
             rows: answered.rows,
             staler: answered.source.as_ref().is_some_and(|s| s.staler),
+            not_compared: answered.not_compared,
             elsewhere: answered.elsewhere.map(|entry| ElsewhereBody {
                 name: text(&entry.name),
                 address: entry.address,
@@ -229,6 +270,26 @@ impl LookupBody {
             receipt: answered
                 .receipt
                 .and_then(|r| RawValue::from_string(r.to_json()).ok()),
+        }
+    }
+}
+
+/// Where a value comes from.
+#[derive(Clone)]
+struct Origin {
+    source: Arc<str>,
+    as_of: Option<Arc<str>>,
+    freshness: Arc<str>,
+}
+
+impl Origin {
+    fn of(source: Option<&look_up::AnsweredSource>) -> Self {
+        Origin {
+            source: source.map_or("", |s| &s.id).into(),
+            as_of: source
+                .and_then(|s| s.as_of)
+                .map(|t| Timestamp(t).rfc3339().into()),
+            freshness: source.map_or("", |s| &s.freshness).into(),
         }
     }
 }
@@ -293,7 +354,7 @@ fn ask(app: &App, requester: &Requester, request: LookupRequest, asking: &Asking
             ));
         }
     };
-    let wanted = wanted(&request)?;
+    let wanted = look_up::wanted(request.freshness.as_deref(), request.region.as_deref())?;
     let too_many = |n: usize| n > domain::kind::MAX_PARTS;
     if too_many(request.fields.as_ref().map_or(0, Vec::len))
         || [request.reveal.len(), request.predicates.len()]
@@ -327,25 +388,6 @@ fn ask(app: &App, requester: &Requester, request: LookupRequest, asking: &Asking
         lang: Lang::Zh,
         arrived: asking.arrived,
     })
-}
-
-fn wanted(request: &LookupRequest) -> Result<Wanted, Error> {
-    let freshness = match &request.freshness {
-        Some(word) => AskedFreshness::from_code(word)
-            .ok_or_else(|| Error::bad("BAD_VALUE", "freshness", "realtime or any"))?,
-        None => AskedFreshness::Any,
-    };
-    let region = match &request.region {
-        Some(digits) => Some(Area::parse(digits).ok_or_else(|| {
-            Error::bad(
-                "BAD_VALUE",
-                "region",
-                "2, 4 or 6 leading digits of a division code",
-            )
-        })?),
-        None => None,
-    };
-    Ok(Wanted { freshness, region })
 }
 
 /// The idempotency key hashed with the requester, so that nobody meets another's; and the hash of the whole request.

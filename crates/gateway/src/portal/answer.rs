@@ -8,12 +8,14 @@ use domain::{
     words::Level,
 };
 
+use serde_json::Value as Json;
+
 use super::{
     Page, kinds,
     values::{Shown, shown},
 };
 use crate::{
-    actions::look_up::{Answered, AnsweredField},
+    actions::look_up::{Answered, AnsweredField, AnsweredOther, AnsweredSource},
     app::App,
     error::Error,
 };
@@ -42,8 +44,10 @@ pub(super) struct AnswerView {
     pub(super) mark: Option<String>,
     /// Fields that were asked without their mask.
     pub(super) revealed: Vec<String>,
-    /// The source takes reviews of it.
+    /// A source of it takes reviews.
     pub(super) reviewable: bool,
+    /// Names of sources that were asked too and said nothing in time.
+    pub(super) not_compared: Vec<String>,
     /// For what is not covered here: regions and their own entries.
     pub(super) own_entries: Vec<(String, String)>,
 }
@@ -58,6 +62,19 @@ pub(super) struct FieldView {
     /// It can be asked for without its mask.
     pub(super) revealable: bool,
     pub(super) note: Option<String>,
+    /// Who says so.
+    pub(super) from: Option<SourceView>,
+    /// Another source says something else.
+    pub(super) disagrees: bool,
+    /// What others say; of one's own record alone.
+    pub(super) others: Vec<OtherView>,
+}
+
+/// What another source says of the same field.
+#[derive(Debug)]
+pub(super) struct OtherView {
+    pub(super) value: Shown,
+    pub(super) from: Option<SourceView>,
 }
 
 impl FieldView {
@@ -68,7 +85,7 @@ impl FieldView {
 }
 
 /// Where it came from.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct SourceView {
     pub(super) name: String,
     /// As of when it is true, by the source's word.
@@ -77,6 +94,17 @@ pub(super) struct SourceView {
     pub(super) freshness: String,
     /// A fresher source could not answer.
     pub(super) staler: bool,
+}
+
+impl SourceView {
+    fn of(app: &App, page: &Page, source: &AnsweredSource) -> Self {
+        SourceView {
+            name: kinds::source_name(app, page, &source.id),
+            as_of: source.as_of.map(|t| page.time(Timestamp(t))),
+            freshness: source.freshness.clone(),
+            staler: source.staler,
+        }
+    }
 }
 
 /// What of a report could not be had.
@@ -125,6 +153,21 @@ impl AnswerView {
                     _ => None,
                 },
             );
+        let view = |source: &AnsweredSource| SourceView::of(app, page, source);
+        let source = answered.source.as_ref().map(view);
+        let from = |by: Option<&AnsweredSource>| by.map(view).or_else(|| source.clone());
+        let field = |f: &AnsweredField| {
+            let other = |other: &AnsweredOther| OtherView {
+                value: value(page, loaded, &f.id, &other.value, f.masked),
+                from: from(other.by.as_ref()),
+            };
+            FieldView {
+                from: from(f.by.as_ref()),
+                disagrees: f.disagrees,
+                others: f.others.iter().map(other).collect(),
+                ..field(page, loaded, f)
+            }
+        };
         AnswerView {
             kind: answered.kind.clone(),
             name: kinds::name(app, page, &answered.kind),
@@ -132,18 +175,18 @@ impl AnswerView {
             outcome: outcome.code().to_owned(),
             found,
             failed: outcome.is_failure(),
-            fields: answered.fields.iter().map(|f| field(page, loaded, f)).collect(),
+            fields: answered.fields.iter().map(field).collect(),
             withheld: answered
                 .withheld
                 .iter()
                 .map(|id| kinds::field_name(app, page, &answered.kind, id))
                 .collect(),
-            source: answered.source.as_ref().map(|s| SourceView {
-                name: kinds::source_name(app, page, &s.id),
-                as_of: s.as_of.map(|t| page.time(Timestamp(t))),
-                freshness: s.freshness.clone(),
-                staler: s.staler,
-            }),
+            not_compared: answered
+                .not_compared
+                .iter()
+                .map(|id| kinds::source_name(app, page, id))
+                .collect(),
+            source,
             elsewhere: answered
                 .elsewhere
                 .as_ref()
@@ -157,10 +200,7 @@ impl AnswerView {
                 _ => vec![],
             },
             reviewable: review::may_follow(outcome)
-                && answered
-                    .source
-                    .as_ref()
-                    .is_some_and(|s| app.sources.review_terms(&s.id, &answered.kind).is_some()),
+                && sources_of(answered).any(|id| app.sources.review_terms(id, &answered.kind).is_some()),
         }
     }
 }
@@ -173,26 +213,36 @@ fn own_entries(app: &App, page: &Page, kind: &str) -> Vec<(String, String)> {
         .collect()
 }
 
+/// Everybody who said something of it.
+fn sources_of(answered: &Answered) -> impl Iterator<Item = &str> {
+    let by = answered.fields.iter().flat_map(|field| {
+        let others = field.others.iter().filter_map(|other| other.by.as_ref());
+        field.by.iter().chain(others)
+    });
+    answered.source.iter().chain(by).map(|source| source.id.as_str())
+}
+
+fn value(page: &Page, kind: Option<&Kind>, id: &str, value: &Json, masked: bool) -> Shown {
+    let field = kind.and_then(|k| k.field(id));
+    match (field, kind.and_then(|k| k.predicate(id))) {
+        (Some(field), _) => shown(page, &field.of_type, value, masked),
+        (None, Some(_)) => Shown::Text(page.word("answer", value.as_str().unwrap_or_default())),
+        (None, None) => shown(page, &FieldType::Text, value, false),
+    }
+}
+
+/// One field without where it came from.
 fn field(page: &Page, kind: Option<&Kind>, answered: &AnsweredField) -> FieldView {
     let known = kind.and_then(|k| k.field(&answered.id));
-    let (name, value) = match (known, kind.and_then(|k| k.predicate(&answered.id))) {
-        (Some(field), _) => (
-            page.of(&field.name),
-            shown(page, &field.of_type, &answered.value, answered.masked),
-        ),
-        (None, Some(rule)) => (
-            page.of(&rule.name),
-            Shown::Text(page.t(&format!("answer-{}", answered.value.as_str().unwrap_or_default()))),
-        ),
-        (None, None) => (
-            answered.id.as_str(),
-            shown(page, &FieldType::Text, &answered.value, false),
-        ),
-    };
+    let rule = kind.and_then(|k| k.predicate(&answered.id));
+    let name = known.map(|f| &f.name).or(rule.map(|p| &p.name));
     FieldView {
         id: answered.id.clone(),
-        name: name.to_owned(),
-        value,
+        name: name.map_or(answered.id.as_str(), |name| page.of(name)).to_owned(),
+        value: value(page, kind, &answered.id, &answered.value, answered.masked),
+        from: None,
+        disagrees: false,
+        others: vec![],
         masked: answered.masked,
         revealable: answered.masked && known.is_some_and(|f| f.mask == Mask::UntilRevealed),
         note: known.and_then(|f| f.note.as_ref()).map(|n| page.of(n).to_owned()),

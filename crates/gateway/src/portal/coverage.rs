@@ -6,7 +6,7 @@ use domain::{
     kind::{Kind, LoadedKind},
     words::Mode,
 };
-use sources::{Agreement, Coverage, Region, SourceInfo, Span};
+use sources::{Age, Agreement, Coverage, Region, SourceInfo, Span};
 
 use super::{Answer, Guest, Page, Shared, dates, html, kinds};
 use crate::{actions::watch_sources::state, app::App};
@@ -28,6 +28,8 @@ pub(super) struct CoveredKind {
     pub(super) level: String,
     pub(super) statement: Option<String>,
     pub(super) lines: Vec<CoverageLine>,
+    /// Where people look whose region no source covers: region, name, and address if there is one.
+    pub(super) elsewhere: Vec<(String, String, Option<String>)>,
 }
 
 /// One source of a kind.
@@ -47,8 +49,10 @@ pub(super) struct Delivered {
     /// `asked`, `paused` or `expired`.
     pub(super) state: &'static str,
     pub(super) freshness: &'static str,
-    /// How old half of its answers were at most.
-    pub(super) age: Option<String>,
+    /// How old half of its answers were at most, and 95 of 100.
+    pub(super) age: Option<(String, String)>,
+    /// It answers, and does not say how old the data is.
+    pub(super) tells_no_age: bool,
     pub(super) drifting: bool,
     /// The share of questions that came to an answer, over a day, 7 and 30 days.
     pub(super) success: Option<[String; 3]>,
@@ -61,7 +65,8 @@ pub(super) struct SourceLine {
     /// Number and last day of the agreement, and of the licence to give.
     pub(super) agreement: Option<(String, String)>,
     pub(super) licence: Option<(String, String)>,
-    pub(super) delivered: Delivered,
+    /// `asked`, `paused` or `expired`.
+    pub(super) state: &'static str,
     /// Names of the kinds for which it is asked.
     pub(super) kinds: Vec<String>,
 }
@@ -78,6 +83,7 @@ pub(crate) async fn coverage(State(app): Shared, guest: Guest) -> Answer {
             level: page.level_name(&kinds::card(&app, &page, loaded).level),
             statement: k.statement.as_ref().map(|s| page.of(s).to_owned()),
             lines: lines(&app, &page, k, &coverage),
+            elsewhere: elsewhere(&app, &page, &k.id),
         }
     };
     let kinds = app.kinds.in_order().into_iter().map(covered).collect();
@@ -104,10 +110,30 @@ fn lines(app: &App, page: &Page, kind: &Kind, coverage: &[Coverage]) -> Vec<Cove
             source: page.of(&info.name).to_owned(),
             regions: regions(page, &info.regions),
             features: features(page, kind, own),
-            delivered: delivered(app, page, info),
+            delivered: delivered(app, page, info, &kind.id),
         })
     };
     ids.into_iter().filter_map(line).collect()
+}
+
+/// The entries of regions: those that sources name, then those that the operator does.
+fn elsewhere(app: &App, page: &Page, kind: &str) -> Vec<(String, String, Option<String>)> {
+    let named = app.sources.infos().flat_map(|info| &info.elsewhere);
+    let named = named.filter(|entry| entry.is_of(kind)).map(|entry| {
+        let region = regions(page, std::slice::from_ref(entry.region()));
+        (
+            region,
+            page.of(&entry.name).to_owned(),
+            Some(entry.address.clone()),
+        )
+    });
+    let own = app.config.own_entries.iter().filter(|entry| entry.is_for(kind));
+    let own = own.map(|e| (page.of(&e.region).to_owned(), page.of(&e.entry).to_owned(), None));
+    let mut all: Vec<_> = named.collect();
+    // Several files may name the same entry.
+    all.dedup();
+    all.extend(own);
+    all
 }
 
 fn features<'a>(page: &Page, kind: &Kind, lines: impl Iterator<Item = &'a Coverage>) -> String {
@@ -120,9 +146,23 @@ fn features<'a>(page: &Page, kind: &Kind, lines: impl Iterator<Item = &'a Covera
             .flatten()
             .filter(|mode| kind.modes.contains(mode));
         let claims = line.claims.iter().filter_map(|id| kind.claim(id));
+        let beside = line.beside.iter().flatten().filter_map(|id| kind.field(id));
+        let beside: Vec<_> = beside.map(|field| page.of(&field.name)).collect();
+        let more = [
+            line.images.then(|| page.t("coverage-images")),
+            line.reviewed_within
+                .map(|days| page.with("coverage-reviews", days.to_string())),
+        ];
         let named = modes
             .map(|mode| page.word("mode", mode.code()))
-            .chain(claims.map(|claim| page.of(&claim.name).to_owned()));
+            .filter(|_| line.beside.is_none())
+            .chain(
+                line.beside
+                    .is_some()
+                    .then(|| page.with("coverage-beside", beside.join(page.lang.separator()))),
+            )
+            .chain(claims.map(|claim| page.of(&claim.name).to_owned()))
+            .chain(more.into_iter().flatten());
         for word in named {
             if !words.contains(&word) {
                 words.push(word);
@@ -151,13 +191,26 @@ fn regions(page: &Page, regions: &[Region]) -> String {
     names.join(page.lang.separator())
 }
 
-fn delivered(app: &App, page: &Page, info: &SourceInfo) -> Delivered {
-    let over = |span| app.sources.measured(&info.id, span);
+fn delivered(app: &App, page: &Page, info: &SourceInfo, kind: &str) -> Delivered {
+    let over = |span| app.sources.measured(&info.id, kind, span);
     let percent = |span| {
         let share = over(span).success();
         share.map_or_else(|| "–".to_owned(), percent_of)
     };
-    let age = over(Span::Week).age(50).map(|age| match age.below {
+    let week = over(Span::Week);
+    let age = |percent| week.age(percent).map(|age| age_text(page, age));
+    Delivered {
+        state: state(app, info),
+        freshness: info.freshness.code(),
+        age: age(50).zip(age(95)),
+        tells_no_age: week.tells_no_age(),
+        drifting: app.sources.is_drifting(&info.id, kind, info.freshness),
+        success: (over(Span::Month).asked > 0).then(|| Span::ALL.map(percent)),
+    }
+}
+
+fn age_text(page: &Page, age: Age) -> String {
+    match age.below {
         Some(below) if age.from == 0 => page.with("age-below", duration(page, below)),
         Some(below) => page.fill(
             "age-between",
@@ -167,13 +220,6 @@ fn delivered(app: &App, page: &Page, info: &SourceInfo) -> Delivered {
             ],
         ),
         None => page.with("age-over", duration(page, age.from)),
-    });
-    Delivered {
-        state: state(app, info),
-        freshness: info.freshness.code(),
-        age,
-        drifting: app.sources.is_drifting(&info.id, info.freshness),
-        success: (over(Span::Month).asked > 0).then(|| Span::ALL.map(percent)),
     }
 }
 
@@ -210,7 +256,7 @@ pub(super) fn source_lines(app: &App, page: &Page) -> Vec<SourceLine> {
             name: page.of(&info.name).to_owned(),
             agreement: agreement.map(|a| paper(&a.number, a.expires)),
             licence: agreement.and_then(licence),
-            delivered: delivered(app, page, info),
+            state: state(app, info),
             kinds,
         }
     };

@@ -6,15 +6,20 @@ use domain::{
         PlateClass, Vin,
     },
     kind::{FieldType, Kind},
-    words::Mode,
+    words::{AskedFreshness, Mode},
 };
 use jiff::civil::Date;
 use serde_json::json;
+use sources::{Choices, Region};
 
 use super::{Form, Page, messages};
 
 /// The classes that most people have, which stand first.
 const COMMON_CLASSES: [u8; 5] = [2, 52, 1, 7, 15];
+
+/// The names of what is chosen about where the answer comes from.
+pub(super) const FRESHNESS: &str = "freshness";
+pub(super) const REGION: &str = "region";
 
 /// One input.
 #[derive(Debug)]
@@ -88,6 +93,39 @@ pub(super) fn inputs(page: &Page, kind: &Kind, mode: Mode, form: Option<&Form>, 
         .filter(|c| mode == Mode::Match && !matches!(c.of_type, FieldType::Image));
     let claims = claims.map(|c| one("claims.", &c.id, page.of(&c.name), &c.of_type, true));
     keys.chain(claims).collect()
+}
+
+/// What can be chosen about where the answer comes from; nothing where it does not matter.
+pub(super) fn wishes(page: &Page, choices: &Choices, form: Option<&Form>) -> Vec<Input> {
+    let select = |name: &str, key: &str, options: Vec<(String, String)>| {
+        let value = form.map(|f| f.get(name).to_owned()).unwrap_or_default();
+        let option = |(code, name): (String, String)| Choice {
+            chosen: code == value,
+            code,
+            name,
+        };
+        Input {
+            name: name.to_owned(),
+            label: page.t(key),
+            hint: Some(page.t(&format!("{key}-hint"))),
+            options: options.into_iter().map(option).collect(),
+            value,
+            error: None,
+            optional: false,
+            html_type: "text",
+        }
+    };
+    // The first is what is asked where nothing is chosen.
+    let wishes = [AskedFreshness::Any, AskedFreshness::Realtime];
+    let wishes = wishes.map(|wish| (wish.code().to_owned(), page.word("wish", wish.code())));
+    let unnamed = (String::new(), page.t("region-unnamed"));
+    let region = |r: &Region| (r.division_code(), format!("{} {}", r.name, r.code));
+    let regions = std::iter::once(unnamed).chain(choices.regions.iter().map(region));
+    let freshness = choices
+        .freshness
+        .then(|| select(FRESHNESS, "ask-freshness", wishes.into()));
+    let region = (!choices.regions.is_empty()).then(|| select(REGION, "ask-region", regions.collect()));
+    region.into_iter().chain(freshness).collect()
 }
 
 fn hint(of_type: &FieldType) -> Option<&'static str> {

@@ -166,12 +166,17 @@ pub(super) fn question(
         .predicates
         .iter()
         .filter(|_| !is_report && k.modes.contains(&Mode::Predicate));
+    let mut inputs = inputs::inputs(page, k, mode, form, app.now().date_in_china());
+    if !is_report {
+        // The parts of a report have sources of their own.
+        inputs.extend(inputs::wishes(page, &app.sources.choices(k, mode), form));
+    }
     Ok(LookUpView {
         kind: kinds::card(app, page, kind),
         action: format!("/{}/{}", if is_report { "report" } else { "look-up" }, k.id),
         is_report,
         notices,
-        inputs: inputs::inputs(page, k, mode, form, app.now().date_in_china()),
+        inputs,
         mode: kinds::plain_mode(k).code(),
         rules: rules
             .map(|r| (r.id.clone(), page.of(&r.name).to_owned()))
@@ -227,13 +232,15 @@ pub(super) fn ask(app: &App, holder: &Holder, kind: &LoadedKind, form: &Form) ->
         purpose,
         basis: None,
     };
-    let repeat = repetition(holder, &kind.kind.id, mode, &raw, form.get("once"))?;
+    let chosen = |name| Some(form.get(name)).filter(|value| !value.is_empty());
+    let wanted = look_up::wanted(chosen(inputs::FRESHNESS), chosen(inputs::REGION))?;
+    let repeat = repetition(holder, (&kind.kind.id, mode), &raw, wanted, form.get("once"))?;
     Ok(Ask {
         kind: kind.kind.id.clone(),
         mode,
         subject: SubjectRef::Own,
         raw,
-        wanted: sources::Wanted::default(),
+        wanted,
         portrait: None,
         repeat: Some(repeat),
         proofing: false,
@@ -245,9 +252,9 @@ pub(super) fn ask(app: &App, holder: &Holder, kind: &LoadedKind, form: &Form) ->
 /// The hidden key hashed with the requester, and the hash of the question that it stands for.
 fn repetition(
     holder: &Holder,
-    kind: &str,
-    mode: Mode,
+    (kind, mode): (&str, Mode),
     raw: &RawLookup,
+    wanted: sources::Wanted,
     once: &str,
 ) -> Result<([u8; 32], [u8; 32]), Error> {
     if once.is_empty() || once.len() > 64 {
@@ -264,7 +271,9 @@ fn repetition(
         raw.reveal,
         raw.claims,
         raw.predicates,
-        raw.purpose
+        raw.purpose,
+        wanted.freshness.code(),
+        wanted.region.map(|area| area.code()),
     ]);
     Ok((key.into(), Sha256::digest(whole.to_string()).into()))
 }
@@ -281,10 +290,13 @@ pub(super) fn once(app: &App) -> String {
     hex(&app.store.random().bytes::<16>())
 }
 
-/// The key's values as they were typed, by their names in a form.
+/// The key's values as they were typed, and what was chosen besides, by their names in a form.
 pub(super) fn key(kind: &Kind, form: &Form) -> Vec<(String, String)> {
     let names = kind.key.iter().map(|part| format!("key.{}", part.id));
+    let chosen = [inputs::FRESHNESS, inputs::REGION];
+    let chosen = chosen.into_iter().filter(|name| !form.get(name).is_empty());
     names
+        .chain(chosen.map(str::to_owned))
         .map(|name| (name.clone(), form.get(&name).to_owned()))
         .collect()
 }

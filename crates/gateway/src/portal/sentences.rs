@@ -193,12 +193,17 @@ fn details(app: &App, page: &Page, view: &EntryView) -> Vec<(String, String)> {
     details
 }
 
-/// A field's name; the list of keys that mode `list` tells has no field.
+/// A field's name, and another source's where it is not of the source that answered; the list of keys that mode `list`
+/// tells has no field.
 pub(super) fn field(app: &App, page: &Page, kind: &str, id: &str) -> String {
-    if id == "rows" {
-        page.t("field-rows")
-    } else {
-        kinds::field_name(app, page, kind, id)
+    match id.split_once('@') {
+        Some((field, source)) => {
+            let name = kinds::field_name(app, page, kind, field);
+            let source = kinds::source_name(app, page, source);
+            page.fill("field-of-source", &[("name", &name), ("source", &source)])
+        }
+        None if id == "rows" => page.t("field-rows"),
+        None => kinds::field_name(app, page, kind, id),
     }
 }
 

@@ -65,6 +65,15 @@ fn commitments() {
         hex(field_commitment("vin", "LNOTACAR000000001", &salt)),
         "a28e4fd88151ab3b935eab2ebd6e2cb11a593e761e15fc06c5123acfc233fe14"
     );
+    // What another source says of the same field.
+    assert_eq!(
+        hex(field_commitment(
+            "vin@sandbox-traffic",
+            "LNOTACAR000000001",
+            &salt
+        )),
+        "4a2adb9e818eeb34ac3f45acce8ab027710d4627ce564bae3950e3eb77ff65d0"
+    );
 }
 
 #[test]

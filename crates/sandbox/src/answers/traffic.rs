@@ -4,7 +4,11 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use jiff::civil::Date;
 use serde_json::{Map, Value, json};
 
-use super::{World, is_owner, put};
+use super::{
+    World,
+    insurance::{compulsory, known_policies},
+    is_owner, put,
+};
 use crate::{
     persona::{Vehicle, Violation},
     picture,
@@ -86,6 +90,22 @@ pub(super) fn vehicle_violations(world: &World<'_>, body: &[u8]) -> Answered {
         .map(|violation| row(violation, None, world.today()))
         .collect();
     put(&mut data, "jls", Some(rows));
+    Ok(data)
+}
+
+/// What traffic management was told of a vehicle's compulsory insurance. It compares the owner alone.
+pub(super) fn vehicle_insurance(world: &World<'_>, body: &[u8]) -> Answered {
+    let (who, owned) = world.person_and_vehicle(body)?;
+    let (vehicle, today) = (owned.vehicle(), world.today());
+    let policies = known_policies(vehicle, world.now);
+    let told = compulsory(&policies, today).map(|policy| policy.until);
+    let until = vehicle.insured_until_as_told.or(told).ok_or(Code::NotFound)?;
+    if owned.owner.id != who.id {
+        return Err(Code::NotFound);
+    }
+    let mut data = Map::new();
+    put(&mut data, "sfzmhm", Some(owned.owner.id_number.as_str()));
+    put(&mut data, "bxzzrq", Some(until.on(today).to_string()));
     Ok(data)
 }
 

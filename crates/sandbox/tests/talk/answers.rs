@@ -386,6 +386,27 @@ async fn insurers_and_shops_answer_as_of_their_own_day() {
         "1001",
         "no policy is known"
     );
+    let told = async |gateway: &mut Gateway, id: &str, plate: &str| {
+        gateway
+            .ask("traffic/vehicle/insurance", &with_plate(id, plate, "02"))
+            .await
+    };
+    assert_eq!(
+        told(&mut gateway, "chen-weidong", "晋N35T08").await["data"]["bxzzrq"],
+        "2027-05-06"
+    );
+    assert_eq!(
+        told(&mut gateway, "li-meiling", "晋N35T08").await["code"],
+        "1001",
+        "the owner alone"
+    );
+    let bought = policies(&mut gateway, "mao-new-plate", "冀K88Z01", "02").await;
+    let as_told = told(&mut gateway, "mao-new-plate", "冀K88Z01").await;
+    assert!(as_told["data"]["bxzzrq"].is_string());
+    assert_ne!(
+        as_told["data"]["bxzzrq"], bought["data"]["jqxzbrq"],
+        "the two differ"
+    );
     let visits = async |gateway: &mut Gateway, id: &str, plate: &str| {
         gateway
             .ask("repair/record/query", &with_plate(id, plate, "02"))

@@ -202,6 +202,7 @@ pub(crate) fn every_path() -> Vec<(&'static str, Value)> {
         ("traffic/vehicle/query", car.clone()),
         ("traffic/vehicle/list", about("chen-weidong")),
         ("traffic/vehicle/violations", car.clone()),
+        ("traffic/vehicle/insurance", car.clone()),
         ("traffic/licence/query", about("chen-weidong")),
         ("traffic/driver/violations", about("chen-weidong")),
         (

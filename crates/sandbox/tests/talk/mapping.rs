@@ -80,6 +80,9 @@ fn every_kind_is_served_and_every_required_field_mapped() {
                 .keys()
                 .map(String::as_str)
                 .collect();
+            if route.contains_key("beside") {
+                continue;
+            }
             for field in described["fields"].as_array().unwrap() {
                 let id = field["id"].as_str().unwrap();
                 assert!(mapped.contains(id), "{file}: {kind}.{id} is not mapped");

@@ -6,6 +6,7 @@
 )]
 
 mod auth;
+mod beside;
 mod canary;
 mod drops;
 mod drops_held;

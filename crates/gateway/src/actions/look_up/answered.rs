@@ -6,6 +6,7 @@ use domain::{
     ids::LookupId,
     kind::{FieldType, Kind},
     outcome::Outcome,
+    record::Provenance,
     words::Bilingual,
 };
 use ledger::Receipt;
@@ -28,6 +29,10 @@ pub struct Answered {
     pub rows: Vec<BTreeMap<String, serde_json::Value>>,
     /// Where it came from.
     pub source: Option<AnsweredSource>,
+    /// Sources that were asked too and could not say anything in time, so that nothing is known of whether they
+    /// agree.
+    #[serde(default)]
+    pub not_compared: Vec<String>,
     /// With `not_covered`: where people of that region look.
     #[serde(default)]
     pub elsewhere: Option<AnsweredElsewhere>,
@@ -62,6 +67,26 @@ pub struct AnsweredField {
     pub masked: bool,
     /// The salt of its commitment, hexadecimal: with it the holder can prove this field alone.
     pub salt: String,
+    /// Who says so, where it is not the source of the answer.
+    #[serde(default)]
+    pub by: Option<AnsweredSource>,
+    /// Another source says something else.
+    #[serde(default)]
+    pub disagrees: bool,
+    /// What others say; told to the subject alone.
+    #[serde(default)]
+    pub others: Vec<AnsweredOther>,
+}
+
+/// What another source says of the same field.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct AnsweredOther {
+    /// Its value as the API gives it, behind the field's mask.
+    pub value: serde_json::Value,
+    /// The salt of its commitment, hexadecimal.
+    pub salt: String,
+    /// Who says so; `None` is the source of the answer.
+    pub by: Option<AnsweredSource>,
 }
 
 /// Where an answer came from and how old it is.
@@ -76,6 +101,17 @@ pub struct AnsweredSource {
     /// A fresher source covers the question and could not answer it.
     #[serde(default)]
     pub staler: bool,
+}
+
+impl From<Provenance> for AnsweredSource {
+    fn from(by: Provenance) -> Self {
+        AnsweredSource {
+            id: by.source,
+            as_of: by.as_of.map(|t| t.0),
+            freshness: by.freshness.code().to_owned(),
+            staler: false,
+        }
+    }
 }
 
 /// A region's own entry.
@@ -99,5 +135,11 @@ impl From<sources::Elsewhere> for AnsweredElsewhere {
 impl std::fmt::Debug for AnsweredField {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "AnsweredField({}, redacted)", self.id)
+    }
+}
+
+impl std::fmt::Debug for AnsweredOther {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("AnsweredOther(redacted)")
     }
 }

@@ -3,8 +3,9 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use domain::{
+    beside::{Others, Told},
     ids::{LookupId, SubjectId},
-    kind::Row,
+    kind::{Row, Value},
     lookup::LookupRequest,
     record::{Disclosed, Provenance},
     requester::Requester,
@@ -12,8 +13,12 @@ use domain::{
     words::Mode,
 };
 use ledger::{Chain, EntryType, Hash, Salt, Shared, opening};
+use sources::AskedBeside;
 
-use super::{Ask, answered::AnsweredField};
+use super::{
+    Ask,
+    answered::{AnsweredField, AnsweredOther, AnsweredSource},
+};
 use crate::app::{App, hex};
 
 pub(super) fn bare_shared(
@@ -100,18 +105,52 @@ pub(super) fn chain_of(
     }
 }
 
+/// Who was asked beside the source that answered, and what came of it: for the subject and the auditor.
+pub(super) fn say_beside(chain: &mut Chain, asked: Vec<AskedBeside>) {
+    use ledger::cbor::Value::{Int, Map, Text};
+    for one in asked {
+        let mut detail = BTreeMap::from([("outcome".to_owned(), Text(one.outcome.code().to_owned()))]);
+        if let Some(by) = one.said.map(|said| said.by) {
+            detail.insert("mapping".to_owned(), Text(by.mapping_version.to_string()));
+            detail.insert("authenticity".to_owned(), Text(by.authenticity.code().to_owned()));
+            detail.extend(by.as_of.map(|t| ("as_of".to_owned(), Int(t.0))));
+        }
+        chain.detail.insert(format!("beside.{}", one.source), Map(detail));
+    }
+}
+
+/// Commits every value that is told: under the field's id what the entry's own source says, and under `field@source`
+/// what another says, with the same salted commitment over that name. Neither ids of fields nor of sources have an
+/// `@`, so that no two names meet [format].
 pub(super) fn commit_fields(app: &App, shared: &mut Shared, disclosed: Vec<Disclosed>) -> Vec<AnsweredField> {
+    let mut commit = |field: &str, value: &Value, by: Option<&Provenance>| {
+        let name = by.map_or_else(|| field.to_owned(), |by| format!("{field}@{}", by.source));
+        let salt: [u8; 32] = app.store.random().bytes();
+        let commitment = opening::field_commitment(&name, &value.text(), &Salt::new(salt));
+        shared.disclosed.insert(name, commitment);
+        hex(&salt)
+    };
     let mut fields = Vec::with_capacity(disclosed.len());
     for d in disclosed {
-        let salt: [u8; 32] = app.store.random().bytes();
-        let text = d.value.text();
-        let commitment = opening::field_commitment(&d.field, &text, &Salt::new(salt));
-        shared.disclosed.insert(d.field.clone(), commitment);
+        let salt = commit(&d.field, &d.value, d.by.as_ref());
+        let disagrees = d.others != Others::Agree;
+        let others = match d.others {
+            Others::Agree | Others::Withheld => vec![],
+            Others::Told(others) => others,
+        };
+        let other = |told: Told| AnsweredOther {
+            salt: commit(&d.field, &told.value, told.by.as_ref()),
+            value: told.value.into_json(),
+            by: told.by.map(AnsweredSource::from),
+        };
         fields.push(AnsweredField {
+            others: others.into_iter().map(other).collect(),
             id: d.field,
             value: d.value.into_json(),
             masked: d.masked,
-            salt: hex(&salt),
+            salt,
+            by: d.by.map(AnsweredSource::from),
+            disagrees,
         });
     }
     fields

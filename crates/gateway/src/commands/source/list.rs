@@ -8,7 +8,7 @@ use std::{
 
 use clap::Args;
 use domain::kind::Catalogue;
-use sources::{DropState, Paper, Realm, SourceFile, SourceInfo, Sources, Span};
+use sources::{Age, DropState, Paper, Realm, SourceFile, SourceInfo, Sources, Span};
 
 use crate::{
     commands::{Outcome, serve::source_files},
@@ -81,8 +81,11 @@ fn describe(file: &SourceFile, known: &Known, world: &World) -> Result<String, S
     };
     let mut lines = vec![format!("{}  {}", info.id, state(info, known, &papers))];
     let mut say = |label: &str, text: String| lines.push(format!("  {label:<10} {text}"));
-    let serves = sources.coverage().into_iter();
-    let serves: Vec<_> = serves.map(|c| format!("{} {}", c.kind, c.mode)).collect();
+    let serves = sources.coverage().into_iter().map(|c| match c.beside {
+        Some(fields) => format!("{} beside another source ({})", c.kind, fields.join(" ")),
+        None => format!("{} {}", c.kind, c.mode),
+    });
+    let serves: Vec<_> = serves.collect();
     say("serves", serves.join(", "));
     let regions: Vec<_> = info
         .regions
@@ -98,8 +101,15 @@ fn describe(file: &SourceFile, known: &Known, world: &World) -> Result<String, S
             regions.join(", ")
         },
     );
-    say("freshness", freshness(&sources, info));
-    say("answered", success(&sources, info));
+    say("promises", info.freshness.to_string());
+    for (_, kind) in sources.served() {
+        let text = format!(
+            "{}; answered {}",
+            freshness(&sources, info, kind),
+            success(&sources, info, kind)
+        );
+        say("measured", format!("{kind}: {text}"));
+    }
     for drops in known.drops.iter().filter(|drops| drops.source == info.id) {
         drop_lines(drops).into_iter().for_each(|line| say("file", line));
     }
@@ -118,30 +128,31 @@ fn state(info: &SourceInfo, known: &Known, papers: &[Paper]) -> String {
     }
 }
 
-fn freshness(sources: &Sources, info: &SourceInfo) -> String {
+fn freshness(sources: &Sources, info: &SourceInfo, kind: &str) -> String {
     let hours = |seconds: i64| format!("{} h", seconds / 3600);
-    let measured = match sources.measured(&info.id, Span::Week).age(50) {
-        None => "not measured yet".to_owned(),
-        Some(age) => match age.below {
-            Some(below) => format!(
-                "half of 7 days' answers {} to {} old",
-                hours(age.from),
-                hours(below)
-            ),
-            None => format!("half of 7 days' answers over {} old", hours(age.from)),
-        },
+    let week = sources.measured(&info.id, kind, Span::Week);
+    let text = |age: Age| match age.below {
+        Some(below) => format!("{} to {} old", hours(age.from), hours(below)),
+        None => format!("over {} old", hours(age.from)),
     };
-    let drift = if sources.is_drifting(&info.id, info.freshness) {
+    let measured = match (week.age(50), week.age(95)) {
+        (Some(half), Some(most)) => {
+            format!("half of 7 days' answers {}, 19 of 20 {}", text(half), text(most))
+        }
+        _ if week.tells_no_age() => "age not told".to_owned(),
+        _ => "not measured yet".to_owned(),
+    };
+    let drift = if sources.is_drifting(&info.id, kind, info.freshness) {
         " ALARM staler than promised"
     } else {
         ""
     };
-    format!("{} promised; {measured}{drift}", info.freshness)
+    format!("{measured}{drift}")
 }
 
-fn success(sources: &Sources, info: &SourceInfo) -> String {
+fn success(sources: &Sources, info: &SourceInfo, kind: &str) -> String {
     let over = |span: Span| {
-        let share = sources.measured(&info.id, span).success();
+        let share = sources.measured(&info.id, kind, span).success();
         let share = share.map_or_else(|| "-".to_owned(), |share| format!("{:.1} %", share * 100.0));
         format!("{share} ({})", span.code())
     };

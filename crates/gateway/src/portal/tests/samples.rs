@@ -7,7 +7,7 @@ use crate::portal::{
     Page,
     access_log::AccessLogView,
     account::{AccountView, EraseView, ErasedView},
-    answer::{AnswerView, FieldView, MissingView, PartView, SourceView},
+    answer::{AnswerView, FieldView, MissingView, OtherView, PartView, SourceView},
     coverage::{CoverageLine, CoverageView, CoveredKind, Delivered, SourceLine},
     dress::{ProblemView, StepUpView},
     history::{DetailView, LookUpLine, LookUpsView},
@@ -329,14 +329,15 @@ fn public_pages(p: &Page, add: Add<'_>) {
     let delivered = |state| Delivered {
         state,
         freshness: "daily",
-        age: Some("a".into()),
+        age: (state == "asked").then(|| ("a".into(), "b".into())),
+        tells_no_age: state == "paused",
         drifting: true,
         success: Some(["1".into(), "2".into(), "3".into()]),
     };
     let source = |agreement| SourceLine {
         name: "sample".into(),
         licence: Some(("1".into(), "2".into())),
-        delivered: delivered("paused"),
+        state: "paused",
         agreement,
         kinds: vec!["a".into(), "b".into()],
     };
@@ -347,14 +348,19 @@ fn public_pages(p: &Page, add: Add<'_>) {
         level: "sample".into(),
         statement: Some("sample".into()),
         lines,
+        elsewhere: vec![
+            ("a".into(), "b".into(), None),
+            ("a".into(), "b".into(), Some("https://sample.invalid".into())),
+        ],
     };
-    let way = CoverageLine {
+    let way = |state| CoverageLine {
         source: "sample".into(),
         regions: "a".into(),
         features: "a".into(),
-        delivered: delivered("asked"),
+        delivered: delivered(state),
     };
-    let kinds = vec![covered(vec![way]), covered(vec![])];
+    let states = ["asked", "paused", "expired"];
+    let kinds = vec![covered(states.map(way).into()), covered(vec![])];
     add(
         "coverage.html",
         CoverageView {
@@ -512,6 +518,18 @@ fn answer() -> AnswerView {
         is_amount: text == "1",
         picture: picture.map(str::to_owned),
     };
+    let source = || SourceView {
+        staler: true,
+        name: "sample".into(),
+        as_of: Some("sample".into()),
+        freshness: "weekly".into(),
+    };
+    let others = || {
+        vec![OtherView {
+            value: Shown::Number("2".into()),
+            from: Some(source()),
+        }]
+    };
     let field = |value, masked, revealable| FieldView {
         id: "sample".into(),
         name: "sample".into(),
@@ -519,6 +537,9 @@ fn answer() -> AnswerView {
         masked,
         revealable,
         note: Some("sample".into()),
+        from: Some(source()),
+        disagrees: masked,
+        others: if revealable { others() } else { vec![] },
     };
     let wide = (0..8).map(|_| cell("", None)).collect();
     AnswerView {
@@ -530,7 +551,7 @@ fn answer() -> AnswerView {
         failed: false,
         fields: vec![
             field(Shown::Text("<b>".into()), true, true),
-            field(Shown::Number("1".into()), false, false),
+            field(Shown::Number("1".into()), true, false),
             field(Shown::Words(vec!["a".into()]), false, false),
             field(
                 Shown::Rows(vec![vec![cell("1", None), cell("", Some("handle"))]]),
@@ -543,12 +564,8 @@ fn answer() -> AnswerView {
         ],
         withheld: vec!["sample".into()],
         elsewhere: Some(("sample".into(), "https://sample.invalid".into())),
-        source: Some(SourceView {
-            staler: true,
-            name: "sample".into(),
-            as_of: Some("sample".into()),
-            freshness: "weekly".into(),
-        }),
+        source: Some(source()),
+        not_compared: vec!["a".into(), "b".into()],
         sealed: "sample".into(),
         statement: Some("sample".into()),
         mark: Some("sample".into()),

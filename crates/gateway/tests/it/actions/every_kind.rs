@@ -277,7 +277,7 @@ async fn only_the_fields_that_were_asked_for(bed: Arc<Bed>) {
 }
 
 /// A value as its commitment has it.
-fn text_of(value: &Value) -> String {
+pub(super) fn text_of(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         Value::Object(image) => image["digest"].as_str().unwrap().to_owned(),
@@ -285,7 +285,7 @@ fn text_of(value: &Value) -> String {
     }
 }
 
-fn unhex(text: &str) -> [u8; 32] {
+pub(super) fn unhex(text: &str) -> [u8; 32] {
     let byte = |i: usize| u8::from_str_radix(&text[2 * i..2 * i + 2], 16).unwrap();
     std::array::from_fn(byte)
 }

@@ -2,6 +2,7 @@
 
 mod alike;
 mod codes;
+mod disagree;
 mod drops;
 mod ended;
 mod erasure;
@@ -16,6 +17,6 @@ mod purposes;
 mod records;
 mod reports;
 mod reviews;
-mod routing;
+pub(crate) mod routing;
 mod sources;
 mod together;

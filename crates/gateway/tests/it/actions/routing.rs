@@ -17,7 +17,7 @@ on_both!(
 );
 
 /// The marriage register again, daily, beside one that nobody can reach.
-fn with_a_reserve(files: &mut Vec<SourceFile>) {
+pub(crate) fn with_a_reserve(files: &mut Vec<SourceFile>) {
     let live = files
         .iter_mut()
         .find(|f| f.text.contains("sandbox-civil-affairs\""))
@@ -36,6 +36,20 @@ fn with_a_reserve(files: &mut Vec<SourceFile>) {
         .replacen("id = \"sandbox-civil-affairs\"", "id = \"reserve\"", 1)
         .replace("freshness = \"realtime\"", "freshness = \"daily\"");
     files.push(reserve);
+}
+
+/// The marriage register of one province, which knows where people of another one look.
+pub(crate) fn of_one_region(files: &mut Vec<SourceFile>) {
+    let register = files
+        .iter_mut()
+        .find(|f| f.text.contains("sandbox-civil-affairs\""))
+        .unwrap();
+    register.text = register
+        .text
+        .replacen("freshness", "regions = [\"14\"]\nfreshness", 1);
+    register.text.push_str(
+        "[[elsewhere]]\nregion = \"44\"\nname = { zh = \"粤省事\", en = \"Guangdong\" }\naddress = \"https://gd.example\"\n",
+    );
 }
 
 async fn a_staler_source_stands_in_and_says_so(bed: Arc<Bed>) {
@@ -57,14 +71,7 @@ async fn a_staler_source_stands_in_and_says_so(bed: Arc<Bed>) {
 }
 
 async fn another_regions_record_is_told_where_to_look(bed: Arc<Bed>) {
-    let app = bed.app().sources(|files| {
-        let register = files.iter_mut().find(|f| f.text.contains("sandbox-civil-affairs\"")).unwrap();
-        register.text = register.text.replacen("freshness", "regions = [\"14\"]\nfreshness", 1);
-        register.text.push_str(
-            "[[elsewhere]]\nregion = \"44\"\nname = { zh = \"粤省事\", en = \"Guangdong\" }\naddress = \"https://gd.example\"\n",
-        );
-    });
-    let app = app.start().await;
+    let app = bed.app().sources(of_one_region).start().await;
     let token = app.at_l3(chen()).await;
     let asking = |region: &str| with(about_me("marriage"), "region", json!(region));
     app.look_up(&token, &asking("1401")).await.expect_outcome("found");

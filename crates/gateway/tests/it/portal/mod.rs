@@ -1,5 +1,6 @@
 //! The portal as a browser without scripts meets it.
 
+mod answers;
 mod browser;
 mod forms;
 mod journey;

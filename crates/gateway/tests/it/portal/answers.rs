@@ -1,0 +1,174 @@
+//! Answers whose sources matter: two that differ, a staler one, another region's; and the page of who is asked.
+
+use std::sync::Arc;
+
+use super::browser::Browser;
+use crate::{
+    actions::routing::{of_one_region, with_a_reserve},
+    bed::Bed,
+    cast::{about_me, chen, persona},
+};
+
+on_both!(
+    two_sources_that_differ_stand_side_by_side,
+    freshness_is_a_choice_only_where_it_matters,
+    a_region_is_a_choice_only_where_it_matters,
+    what_was_chosen_is_part_of_the_question,
+    coverage_says_what_each_source_delivers_of_each_kind,
+);
+
+async fn two_sources_that_differ_stand_side_by_side(bed: Arc<Bed>) {
+    let app = bed.app().start().await;
+    let mao = persona("mao-new-plate");
+    let mut browser = Browser::with_session(&app, &app.at_l2(mao).await);
+    let values = [
+        ("once", "1"),
+        ("key.plate", "冀K88Z01"),
+        ("key.plate_class", "02"),
+    ];
+    let page = browser
+        .post("/look-up/vehicle-insurance", &values)
+        .await
+        .expect(200);
+    let (before, differs) = page.text.split_once("class=\"differs\"").unwrap();
+    let differs = differs.split_once("</dd>").unwrap().0;
+    assert!(before.contains("2027年8月14日"), "the insurers lead");
+    assert!(
+        differs.contains("2026年12月27日") && differs.contains("交通管理（模拟）"),
+        "{differs}"
+    );
+    assert!(differs.contains("车险信息平台（模拟）") && differs.contains("/reviews/new?look_up="));
+    assert_eq!(page.text.matches("class=\"differs\"").count(), 1);
+    let look_ups = browser.get("/look-ups").await.expect(200);
+    let (_, id) = look_ups.text.split_once("href=\"/look-ups/").unwrap();
+    let detail = browser.get(&format!("/look-ups/{}", &id[..36])).await.expect(200);
+    assert!(
+        detail.text.contains("交强险有效期止（交通管理（模拟）的说法）"),
+        "{}",
+        detail.text
+    );
+}
+
+async fn freshness_is_a_choice_only_where_it_matters(bed: Arc<Bed>) {
+    let app = bed.app().sources(with_a_reserve).start().await;
+    let mut browser = Browser::with_session(&app, &app.at_l3(chen()).await);
+    let form = browser.get("/look-up/marriage").await.expect(200).text;
+    assert!(form.contains("name=\"freshness\"") && !form.contains("name=\"region\""));
+    let elsewhere = browser.get("/look-up/driving-licence").await.expect(200).text;
+    assert!(!elsewhere.contains("name=\"freshness\""));
+    let any = browser
+        .post("/look-up/marriage", &[("once", "1"), ("freshness", "any")])
+        .await;
+    let any = any.expect(200).text;
+    assert!(
+        any.contains("以上来自备用来源") && any.contains("每天更新"),
+        "{any}"
+    );
+    let live = [("once", "2"), ("freshness", "realtime")];
+    let live = browser.post("/look-up/marriage", &live).await.expect(200).text;
+    assert!(live.contains("和来源的连接断了") && !live.contains("以上来自备用来源"));
+    let wrong = [("once", "3"), ("freshness", "yesterday")];
+    browser.post("/look-up/marriage", &wrong).await.expect(400);
+}
+
+async fn a_region_is_a_choice_only_where_it_matters(bed: Arc<Bed>) {
+    let app = bed.app().sources(of_one_region).start().await;
+    let mut browser = Browser::with_session(&app, &app.at_l3(chen()).await);
+    let form = browser.get("/look-up/marriage").await.expect(200).text;
+    assert!(form.contains("name=\"region\"") && !form.contains("name=\"freshness\""));
+    for region in ["value=\"140000\"", "value=\"440000\"", "山西省", "广东省"] {
+        assert!(form.contains(region), "{region}");
+    }
+    let ours = [("once", "1"), ("region", "140000")];
+    let ours = browser.post("/look-up/marriage", &ours).await.expect(200).text;
+    assert!(ours.contains("查到了"), "{ours}");
+    assert!(
+        ours.contains("name=\"region\" value=\"140000\""),
+        "what is shown on tap is asked of the same region"
+    );
+    let theirs = [("once", "2"), ("region", "440000")];
+    let theirs = browser.post("/look-up/marriage", &theirs).await.expect(200).text;
+    assert!(theirs.contains("粤省事") && theirs.contains("https://gd.example"));
+    let unnamed = browser
+        .post("/look-up/marriage", &[("once", "3"), ("region", "")])
+        .await;
+    assert!(unnamed.expect(200).text.contains("查到了"));
+}
+
+async fn what_was_chosen_is_part_of_the_question(bed: Arc<Bed>) {
+    let app = bed.app().sources(of_one_region).start().await;
+    let mut browser = Browser::with_session(&app, &app.at_l3(chen()).await);
+    let ask = [("once", "1"), ("region", "140000")];
+    let first = browser.post("/look-up/marriage", &ask).await.expect(200);
+    let again = browser.post("/look-up/marriage", &ask).await.expect(200);
+    let id = |html: &str| html.split_once("/look-ups/").unwrap().1[..36].to_owned();
+    assert_eq!(id(&first.text), id(&again.text));
+    for other in [("region", "440000"), ("freshness", "realtime")] {
+        browser
+            .post("/look-up/marriage", &[("once", "1"), other])
+            .await
+            .expect(409);
+    }
+}
+
+async fn coverage_says_what_each_source_delivers_of_each_kind(bed: Arc<Bed>) {
+    let app = bed.app().sources(|files| {
+        of_one_region(files);
+        for file in files {
+            // Of the marriage register nobody knows how old its answers are.
+            if file.text.contains("sandbox-civil-affairs\"") {
+                file.text = file.text.replace("answer = { as_of = \"/gxsj\" }", "");
+            }
+        }
+    });
+    let app = app.start().await;
+    let token = app.at_l3(chen()).await;
+    for kind in ["marriage", "driving-licence"] {
+        app.look_up(&token, &about_me(kind)).await.expect_outcome("found");
+    }
+    let lines = app.get(&token, "/v1/coverage").await.expect(200).json;
+    let of = |source: &str, kind: &str| {
+        let mut lines = lines.as_array().unwrap().iter();
+        lines
+            .find(|l| l["source"] == source && l["kind"] == kind)
+            .unwrap()
+            .clone()
+    };
+    let (licence, vehicle) = (
+        of("sandbox-traffic", "driving-licence"),
+        of("sandbox-traffic", "vehicle"),
+    );
+    assert_eq!(licence["measured"]["success_day"], 1.0);
+    assert_eq!(
+        vehicle["measured"]["success_day"],
+        serde_json::Value::Null,
+        "nobody asked for it"
+    );
+    assert_eq!(
+        (&licence["images"], &licence["reviewed_within_working_days"]),
+        (&false.into(), &5.into())
+    );
+    assert_eq!(of("sandbox-traffic", "vehicle-violations")["images"], true);
+    assert_eq!(
+        of("sandbox-traffic", "vehicle-insurance")["beside"],
+        serde_json::json!(["compulsory_valid_until"])
+    );
+    let marriage = of("sandbox-civil-affairs", "marriage");
+    assert_eq!(marriage["elsewhere"][0]["region"]["code"], "44");
+    let measured = &marriage["measured"];
+    assert_eq!(
+        (&measured["tells_age"], measured["median_age"].is_null()),
+        (&false.into(), true)
+    );
+    assert_eq!(licence["measured"]["tells_age"], true);
+    let page = Browser::new(&app).get("/coverage").await.expect(200).text;
+    for said in [
+        "粤省事",
+        "https://gd.example",
+        "来源没有说",
+        "档案复核（5个工作日内答复）",
+        "一起问，用来比对：交强险有效期止",
+    ] {
+        assert!(page.contains(said), "{said}");
+    }
+}
