@@ -18,7 +18,7 @@ use sources::Wanted;
 use utoipa::ToSchema;
 
 use super::{
-    Arrived, Asking, Bearer, Body, Problem, Shared, Written,
+    Asking, Bearer, Body, Problem, Shared, Written,
     account::{PersonRequest, person},
     problem::ProblemBody,
     to_the_end,
@@ -324,7 +324,7 @@ fn ask(app: &App, requester: &Requester, request: LookupRequest, asking: &Asking
         portrait: None,
         repeat,
         proofing: false,
-        lang: Lang::Zh,
+        lang: asking.lang,
         arrived: asking.arrived,
     })
 }
@@ -446,11 +446,12 @@ pub struct MineRequest {
 pub async fn my_records(
     State(app): Shared,
     Bearer(requester): Bearer,
-    Arrived(arrived): Arrived,
+    asking: Asking,
     Body(request): Body<MineRequest>,
 ) -> Result<Json<Vec<PartBody>>, Problem> {
     let body = to_the_end(async move {
-        let mine = mine::my_records(&app, &requester, &request.purpose, Lang::Zh, arrived).await;
+        let (lang, arrived) = (asking.lang, asking.arrived);
+        let mine = mine::my_records(&app, &requester, &request.purpose, lang, arrived).await;
         Ok(parts(&app, mine))
     });
     Ok(body.await?)

@@ -117,12 +117,9 @@ async fn sign_in(app: &App, client: &mut ApiClient, persona: &Persona) -> Result
     if needs_strong {
         let picture =
             base64::Engine::encode(&base64::prelude::BASE64_STANDARD, sandbox::portrait_of(persona));
-        let strong = client
-            .post(
-                "/v1/account/portrait",
-                &json!({ "portrait": picture, "consent": true }),
-            )
-            .await?;
+        let consent = client.get("/v1/account/portrait/consent").await?;
+        let body = json!({ "portrait": picture, "consent": consent.json["hash"] });
+        let strong = client.post("/v1/account/portrait", &body).await?;
         expect(
             strong.json["result"] == "PROVEN",
             "the portrait is compared",

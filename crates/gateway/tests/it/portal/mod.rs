@@ -3,4 +3,5 @@
 mod browser;
 mod forms;
 mod journey;
+mod notices;
 mod pages;
