@@ -56,6 +56,7 @@ pia = "TEST-PIA-2"
 lookups_per_minute = 100000
 others_per_day = 100000
 codes_per_phone_per_day = 1000
+codes_per_range_per_hour = 100000
 proofs_per_account_per_day = 1000
 proofs_per_person_per_day = 1000
 "#;

@@ -2,7 +2,7 @@
 
 use domain::words::Level;
 use futures_util::future::join_all;
-use store::{MAX_SESSION_SECONDS, NewSession, Store};
+use store::{Bound, Bounded, MAX_SESSION_SECONDS, NewSession, Store};
 
 use crate::{acts::*, world::*};
 
@@ -253,6 +253,58 @@ async fn attempts_count_in_windows() {
         let mut counts: Vec<i64> = all.into_iter().map(|one| one.unwrap().count).collect();
         counts.sort_unstable();
         assert!(counts.into_iter().eq(1..=40), "each is counted once");
+    })
+    .await;
+}
+
+/// Counts within ten for all and three for each.
+async fn within(store: &Store, about: &[u8]) -> Bounded {
+    let bounds = [("all", &b""[..], 10), ("each", about, 3)].map(|(bucket, about, most)| Bound {
+        bucket,
+        about,
+        seconds: HOUR,
+        most,
+    });
+    store.count_within(&bounds).await.unwrap()
+}
+
+/// What is beyond a bound is counted for none of them, and leaves no row.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_beyond_a_bound_leaves_nothing() {
+    each_world(|world| async move {
+        let store = world.open().await;
+        let within = async |about: &[u8]| within(&store, about).await;
+        let until = world.now().plus_seconds(HOUR);
+        assert_eq!(within(b"a").await, Bounded::Counted(None));
+        assert_eq!(within(b"a").await, Bounded::Counted(None));
+        assert_eq!(within(b"a").await, Bounded::Counted(Some("each")));
+        let full = |bucket| Bounded::Full { bucket, until };
+        assert_eq!(within(b"a").await, full("each"));
+        // At once from many sides: exactly as many as there is room for.
+        let many: Vec<[u8; 2]> = (0..24).map(|n| [b'x', n]).collect();
+        let all = join_all(many.iter().map(|about| within(about))).await;
+        let counted = all.iter().filter(|o| matches!(o, Bounded::Counted(_))).count();
+        assert_eq!(counted, 7, "{all:?}");
+        assert_eq!(within(b"new").await, full("all"));
+        let rows = "SELECT count(*) FROM attempt";
+        assert_eq!(number_of(&world.data().await, rows).await, 1 + 1 + 7);
+        world.clock.advance_seconds(HOUR);
+        assert_eq!(within(b"new").await, Bounded::Counted(None));
+        // A clock that ran ahead and was put right locks nobody out for longer than the window.
+        world.clock.advance_seconds(1000 * HOUR);
+        for filled in [None, None, Some("each")] {
+            assert_eq!(within(b"ahead").await, Bounded::Counted(filled));
+        }
+        world.clock.advance_seconds(-1000 * HOUR);
+        let until = world.now().plus_seconds(HOUR);
+        let locked = Bounded::Full {
+            bucket: "each",
+            until,
+        };
+        assert_eq!(within(b"ahead").await, locked);
+        assert_eq!(within(b"ahead").await, locked);
+        world.clock.advance_seconds(HOUR);
+        assert_eq!(within(b"ahead").await, Bounded::Counted(None));
     })
     .await;
 }
