@@ -292,6 +292,7 @@ async fn failed_before(
         withheld: withheld(request, &[]),
         fields: vec![],
         rows: vec![],
+        rows_salt: None,
         source: None,
         elsewhere: None,
         time: 0,
@@ -432,7 +433,7 @@ pub async fn release(app: &App, intent: Intent) -> Result<Answered, Error> {
         say_provenance(&mut shared, provenance);
     }
     let fields = commit_fields(app, &mut shared, disclosed);
-    let rows = commit_rows(app, &mut shared, rows);
+    let (rows, rows_salt) = commit_rows(app, &mut shared, rows);
     let answered = Answered {
         lookup: intent.lookup,
         kind: request.kind.kind.id.clone(),
@@ -440,6 +441,7 @@ pub async fn release(app: &App, intent: Intent) -> Result<Answered, Error> {
         withheld: withheld(request, &fields),
         fields,
         rows,
+        rows_salt,
         source: provenance.map(|p| AnsweredSource {
             id: p.source,
             as_of: p.as_of.map(|t| t.0),

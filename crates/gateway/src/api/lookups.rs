@@ -94,6 +94,18 @@ pub struct LookupBody {
     /// Where nothing is covered here: regions and their own entries.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub own_entries: Vec<OwnEntryBody>,
+    /// The id of the source that answered; absent where that would tell what is hidden, and where nobody answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub source: Option<Arc<str>>,
+    /// As of when the answer is true, by the source's word.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub as_of: Option<Arc<str>>,
+    /// What the source promises: `realtime`, `daily` or `weekly`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub freshness: Option<Arc<str>>,
     /// Disclosed fields by id.
     pub record: BTreeMap<String, FieldBody>,
     /// Fields of the kind that were not disclosed.
@@ -102,6 +114,10 @@ pub struct LookupBody {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(value_type = Vec<Object>)]
     pub rows: Vec<BTreeMap<String, Json_>>,
+    /// The salt of the commitment `rows` in the receipt, hexadecimal. It is over the rows as JSON without spaces, the
+    /// members of each in the order of their names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rows_salt: Option<String>,
     /// A fresher source covers the question and could not answer it; this is staler.
     #[serde(skip_serializing_if = "is_false")]
     pub staler: bool,
@@ -162,14 +178,14 @@ pub struct FieldBody {
     /// `general`, `personal` or `sensitive`.
     pub classification: &'static str,
     /// The source's id.
-    #[schema(value_type = String)]
-    pub source: Arc<str>,
+    #[schema(value_type = Option<String>)]
+    pub source: Option<Arc<str>>,
     /// As of when, by the source's word.
     #[schema(value_type = Option<String>)]
     pub as_of: Option<Arc<str>>,
     /// What the source promises: `realtime`, `daily` or `weekly`.
-    #[schema(value_type = String)]
-    pub freshness: Arc<str>,
+    #[schema(value_type = Option<String>)]
+    pub freshness: Option<Arc<str>>,
     /// The salt of its commitment in the receipt, hexadecimal.
     pub salt: String,
 }
@@ -184,8 +200,8 @@ impl LookupBody {
         let as_of: Option<Arc<str>> = source
             .and_then(|s| s.as_of)
             .map(|t| Timestamp(t).rfc3339().into());
-        let source_id: Arc<str> = source.map_or("", |s| &s.id).into();
-        let freshness: Arc<str> = source.map_or("", |s| &s.freshness).into();
+        let source_id: Option<Arc<str>> = source.map(|s| s.id.as_str().into());
+        let freshness: Option<Arc<str>> = source.map(|s| s.freshness.as_str().into());
         let field = |f: look_up::AnsweredField| {
             let classification = kind
                 .and_then(|k| k.kind.field(&f.id))
@@ -194,9 +210,9 @@ impl LookupBody {
                 value: f.value,
                 masked: f.masked,
                 classification: classification.unwrap_or("personal"),
-                source: Arc::clone(&source_id),
+                source: source_id.clone(),
                 as_of: as_of.clone(),
-                freshness: Arc::clone(&freshness),
+                freshness: freshness.clone(),
                 salt: f.salt,
             };
             (f.id, body)
@@ -218,6 +234,10 @@ impl LookupBody {
             record: answered.fields.into_iter().map(field).collect(),
             withheld: answered.withheld,
             rows: answered.rows,
+            rows_salt: answered.rows_salt,
+            source: source_id,
+            as_of,
+            freshness,
             staler: answered.source.as_ref().is_some_and(|s| s.staler),
             elsewhere: answered.elsewhere.map(|entry| ElsewhereBody {
                 name: text(&entry.name),

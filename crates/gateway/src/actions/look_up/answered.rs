@@ -26,6 +26,9 @@ pub struct Answered {
     pub withheld: Vec<String>,
     /// Keys, in mode `list`.
     pub rows: Vec<BTreeMap<String, serde_json::Value>>,
+    /// The salt of the commitment to the keys, hexadecimal.
+    #[serde(default)]
+    pub rows_salt: Option<String>,
     /// Where it came from.
     pub source: Option<AnsweredSource>,
     /// With `not_covered`: where people of that region look.
