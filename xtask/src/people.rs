@@ -120,7 +120,8 @@ pub(crate) fn sign_in(client: &mut Client, person: &Person) -> Result<(), String
 pub(crate) fn strengthen(client: &mut Client, person: &Person) -> Result<(), String> {
     let picture = client.get(&format!("/demo/portraits/{}.png", person.id))?;
     expect(&picture, 200, "a portrait is drawn")?;
-    let body = json!({ "portrait": BASE64_STANDARD.encode(&picture.body), "consent": true });
+    let consent = client.get("/v1/account/portrait/consent")?.json();
+    let body = json!({ "portrait": BASE64_STANDARD.encode(&picture.body), "consent": consent["hash"] });
     let proof = client.post("/v1/account/portrait", &body)?;
     take_token(client, &proof.json()["session"], "the portrait is similar")
 }

@@ -9,6 +9,7 @@ use domain::{
     words::Bilingual,
 };
 use policy::Policy;
+use serde::Deserialize;
 use sources::Sources;
 use store::Store;
 
@@ -74,10 +75,17 @@ impl App {
     pub fn notice(&self, kind: &LoadedKind, purpose: &str, lang: Lang) -> Option<&ShownNotice> {
         self.notices.get(kind, purpose, lang)
     }
+
+    /// The separate consent to compare a portrait, as it is shown in that language.
+    #[must_use]
+    pub fn portrait_consent(&self, lang: Lang) -> &ShownNotice {
+        self.notices.portrait_consent(lang)
+    }
 }
 
 /// The language of a page or text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Lang {
     /// Simplified Chinese: what is shown first.
     #[default]
@@ -87,6 +95,18 @@ pub enum Lang {
 }
 
 impl Lang {
+    /// Both.
+    pub const ALL: [Lang; 2] = [Lang::Zh, Lang::En];
+
+    /// `zh` or `en`: in the API, in cookies and in what is sealed.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Lang::Zh => "zh",
+            Lang::En => "en",
+        }
+    }
+
     /// The text in this language.
     #[must_use]
     pub fn of(self, text: &Bilingual) -> &str {

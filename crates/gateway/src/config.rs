@@ -111,6 +111,10 @@ pub struct Limits {
     pub others_per_day: u32,
     /// Codes sent to one phone within a day.
     pub codes_per_phone_per_day: u32,
+    /// Codes sent to phones of one range, the same first seven digits, within an hour.
+    pub codes_per_range_per_hour: u32,
+    /// Codes sent to everybody within an hour: a burst of made-up phones closes the hour, not the day.
+    pub codes_per_hour: u32,
     /// Codes sent to everybody within a day: the bound on what SMS may cost.
     pub codes_per_day: u32,
     /// Real-name proofs of one account that may fail within a day.
@@ -128,6 +132,8 @@ impl Default for Limits {
             lookups_per_minute: 60,
             others_per_day: 20,
             codes_per_phone_per_day: 10,
+            codes_per_range_per_hour: 100,
+            codes_per_hour: 5_000,
             codes_per_day: 50_000,
             proofs_per_account_per_day: 5,
             proofs_per_person_per_day: 50,

@@ -1,5 +1,6 @@
-//! The notices that are shown before a look-up, one for each kind, purpose and language. They are filled once, at
-//! start, where an empty slot stops the program; a look-up seals the hash of the one that was shown.
+//! The notices that are shown before a look-up, one for each kind, purpose and language, and the separate consent to
+//! compare a portrait. They are filled once, at start, where an empty slot stops the program; what was shown is sealed
+//! by its hash.
 
 use std::collections::BTreeMap;
 
@@ -8,8 +9,19 @@ use domain::{
     purpose::{Purpose, PurposeRegister},
     words::Bilingual,
 };
+use sha2::{Digest, Sha256};
 
-use crate::{app::Lang, config::Operator};
+use crate::{
+    app::{Lang, hex},
+    config::Operator,
+};
+
+/// The separate consent to compare a portrait (PIPL 29), with slots for who runs the deployment. Its last paragraph is
+/// what the person agrees to.
+const PORTRAIT_CONSENT: [(Lang, &str); 2] = [
+    (Lang::Zh, include_str!("../messages/portrait-consent.zh.md")),
+    (Lang::En, include_str!("../messages/portrait-consent.en.md")),
+];
 
 /// A notice as it was shown: its text in one language, and the hash that is sealed.
 #[derive(Debug, Clone)]
@@ -20,8 +32,20 @@ pub struct ShownNotice {
     pub hash: [u8; 32],
 }
 
-/// All notices, by kind and then by purpose.
-pub(crate) struct Notices(BTreeMap<String, BTreeMap<String, InBoth>>);
+impl ShownNotice {
+    /// The hash as programs and forms carry it: lower-case hexadecimal.
+    #[must_use]
+    pub fn hash_text(&self) -> String {
+        hex(&self.hash)
+    }
+}
+
+/// All that is shown before something is asked.
+pub(crate) struct Notices {
+    /// By kind and then by purpose.
+    of_kinds: BTreeMap<String, BTreeMap<String, InBoth>>,
+    portrait_consent: InBoth,
+}
 
 struct InBoth {
     zh: ShownNotice,
@@ -59,17 +83,39 @@ impl Notices {
                     .insert(purpose.code.clone(), both);
             }
         }
-        Ok(Notices(notices))
+        let [zh, en] = PORTRAIT_CONSENT.map(|(lang, text)| consent(text, operator, lang));
+        Ok(Notices {
+            of_kinds: notices,
+            portrait_consent: InBoth { zh, en },
+        })
     }
 
     /// The notice, where the kind serves the purpose.
     pub(crate) fn get(&self, kind: &LoadedKind, purpose: &str, lang: Lang) -> Option<&ShownNotice> {
-        let both = self.0.get(&kind.kind.id)?.get(purpose)?;
-        Some(match lang {
-            Lang::Zh => &both.zh,
-            Lang::En => &both.en,
-        })
+        Some(self.of_kinds.get(&kind.kind.id)?.get(purpose)?.of(lang))
     }
+
+    /// The separate consent to compare a portrait.
+    pub(crate) fn portrait_consent(&self, lang: Lang) -> &ShownNotice {
+        self.portrait_consent.of(lang)
+    }
+}
+
+impl InBoth {
+    fn of(&self, lang: Lang) -> &ShownNotice {
+        match lang {
+            Lang::Zh => &self.zh,
+            Lang::En => &self.en,
+        }
+    }
+}
+
+fn consent(text: &str, operator: &Operator, lang: Lang) -> ShownNotice {
+    let text = text
+        .replace("{{operator}}", lang.of(&operator.name))
+        .replace("{{contact}}", lang.of(&operator.contact));
+    let hash = Sha256::digest(&text).into();
+    ShownNotice { text, hash }
 }
 
 fn shown(

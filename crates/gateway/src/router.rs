@@ -53,6 +53,7 @@ fn api_routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(account::sign_in, account::sign_out))
         .routes(routes!(account::prove))
         .routes(routes!(account::portrait))
+        .routes(routes!(account::portrait_consent))
         .routes(routes!(account::show, account::erase))
         .routes(routes!(catalogue::kinds))
         .routes(routes!(catalogue::notice))

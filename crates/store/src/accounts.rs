@@ -40,6 +40,12 @@ impl Store {
         self.inner.root.directory().digest(PHONE, phone.expose())
     }
 
+    /// The digest of the range that a phone is of: its first seven digits, which a carrier is given as one.
+    #[must_use]
+    pub fn range_digest(&self, phone: &Phone) -> [u8; 32] {
+        self.inner.root.directory().digest("phone-range", phone.range())
+    }
+
     /// The account of a phone.
     ///
     /// # Errors

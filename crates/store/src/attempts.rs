@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use domain::time::Timestamp;
 
-use crate::{Store, StoreError, engine::Sql};
+use crate::{
+    Store, StoreError,
+    engine::{DbError, Sql, Tx, Value},
+};
 
 const COUNT: Sql = Sql::both(
     "INSERT INTO attempt (bucket, about, window_start_us, count) VALUES ($1, $2, $3, 1) \
@@ -28,6 +31,34 @@ pub struct CoolDown {
     pub failures: i64,
     /// The window in which they are counted.
     pub seconds: i64,
+}
+
+/// How often something may happen within a window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bound<'a> {
+    /// What is counted.
+    pub bucket: &'static str,
+    /// About what: a digest or id.
+    pub about: &'a [u8],
+    /// The window, a day at most.
+    pub seconds: i64,
+    /// How often within it.
+    pub most: i64,
+}
+
+/// What became of counting within bounds.
+#[must_use]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bounded {
+    /// It was counted for each bound. The first bound that is full now is named.
+    Counted(Option<&'static str>),
+    /// A bound was full before: nothing was counted.
+    Full {
+        /// Which.
+        bucket: &'static str,
+        /// When its window ends.
+        until: Timestamp,
+    },
 }
 
 /// How often something happened within its window.
@@ -155,6 +186,37 @@ impl Store {
         })
     }
 
+    /// Counts once for every bound, or for none where one is full already: what is beyond a bound leaves no row and,
+    /// as long as clocks are right, writes nothing. At most eight bounds.
+    ///
+    /// # Errors
+    /// The database; whoever asked must then refuse.
+    pub async fn count_within(&self, bounds: &[Bound<'_>]) -> Result<Bounded, StoreError> {
+        let now = self.inner.clock.now();
+        for bound in bounds {
+            let found = self.attempts(bound.bucket, bound.about, bound.seconds).await?;
+            let full = found.filter(|f| f.count >= bound.most && f.until <= now.plus_seconds(bound.seconds));
+            if let Some(Attempts { until, .. }) = full {
+                let bucket = bound.bucket;
+                return Ok(Bounded::Full { bucket, until });
+            }
+        }
+        let begun = |bound: &Bound<'_>| Value::from(now.plus_seconds(-bound.seconds).0);
+        let (mut reads, mut counts, mut most) = (vec![], vec![], vec![]);
+        for bound in bounds {
+            let (bucket, about) = (Value::from(bound.bucket), Value::from(bound.about));
+            reads.push(vec![bucket.clone(), about.clone(), begun(bound)]);
+            counts.push(vec![bucket, about, now.0.into(), begun(bound), begun(bound)]);
+            most.push((bound.bucket, bound.seconds, bound.most));
+        }
+        let all = Arc::new((reads, counts, most));
+        let counted = self.inner.db.write(move |tx| {
+            let all = Arc::clone(&all);
+            Box::pin(async move { count_all(tx, now, &all).await })
+        });
+        Ok(counted.await?)
+    }
+
     /// Takes one counted attempt back: it was none after all.
     ///
     /// # Errors
@@ -216,4 +278,35 @@ impl Store {
         let before = self.inner.clock.now().plus_seconds(-2 * 24 * 3600);
         Ok(self.forget(&COUNTERS, before).await? + self.forget(&CODES, before).await?)
     }
+}
+
+/// The parameters of reading and of counting each bound, and each bound's name, window and most.
+type Bounds = (Vec<Vec<Value>>, Vec<Vec<Value>>, Vec<(&'static str, i64, i64)>);
+
+async fn count_all(
+    tx: &Tx<'_>,
+    now: Timestamp,
+    (reads, counts, bounds): &Bounds,
+) -> Result<Bounded, DbError> {
+    let (found, mut filled) = (tx.query_many(&READ, reads).await?, None);
+    for (at, (bucket, seconds, most)) in bounds.iter().enumerate() {
+        let (mut count, mut start) = (0, now.0);
+        if let Some(row) = found.get(at).and_then(|rows| rows.first()) {
+            (count, start) = (
+                row.int(0, "attempt.count")?,
+                row.int(1, "attempt.window_start_us")?,
+            );
+        }
+        if count >= *most {
+            // A window that a wrong clock began in the future goes on from now.
+            if start > now.0 {
+                tx.query_many(&COUNT, &counts[at..=at]).await?;
+            }
+            let until = Timestamp(start.min(now.0)).plus_seconds(*seconds);
+            return Ok(Bounded::Full { bucket, until });
+        }
+        filled = filled.or((count + 1 == *most).then_some(*bucket));
+    }
+    tx.query_many(&COUNT, counts).await?;
+    Ok(Bounded::Counted(filled))
 }

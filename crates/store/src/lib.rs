@@ -39,7 +39,7 @@ use std::sync::Arc;
 use domain::{ids::SubjectId, time::Clock};
 
 pub use accounts::Account;
-pub use attempts::{Attempts, CoolDown};
+pub use attempts::{Attempts, Bound, Bounded, CoolDown};
 pub use checks::Check;
 pub use committer::{Act, Effect, Outcome, Seal, Sealed};
 pub use entries::EntryView;

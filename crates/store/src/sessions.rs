@@ -12,7 +12,7 @@ use crate::{
     Effect, Store, StoreError,
     engine::{Insert, Sql, Value},
     inner::blocking,
-    journal::{Effected, Line},
+    journal::Effected,
 };
 
 /// No session lives longer than a day, whatever is asked for.
@@ -142,18 +142,21 @@ impl Store {
         }
     }
 
-    /// Ends a session now, for good: also a restored backup does not bring it back.
-    ///
-    /// # Errors
-    /// The database or the journal; the session may live on.
-    pub async fn end_session(&self, session: SessionId) -> Result<(), StoreError> {
-        let now = self.inner.clock.now();
-        let effect = Effected::SessionEnded { session };
-        self.inner.write_journal(vec![Line { at: now.0, effect }]).await?;
-        self.end_sessions(vec![(session, now)]).await
+    /// Ends a session for good, in the transaction of the returned effect: a release that is committed later finds it
+    /// ended, on whatever node, and a restored backup does not bring it back. Its condition is that it lives.
+    #[must_use]
+    pub fn end_session(&self, session: SessionId) -> Effect {
+        const END_LIVING: Sql = Sql::both(
+            "UPDATE session SET ended_us = $1 WHERE session_id = $2 AND ended_us IS NULL AND expires_us > $3",
+        );
+        let effect = Effect::new(move |tx, time| {
+            let ending = [time.0.into(), session.bytes().into(), time.0.into()];
+            Box::pin(async move { Ok(tx.execute(&END_LIVING, &ending).await? == 1) })
+        });
+        effect.lasting(Effected::SessionEnded { session })
     }
 
-    /// Ends these sessions in the database, in one transaction.
+    /// Ends these sessions again, which the journal names, before anything is served.
     pub(crate) async fn end_sessions(&self, ended: Vec<(SessionId, Timestamp)>) -> Result<(), StoreError> {
         let end = |(session, at): (SessionId, Timestamp)| vec![at.0.into(), session.bytes().into()];
         let ends: Arc<Vec<Vec<Value>>> = Arc::new(ended.into_iter().map(end).collect());

@@ -55,6 +55,13 @@ impl Phone {
         zeroize::Zeroizing::new(format!("+86{}", self.expose()))
     }
 
+    /// The first seven digits: the range of ten thousand numbers that a carrier is given as one.
+    #[must_use]
+    pub fn range(&self) -> &str {
+        // INVARIANT: eleven ASCII digits.
+        self.expose().get(..7).unwrap_or_default()
+    }
+
     /// The first three and the last four digits, as is usual on receipts.
     #[must_use]
     pub fn masked(&self) -> String {

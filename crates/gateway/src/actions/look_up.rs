@@ -326,6 +326,7 @@ async fn failed_before(
         withheld: withheld(request, &[]),
         fields: vec![],
         rows: vec![],
+        rows_salt: None,
         source: None,
         not_compared: vec![],
         elsewhere: None,
@@ -466,7 +467,7 @@ pub async fn release(app: &App, intent: Intent) -> Result<Answered, Error> {
         say_provenance(&mut shared, provenance);
     }
     let fields = commit_fields(app, &mut shared, disclosed);
-    let rows = commit_rows(app, &mut shared, rows);
+    let (rows, rows_salt) = commit_rows(app, &mut shared, rows);
     let answered = Answered {
         lookup: intent.lookup,
         kind: request.kind.kind.id.clone(),
@@ -474,6 +475,7 @@ pub async fn release(app: &App, intent: Intent) -> Result<Answered, Error> {
         withheld: withheld(request, &fields),
         fields,
         rows,
+        rows_salt,
         source: provenance.map(|p| AnsweredSource {
             staler: answer.staler,
             ..AnsweredSource::from(p)

@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// The kind by which people are proven.
-const IDENTITY: &str = "identity";
+pub const IDENTITY: &str = "identity";
 
 /// What became of a proof.
 #[derive(Debug)]

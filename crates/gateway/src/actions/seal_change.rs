@@ -1,7 +1,9 @@
 //! Seals a CHANGE: an act that concerns no look-up, on the chain of whom it concerns.
 
+use std::collections::BTreeMap;
+
 use domain::{ids::SubjectId, requester::Requester};
-use ledger::{Chain, EntryType, Hash, Shared, opening};
+use ledger::{Chain, EntryType, Hash, Shared, cbor::Value, opening};
 use store::{Act, Effect, Outcome, Seal};
 
 use crate::{app::App, error::Error};
@@ -17,9 +19,30 @@ pub async fn seal_change(
     about: &str,
     effect: Effect,
 ) -> Result<bool, Error> {
+    let change = change_of(owner, about);
+    seal_described(app, owner, by, (change, BTreeMap::new()), effect).await
+}
+
+/// The opening of a change that says no more than what happened.
+#[must_use]
+pub fn change_of(owner: SubjectId, about: &str) -> Shared {
     // The owner reads their own chain: the pairwise name is that of the owner to themselves.
     let mut shared = Shared::new(EntryType::Change, 0, owner.bytes().to_vec());
     shared.about = Some(about.to_owned());
+    shared
+}
+
+/// As [`seal_change`], of a change that says more: in its opening, or in the details for subject and auditor.
+///
+/// # Errors
+/// As [`seal_change`].
+pub async fn seal_described(
+    app: &App,
+    owner: SubjectId,
+    by: opening::Requester,
+    (mut shared, detail): (Shared, BTreeMap<String, Value>),
+    effect: Effect,
+) -> Result<bool, Error> {
     shared.policy = Some(app.policy_version());
     let chain = Chain {
         owner: owner.bytes(),
@@ -27,7 +50,7 @@ pub async fn seal_change(
         previous: Hash::ZERO,
         reasons: vec![],
         requester: by,
-        detail: std::collections::BTreeMap::new(),
+        detail,
     };
     match app
         .store

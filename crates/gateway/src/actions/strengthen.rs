@@ -3,25 +3,31 @@
 //! The picture is compared by the register and kept nowhere. Similarity says nothing about whether a living person
 //! sits before the camera, and nothing here claims so.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use domain::{
     lookup::{RawLookup, SubjectRef},
     outcome::Outcome,
     purpose::ACCOUNT_PROOFING,
     requester::Requester,
-    words::{Level, Mode},
+    words::{LegalBasis, Level, Mode},
 };
+use ledger::cbor::Value;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
 use super::{
     look_up::{self, Answered, Ask, DAY_SECONDS},
+    prove_real_name::IDENTITY,
+    seal_change::{change_of, no_effect, requester_of, seal_described},
     sign_in::{self, SignedIn},
 };
 use crate::{
     app::{App, Lang, hex},
     error::Error,
+    notices::ShownNotice,
 };
 
 /// The largest picture that is taken: a phone's portrait in good quality.
@@ -38,7 +44,58 @@ pub enum Strengthened {
     No(Box<Answered>),
 }
 
-/// Compares a portrait at the register. `consent` says that the person agreed to this separately (PIPL 29).
+/// The person's separate consent (PIPL 29).
+#[derive(Debug)]
+pub struct Consent {
+    /// The hash of the text that they agreed to, as it was shown; anything else where they did not agree.
+    pub text: String,
+    /// Where it was shown.
+    pub shown: Shown,
+}
+
+/// How a text was shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shown {
+    /// On the portal's page.
+    Page,
+    /// On the portal's page in elder mode.
+    ElderPage,
+    /// By a client of the API, which gave back the hash of the text.
+    ByClient,
+}
+
+impl Shown {
+    /// The word that is sealed.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Shown::Page => "page",
+            Shown::ElderPage => "elder-page",
+            Shown::ByClient => "client",
+        }
+    }
+}
+
+/// What the entry of a consent to compare a portrait is about.
+const CONSENTED: &str = "portrait-consented";
+
+/// The text that was agreed to, and its language; a text that is no longer shown was not.
+///
+/// # Errors
+/// `CONSENT_NEEDED`.
+pub fn agreed<'a>(app: &'a App, hash: &str) -> Result<(&'a ShownNotice, Lang), Error> {
+    let shown = Lang::ALL.map(|lang| (app.portrait_consent(lang), lang));
+    let agreed = shown.into_iter().find(|(text, _)| text.hash_text() == hash);
+    agreed.ok_or_else(|| {
+        Error::bad(
+            "CONSENT_NEEDED",
+            "consent",
+            "the hash of the consent that the person agreed to",
+        )
+    })
+}
+
+/// Compares a portrait at the register. That the person agreed to this separately is sealed before it is asked.
 ///
 /// # Errors
 /// No consent, no picture, too large or too often, or nothing can be sealed now.
@@ -46,17 +103,10 @@ pub async fn by_portrait(
     app: &App,
     requester: &Requester,
     portrait: Bytes,
-    consent: bool,
-    lang: Lang,
-    arrived: Instant,
+    consent: Consent,
+    (lang, arrived): (Lang, Instant),
 ) -> Result<Strengthened, Error> {
-    if !consent {
-        return Err(Error::bad(
-            "CONSENT_NEEDED",
-            "consent",
-            "your separate consent to compare the picture",
-        ));
-    }
+    agreed(app, &consent.text)?;
     if portrait.len() > MAX_PORTRAIT || !is_picture(&portrait) {
         return Err(Error::bad(
             "PICTURE_UNUSABLE",
@@ -74,6 +124,7 @@ pub async fn by_portrait(
     if tried.count > PORTRAITS_PER_DAY {
         return Err(Error::too_many(tried.until, app.now()));
     }
+    seal_consent(app, requester, &consent).await?;
     let mut raw = RawLookup {
         purpose: ACCOUNT_PROOFING.to_owned(),
         ..RawLookup::default()
@@ -82,7 +133,7 @@ pub async fn by_portrait(
     raw.claims
         .insert("portrait".into(), json!({ "digest": digest, "handle": "inline" }));
     let question = Ask {
-        kind: "identity".to_owned(),
+        kind: IDENTITY.to_owned(),
         mode: Mode::Match,
         subject: SubjectRef::Own,
         raw,
@@ -106,6 +157,25 @@ pub async fn by_portrait(
     )
     .await?;
     Ok(Strengthened::Yes(Box::new(session), answered))
+}
+
+/// Seals which text the person agreed to, in which language, and how it was shown to them.
+async fn seal_consent(app: &App, requester: &Requester, consent: &Consent) -> Result<(), Error> {
+    let (text, lang) = agreed(app, &consent.text)?;
+    let owner = requester.subject.ok_or(Error::NotSignedIn)?;
+    let mut shared = change_of(owner, CONSENTED);
+    shared.purpose = Some(ACCOUNT_PROOFING.to_owned());
+    shared.basis = Some(LegalBasis::Consent.code().to_owned());
+    shared.kind = Some(IDENTITY.to_owned());
+    shared.fields = ["portrait".to_owned()].into();
+    shared.notice = Some(text.hash.to_vec());
+    let word = |word: &str| Value::Text(word.to_owned());
+    let detail = BTreeMap::from([
+        ("lang".to_owned(), word(lang.code())),
+        ("shown".to_owned(), word(consent.shown.code())),
+    ]);
+    seal_described(app, owner, requester_of(requester), (shared, detail), no_effect()).await?;
+    Ok(())
 }
 
 /// Raises the session in person, at a counter. Until operators have accounts this exists in the demo realm only;

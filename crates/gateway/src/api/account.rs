@@ -13,11 +13,21 @@ use domain::{
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Arrived, Bearer, Body, Problem, Shared, lookups::LookupBody, problem::ProblemBody, to_the_end};
+use super::{
+    Asking, Bearer, Body, Problem, Query, Shared,
+    catalogue::{LangQuery, NoticeBody},
+    lookups::LookupBody,
+    problem::ProblemBody,
+    to_the_end,
+};
 use crate::{
     actions::{
-        erase_person, prove_real_name as proving, prove_real_name::Proof, send_code as sending,
-        sign_in as signing, sign_in::SignedIn, sign_out as leaving, strengthen, strengthen::Strengthened,
+        erase_person, prove_real_name as proving,
+        prove_real_name::Proof,
+        send_code as sending, sign_in as signing,
+        sign_in::SignedIn,
+        sign_out as leaving, strengthen,
+        strengthen::{Consent, Shown, Strengthened},
     },
     app::{App, Lang},
     error::Error,
@@ -29,6 +39,10 @@ use crate::{
 pub struct CodeRequest {
     /// A mainland mobile number.
     phone: String,
+    /// `zh` or `en`: the language of the message; by the header `accept-language` where absent.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    lang: Option<Lang>,
 }
 
 /// A phone and the code that was sent to it.
@@ -81,8 +95,9 @@ pub struct ProofBody {
 pub struct PortraitRequest {
     /// JPEG or PNG, base64, at most 500 kB.
     portrait: String,
-    /// The separate consent to compare it at the register; it is kept nowhere.
-    consent: bool,
+    /// The separate consent to compare it at the register (PIPL 29): the hash of the text that the person agreed to, as
+    /// `GET /v1/account/portrait/consent` gives both. It is sealed before the register is asked; the picture is kept nowhere.
+    consent: String,
 }
 
 /// What is known of the account.
@@ -133,8 +148,13 @@ pub fn person(app: &App, name: &str, id_number: &str) -> Result<Person, Error> {
 
 /// Sends a one-time code to a phone. The answer is the same whether it has an account or not.
 #[utoipa::path(post, path = "/v1/account/codes", request_body = CodeRequest, responses((status = 202), (status = 429, body = ProblemBody)), tag = "account")]
-pub async fn send_code(State(app): Shared, Body(request): Body<CodeRequest>) -> Result<StatusCode, Problem> {
-    sending::send_code(&app, &phone(&request.phone)?, Lang::Zh).await?;
+pub async fn send_code(
+    State(app): Shared,
+    asking: Asking,
+    Body(request): Body<CodeRequest>,
+) -> Result<StatusCode, Problem> {
+    let lang = request.lang.unwrap_or(asking.lang);
+    sending::send_code(&app, &phone(&request.phone)?, lang).await?;
     Ok(StatusCode::ACCEPTED)
 }
 
@@ -155,20 +175,19 @@ pub async fn sign_out(State(app): Shared, Bearer(requester): Bearer) -> Result<S
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Proves a real name: register and carrier are both asked, one result.
+/// Proves a real name: register and carrier are both asked, one result. Show the person
+/// `GET /v1/kinds/identity/notices/account-proofing` first: its hash is sealed with the question.
 #[utoipa::path(post, path = "/v1/account/proof", request_body = PersonRequest, responses((status = 200, body = ProofBody)), tag = "account", security(("session" = [])))]
 pub async fn prove(
     State(app): Shared,
     Bearer(requester): Bearer,
-    Arrived(arrived): Arrived,
+    asking: Asking,
     Body(request): Body<PersonRequest>,
 ) -> Result<Json<ProofBody>, Problem> {
     let person = person(&app, &request.name, &request.id_number)?;
-    let work = Arc::clone(&app);
+    let (work, lang, arrived) = (Arc::clone(&app), asking.lang, asking.arrived);
     let proof =
-        to_the_end(
-            async move { proving::prove_real_name(&work, &requester, &person, Lang::Zh, arrived).await },
-        );
+        to_the_end(async move { proving::prove_real_name(&work, &requester, &person, lang, arrived).await });
     let body = match proof.await? {
         Proof::Proven(signed_in, answered) => ProofBody {
             result: "PROVEN",
@@ -190,21 +209,38 @@ pub async fn prove(
     Ok(Json(body))
 }
 
-/// Raises the session to L3 by a portrait compared at the register.
+/// The separate consent to compare a portrait, to be shown by itself and agreed to.
+#[utoipa::path(get, path = "/v1/account/portrait/consent", params(LangQuery), responses((status = 200, body = NoticeBody)), tag = "account")]
+pub async fn portrait_consent(
+    State(app): Shared,
+    asking: Asking,
+    Query(query): Query<LangQuery>,
+) -> Json<NoticeBody> {
+    let lang = query.or_accepted(&asking);
+    Json(NoticeBody::of(app.portrait_consent(lang), lang))
+}
+
+/// Raises the session to L3 by a portrait compared at the register. Besides the consent, the notice
+/// `GET /v1/kinds/identity/notices/account-proofing` is to be shown.
 #[utoipa::path(post, path = "/v1/account/portrait", request_body = PortraitRequest, responses((status = 200, body = ProofBody)), tag = "account", security(("session" = [])))]
 pub async fn portrait(
     State(app): Shared,
     Bearer(requester): Bearer,
-    Arrived(arrived): Arrived,
+    asking: Asking,
     Body(request): Body<PortraitRequest>,
 ) -> Result<Json<ProofBody>, Problem> {
     let picture = BASE64_STANDARD
         .decode(&request.portrait)
         .map_err(|_| Error::bad("PICTURE_UNUSABLE", "portrait", "base64"))?;
-    let (work, consent) = (Arc::clone(&app), request.consent);
-    let done = to_the_end(async move {
-        strengthen::by_portrait(&work, &requester, picture.into(), consent, Lang::Zh, arrived).await
-    });
+    let (work, at) = (Arc::clone(&app), (asking.lang, asking.arrived));
+    let consent = Consent {
+        text: request.consent,
+        shown: Shown::ByClient,
+    };
+    let done =
+        to_the_end(
+            async move { strengthen::by_portrait(&work, &requester, picture.into(), consent, at).await },
+        );
     let (result, session, answered) = match done.await? {
         Strengthened::Yes(signed_in, answered) => ("PROVEN", Some(session_body(&signed_in)), answered),
         // A face that is not similar enough is an answer; a register that does not answer is none.

@@ -5,11 +5,11 @@ use domain::{
     kind::{FieldType, LoadedKind},
     words::Bilingual,
 };
-use serde::Serialize;
-use utoipa::ToSchema;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
-use super::{Path, Problem, Shared, lookups::TextBody, problem::ProblemBody};
-use crate::{app::Lang, error::Error};
+use super::{Asking, Path, Problem, Query, Shared, lookups::TextBody, problem::ProblemBody};
+use crate::{app::Lang, error::Error, notices::ShownNotice};
 
 /// A record kind.
 #[derive(Serialize, ToSchema)]
@@ -140,18 +140,49 @@ pub async fn kinds(State(app): Shared) -> Json<Vec<KindBody>> {
     )
 }
 
-/// The exact notice of a kind for a purpose.
+/// An exact text that is shown before something is asked.
 #[derive(Serialize, ToSchema)]
 pub struct NoticeBody {
     text: String,
-    /// SHA-256 of the text, hexadecimal: what is sealed with each look-up.
+    /// `zh` or `en`.
+    lang: &'static str,
+    /// SHA-256 of the text, hexadecimal: what is sealed.
     hash: String,
 }
 
-/// The notice that is shown before a look-up, in Chinese.
-#[utoipa::path(get, path = "/v1/kinds/{kind}/notices/{purpose}", params(("kind" = String, Path), ("purpose" = String, Path)), responses((status = 200, body = NoticeBody), (status = 404, body = ProblemBody)), tag = "catalogue")]
+impl NoticeBody {
+    pub(super) fn of(shown: &ShownNotice, lang: Lang) -> Self {
+        NoticeBody {
+            text: shown.text.clone(),
+            lang: lang.code(),
+            hash: shown.hash_text(),
+        }
+    }
+}
+
+/// In which language.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub struct LangQuery {
+    /// `zh` or `en`; by the header `accept-language` where absent.
+    #[serde(default)]
+    #[param(value_type = Option<String>)]
+    lang: Option<Lang>,
+}
+
+impl LangQuery {
+    pub(super) fn or_accepted(&self, asking: &Asking) -> Lang {
+        self.lang.unwrap_or(asking.lang)
+    }
+}
+
+/// The notice that is shown before a look-up. Its hash is sealed with each look-up that is asked under the same
+/// `accept-language`.
+#[utoipa::path(get, path = "/v1/kinds/{kind}/notices/{purpose}", params(("kind" = String, Path), ("purpose" = String, Path), LangQuery), responses((status = 200, body = NoticeBody), (status = 404, body = ProblemBody)), tag = "catalogue")]
 pub async fn notice(
     State(app): Shared,
+    asking: Asking,
+    Query(query): Query<LangQuery>,
     Path((kind, purpose)): Path<(String, String)>,
 ) -> Result<Json<NoticeBody>, Problem> {
     let loaded = app
@@ -159,9 +190,7 @@ pub async fn notice(
         .get(&kind)
         .filter(|k| k.kind.purposes.contains(&purpose))
         .ok_or(Error::NotFound)?;
-    let shown = app.notice(loaded, &purpose, Lang::Zh).ok_or(Error::NotFound)?;
-    Ok(Json(NoticeBody {
-        text: shown.text.clone(),
-        hash: crate::app::hex(&shown.hash),
-    }))
+    let lang = query.or_accepted(&asking);
+    let shown = app.notice(loaded, &purpose, lang).ok_or(Error::NotFound)?;
+    Ok(Json(NoticeBody::of(shown, lang)))
 }

@@ -2,7 +2,7 @@
 
 use axum::{Json, extract::State, http::StatusCode};
 use domain::{ids::LookupId, time::Timestamp};
-use ledger::{Chain, Shared as Opening};
+use ledger::{Chain, Shared as Opening, cbor::Value};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use store::{EntryView, LookupPage, LookupView};
@@ -11,6 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::{Bearer, Body, Path, Problem, Query, Shared, problem::ProblemBody};
 use crate::{
     actions::view_history::{self, PAGE},
+    app::hex,
     error::Error,
 };
 
@@ -144,6 +145,12 @@ pub struct EntryLine {
     source: Option<String>,
     as_of: Option<String>,
     about: Option<String>,
+    /// SHA-256 of the text that was shown before it, hexadecimal.
+    notice: Option<String>,
+    /// The language of a consent's text: `zh` or `en`.
+    notice_lang: Option<String>,
+    /// How a consent's text was shown: `page`, `elder-page` or `client`.
+    notice_shown: Option<String>,
     reasons: Vec<String>,
     /// In what capacity it was asked.
     by: String,
@@ -187,6 +194,10 @@ fn entry_line(
     chain: &Chain,
     me: &[u8],
 ) -> EntryLine {
+    let detail = |name| match chain.detail.get(name) {
+        Some(Value::Text(text)) => Some(text.clone()),
+        _ => None,
+    };
     EntryLine {
         number,
         log_index,
@@ -203,6 +214,9 @@ fn entry_line(
         source: shared.source.clone(),
         as_of: shared.as_of.map(|t| Timestamp(t).rfc3339()),
         about: shared.about.clone(),
+        notice: shared.notice.as_deref().map(hex),
+        notice_lang: detail("lang"),
+        notice_shown: detail("shown"),
         reasons: chain.reasons.clone(),
         by: chain.requester.role.clone(),
         by_me: chain.requester.id == me,

@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
 use super::{
-    Arrived, Asking, Bearer, Body, Problem, Shared, Written,
+    Asking, Bearer, Body, Problem, Shared, Written,
     account::{PersonRequest, person},
     problem::ProblemBody,
     to_the_end,
@@ -92,6 +92,18 @@ pub struct LookupBody {
     /// Where nothing is covered here: regions and their own entries.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub own_entries: Vec<OwnEntryBody>,
+    /// The id of the source that answered; absent where that would tell what is hidden, and where nobody answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub source: Option<Arc<str>>,
+    /// As of when the answer is true, by the source's word.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub as_of: Option<Arc<str>>,
+    /// What the source promises: `realtime`, `daily` or `weekly`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub freshness: Option<Arc<str>>,
     /// Disclosed fields by id.
     pub record: BTreeMap<String, FieldBody>,
     /// Fields of the kind that were not disclosed.
@@ -100,6 +112,10 @@ pub struct LookupBody {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(value_type = Vec<Object>)]
     pub rows: Vec<BTreeMap<String, Json_>>,
+    /// The salt of the commitment `rows` in the receipt, hexadecimal. It is over the rows as JSON without spaces, the
+    /// members of each in the order of their names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rows_salt: Option<String>,
     /// A fresher source covers the question and could not answer it; this is staler.
     #[serde(skip_serializing_if = "is_false")]
     pub staler: bool,
@@ -163,14 +179,14 @@ pub struct FieldBody {
     /// `general`, `personal` or `sensitive`.
     pub classification: &'static str,
     /// The source's id.
-    #[schema(value_type = String)]
-    pub source: Arc<str>,
+    #[schema(value_type = Option<String>)]
+    pub source: Option<Arc<str>>,
     /// As of when, by the source's word.
     #[schema(value_type = Option<String>)]
     pub as_of: Option<Arc<str>>,
     /// What the source promises: `realtime`, `daily` or `weekly`.
-    #[schema(value_type = String)]
-    pub freshness: Arc<str>,
+    #[schema(value_type = Option<String>)]
+    pub freshness: Option<Arc<str>>,
     /// The salt of its commitment in the receipt, hexadecimal. There it stands under the field's id, and under
     /// `field@source` where it is of another source than the answer.
     pub salt: String,
@@ -208,6 +224,7 @@ impl LookupBody {
         let kind = app.kinds.get(&answered.kind);
         // One for nearly all fields: they come from one answer.
         let from = Origin::of(answered.source.as_ref());
+        let whole = from.clone();
         let other = |other: look_up::AnsweredOther| {
             let from = other
                 .by
@@ -215,9 +232,9 @@ impl LookupBody {
                 .map_or_else(|| from.clone(), |by| Origin::of(Some(by)));
             OtherBody {
                 value: other.value,
-                source: from.source,
+                source: from.source.unwrap_or_default(),
                 as_of: from.as_of,
-                freshness: from.freshness,
+                freshness: from.freshness.unwrap_or_default(),
                 salt: other.salt,
             }
         };
@@ -258,6 +275,10 @@ impl LookupBody {
             record: answered.fields.into_iter().map(field).collect(),
             withheld: answered.withheld,
             rows: answered.rows,
+            rows_salt: answered.rows_salt,
+            source: whole.source,
+            as_of: whole.as_of,
+            freshness: whole.freshness,
             staler: answered.source.as_ref().is_some_and(|s| s.staler),
             not_compared: answered.not_compared,
             elsewhere: answered.elsewhere.map(|entry| ElsewhereBody {
@@ -274,22 +295,22 @@ impl LookupBody {
     }
 }
 
-/// Where a value comes from.
+/// Where a value comes from; nothing where no source is named.
 #[derive(Clone)]
 struct Origin {
-    source: Arc<str>,
+    source: Option<Arc<str>>,
     as_of: Option<Arc<str>>,
-    freshness: Arc<str>,
+    freshness: Option<Arc<str>>,
 }
 
 impl Origin {
     fn of(source: Option<&look_up::AnsweredSource>) -> Self {
         Origin {
-            source: source.map_or("", |s| &s.id).into(),
+            source: source.map(|s| s.id.as_str().into()),
             as_of: source
                 .and_then(|s| s.as_of)
                 .map(|t| Timestamp(t).rfc3339().into()),
-            freshness: source.map_or("", |s| &s.freshness).into(),
+            freshness: source.map(|s| s.freshness.as_str().into()),
         }
     }
 }
@@ -385,7 +406,7 @@ fn ask(app: &App, requester: &Requester, request: LookupRequest, asking: &Asking
         portrait: None,
         repeat,
         proofing: false,
-        lang: Lang::Zh,
+        lang: asking.lang,
         arrived: asking.arrived,
     })
 }
@@ -488,11 +509,12 @@ pub struct MineRequest {
 pub async fn my_records(
     State(app): Shared,
     Bearer(requester): Bearer,
-    Arrived(arrived): Arrived,
+    asking: Asking,
     Body(request): Body<MineRequest>,
 ) -> Result<Json<Vec<PartBody>>, Problem> {
     let body = to_the_end(async move {
-        let mine = mine::my_records(&app, &requester, &request.purpose, Lang::Zh, arrived).await;
+        let (lang, arrived) = (asking.lang, asking.arrived);
+        let mine = mine::my_records(&app, &requester, &request.purpose, lang, arrived).await;
         Ok(parts(&app, mine))
     });
     Ok(body.await?)

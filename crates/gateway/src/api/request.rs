@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     extract::{FromRequestParts, MatchedPath, Request, State},
-    http::{HeaderValue, header, request::Parts},
+    http::{HeaderMap, HeaderValue, header, request::Parts},
     middleware::Next,
     response::Response,
 };
@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use super::Problem;
 use crate::{
-    app::{App, hex},
+    app::{App, Lang, hex},
     error::Error,
 };
 
@@ -44,11 +44,13 @@ impl<S: Sync> FromRequestParts<S> for Arrived {
     }
 }
 
-/// How a question arrived: when, and under which idempotency key.
+/// How a question arrived: when, in which language its notices are shown, and under which idempotency key.
 #[derive(Debug)]
 pub struct Asking {
     /// When.
     pub arrived: Instant,
+    /// By the header `accept-language`: the notice that is sealed, and messages.
+    pub lang: Lang,
     /// The header `idempotency-key`, as it came.
     pub repeat_key: Option<Vec<u8>>,
 }
@@ -62,7 +64,21 @@ impl<S: Sync> FromRequestParts<S> for Asking {
             .headers
             .get("idempotency-key")
             .map(|v| v.as_bytes().to_vec());
-        Ok(Asking { arrived, repeat_key })
+        Ok(Asking {
+            arrived,
+            lang: accepted_language(&parts.headers),
+            repeat_key,
+        })
+    }
+}
+
+/// Chinese, unless English is asked for before anything else.
+#[must_use]
+pub fn accepted_language(headers: &HeaderMap) -> Lang {
+    let accepted = headers.get(header::ACCEPT_LANGUAGE).map(HeaderValue::as_bytes);
+    match accepted.is_some_and(|languages| languages.starts_with(b"en")) {
+        true => Lang::En,
+        false => Lang::Zh,
     }
 }
 

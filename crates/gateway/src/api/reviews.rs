@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
 use super::{
-    Arrived, Asking, Bearer, Body, Path, Problem, Shared, Written, lookups::LookupBody, problem::ProblemBody,
+    Asking, Bearer, Body, Path, Problem, Shared, Written, lookups::LookupBody, problem::ProblemBody,
     to_the_end,
 };
 use crate::{
@@ -27,7 +27,7 @@ use crate::{
         open_review::{self, Opening},
         view_reviews::{self, Review},
     },
-    app::{App, Lang},
+    app::App,
     error::Error,
 };
 
@@ -198,12 +198,12 @@ pub async fn list(State(app): Shared, Bearer(requester): Bearer) -> Result<Json<
 pub async fn show(
     State(app): Shared,
     Bearer(requester): Bearer,
-    Arrived(arrived): Arrived,
+    asking: Asking,
     Path(id): Path<String>,
 ) -> Result<Written, Problem> {
     let id = ReviewId::parse(&id).ok_or(Error::NotFound)?;
     let body = to_the_end(async move {
-        let at = (Lang::Zh, arrived);
+        let at = (asking.lang, asking.arrived);
         let (review, answered) = view_reviews::review(&app, &requester, id, at).await?;
         Written::json(&ReviewBody::of(&app, review, answered))
     });

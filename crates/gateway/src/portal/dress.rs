@@ -21,7 +21,7 @@ use super::{
 use crate::{
     api::{
         Problem,
-        request::{Arrived, requester_of_token, trace_id},
+        request::{Arrived, accepted_language, requester_of_token, trace_id},
     },
     app::{App, Lang, hex},
     error::Error,
@@ -156,15 +156,10 @@ fn context(app: &App, request: &Request, level: Option<Level>, form_token: Strin
 
 /// As chosen; otherwise Chinese, unless the browser asks for English before anything else.
 fn lang(headers: &HeaderMap, secure: bool) -> Lang {
-    let accepted = headers
-        .get(header::ACCEPT_LANGUAGE)
-        .and_then(|v| v.to_str().ok())
-        .unwrap_or_default();
     match Cookie::Lang.read(headers, secure).as_deref() {
         Some("en") => Lang::En,
         Some(_) => Lang::Zh,
-        None if accepted.starts_with("en") => Lang::En,
-        None => Lang::Zh,
+        None => accepted_language(headers),
     }
 }
 

@@ -1,9 +1,9 @@
 //! A notice as a page shows it: the summary first, the whole text behind it.
 
-use domain::kind::LoadedKind;
+use domain::{kind::LoadedKind, purpose::ACCOUNT_PROOFING};
 
 use super::Page;
-use crate::{app::App, error::Error};
+use crate::{actions::prove_real_name::IDENTITY, app::App, error::Error};
 
 /// One block of a notice.
 #[derive(Debug, PartialEq, Eq)]
@@ -25,6 +25,12 @@ pub(super) struct NoticeView {
     pub(super) blocks: Vec<Block>,
 }
 
+/// The notice that is sealed with every proof of who one is.
+pub(super) fn of_proofing(app: &App, page: &Page) -> Result<NoticeView, Error> {
+    let kind = app.kinds.get(IDENTITY).ok_or(Error::NotFound)?;
+    notice(app, page, kind, ACCOUNT_PROOFING)
+}
+
 /// The notice of a kind for a purpose.
 pub(super) fn notice(app: &App, page: &Page, kind: &LoadedKind, purpose: &str) -> Result<NoticeView, Error> {
     let shown = app
@@ -35,7 +41,7 @@ pub(super) fn notice(app: &App, page: &Page, kind: &LoadedKind, purpose: &str) -
 
 impl NoticeView {
     /// Reads headings, paragraphs and lists; nothing else stands in a notice.
-    fn read(text: &str) -> Self {
+    pub(super) fn read(text: &str) -> Self {
         let mut view = NoticeView {
             title: String::new(),
             summary: String::new(),

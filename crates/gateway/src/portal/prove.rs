@@ -15,12 +15,14 @@ use domain::{
 
 use super::{
     Answer, Form, Holder, Page, Shared, html, inputs,
+    notices::{Block, NoticeView, of_proofing},
     page::{go, html_with},
     preferences::local,
     sign_in::{Next, with_session},
 };
 use crate::{
     actions::prove_real_name::{Proof, prove_real_name},
+    app::App,
     error::Error,
 };
 
@@ -30,6 +32,8 @@ use crate::{
 pub(super) struct ProveView {
     pub(super) p: Page,
     pub(super) next: String,
+    /// What is sealed with the proof.
+    pub(super) notice: NoticeView,
     pub(super) name: String,
     pub(super) id_number: String,
     pub(super) name_error: Option<String>,
@@ -39,16 +43,16 @@ pub(super) struct ProveView {
 }
 
 /// The form.
-pub(crate) async fn show(holder: Holder, Query(next): Query<Next>) -> Answer {
+pub(crate) async fn show(State(app): Shared, holder: Holder, Query(next): Query<Next>) -> Answer {
     if holder.requester.level >= Level::L2 {
         return Ok(go(next.path()));
     }
-    html(&empty(holder.page, next.path()))
+    html(&empty(&app, holder.page, next.path())?)
 }
 
 /// The proof.
 pub(crate) async fn submit(State(app): Shared, holder: Holder, form: Form) -> Answer {
-    let mut view = empty(holder.page.clone(), local(form.get("next")));
+    let mut view = empty(&app, holder.page.clone(), local(form.get("next")))?;
     let (name, number) = (form.get("name"), form.get("id_number"));
     let (name, number) = (
         PersonName::parse(name),
@@ -80,8 +84,9 @@ pub(crate) async fn submit(State(app): Shared, holder: Holder, form: Form) -> An
     html(&view)
 }
 
-fn empty(p: Page, next: &str) -> ProveView {
-    ProveView {
+fn empty(app: &App, p: Page, next: &str) -> Result<ProveView, Error> {
+    Ok(ProveView {
+        notice: of_proofing(app, &p)?,
         p,
         next: next.to_owned(),
         name: String::new(),
@@ -89,5 +94,5 @@ fn empty(p: Page, next: &str) -> ProveView {
         name_error: None,
         number_error: None,
         result: None,
-    }
+    })
 }

@@ -5,7 +5,7 @@ use ledger::{EntryType, Shared as Opening, cbor::Value};
 use store::EntryView;
 
 use super::{Page, kinds, messages, values};
-use crate::app::App;
+use crate::app::{App, hex};
 
 /// What became of a look-up, in four words, for lists and filters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,6 +130,7 @@ fn details(app: &App, page: &Page, view: &EntryView) -> Vec<(String, String)> {
     let (opening, chain) = (&view.shared, &view.chain);
     let kind = opening.kind.as_deref().unwrap_or_default();
     let mut details = vec![];
+    let separator = page.lang.separator();
     let mut say = |key: &str, text: Option<String>| {
         if let Some(text) = text.filter(|t| !t.is_empty()) {
             details.push((page.t(key), text));
@@ -150,9 +151,22 @@ fn details(app: &App, page: &Page, view: &EntryView) -> Vec<(String, String)> {
             .as_deref()
             .map(|code| page.t(&format!("basis-{code}"))),
     );
+    // A consent of its own: to which text, and how it was shown.
+    if let (Some(hash), Some(lang), Some(shown)) = (
+        &opening.notice,
+        text_of(chain.detail.get("lang")),
+        text_of(chain.detail.get("shown")),
+    ) {
+        let text = [
+            page.word("lang", lang),
+            page.word("shown", shown),
+            page.with("text-digest", hex(hash)),
+        ];
+        say("label-text", Some(text.join(separator)));
+    }
     let names = |ids: &mut dyn Iterator<Item = &String>| {
         let names: Vec<String> = ids.map(|id| field(app, page, kind, id)).collect();
-        names.join(if page.is_english() { ", " } else { "、" })
+        names.join(separator)
     };
     let told = opening.entry_type == EntryType::Release;
     say("label-asked", (!told).then(|| names(&mut opening.fields.iter())));
@@ -245,5 +259,5 @@ fn reason(page: &Page, code: &str) -> String {
 
 /// Enough of an id to tell one unknown from another.
 fn short(id: &[u8]) -> String {
-    crate::app::hex(id.get(id.len().saturating_sub(3)..).unwrap_or_default())
+    hex(id.get(id.len().saturating_sub(3)..).unwrap_or_default())
 }

@@ -15,12 +15,13 @@ use super::{
     dress::with_next,
     form::{self, TOKEN},
     html,
+    notices::{Block, NoticeView, of_proofing},
     page::{go, html_with},
     preferences::local,
     sign_in::{Next, with_session},
 };
 use crate::{
-    actions::strengthen::{MAX_PORTRAIT, Strengthened, by_portrait, in_person},
+    actions::strengthen::{Consent, MAX_PORTRAIT, Shown, Strengthened, agreed, by_portrait, in_person},
     app::App,
     error::Error,
 };
@@ -41,6 +42,12 @@ pub(super) struct StrengthenView {
 pub(super) struct ConsentView {
     pub(super) p: Page,
     pub(super) next: String,
+    /// What is sealed with the comparison.
+    pub(super) notice: NoticeView,
+    /// The exact text that is agreed to; its last paragraph stands beside the box.
+    pub(super) consent: NoticeView,
+    /// The text's hash, which the box carries.
+    pub(super) hash: String,
     pub(super) missing: bool,
 }
 
@@ -50,6 +57,8 @@ pub(super) struct ConsentView {
 pub(super) struct PortraitView {
     pub(super) p: Page,
     pub(super) next: String,
+    /// The hash of the consent that was given.
+    pub(super) consent: String,
     /// A code of what was wrong with the picture.
     pub(super) error: Option<String>,
     /// The outcome's code of a comparison that did not succeed.
@@ -79,12 +88,20 @@ pub(crate) async fn counter(State(app): Shared, holder: Holder, form: Form) -> A
 }
 
 /// The separate consent.
-pub(crate) async fn consent(holder: Holder, Query(next): Query<Next>) -> Answer {
+pub(crate) async fn consent(State(app): Shared, holder: Holder, Query(next): Query<Next>) -> Answer {
     holder.needs(Level::L2)?;
-    html(&ConsentView {
-        next: next.path().to_owned(),
-        missing: false,
-        p: holder.page,
+    html(&asked_consent(&app, holder.page, next.path(), false)?)
+}
+
+fn asked_consent(app: &App, p: Page, next: &str, missing: bool) -> Result<ConsentView, Error> {
+    let shown = app.portrait_consent(p.lang);
+    Ok(ConsentView {
+        next: next.to_owned(),
+        notice: of_proofing(app, &p)?,
+        consent: NoticeView::read(&shown.text),
+        hash: shown.hash_text(),
+        missing,
+        p,
     })
 }
 
@@ -92,19 +109,15 @@ pub(crate) async fn consent(holder: Holder, Query(next): Query<Next>) -> Answer 
 pub(crate) async fn consented(State(app): Shared, holder: Holder, form: Form) -> Answer {
     holder.needs(Level::L2)?;
     let next = local(form.get("next")).to_owned();
-    if form.get("consent") != "yes" {
-        return html_with(
-            StatusCode::BAD_REQUEST,
-            &ConsentView {
-                next,
-                missing: true,
-                p: holder.page,
-            },
-        );
+    let consent = form.get("consent").to_owned();
+    if agreed(&app, &consent).is_err() {
+        let view = asked_consent(&app, holder.page, &next, true)?;
+        return html_with(StatusCode::BAD_REQUEST, &view);
     }
     let drawn = drawn(&app, &holder).await?;
     html(&PortraitView {
         next,
+        consent,
         error: None,
         result: None,
         drawn,
@@ -118,10 +131,19 @@ pub(crate) async fn upload(State(app): Shared, guest: Guest, holder: Holder, par
     if !form::is_ours(&app, &guest.binding, &upload.token) {
         return Err(Error::Forged.into());
     }
-    let (shared, requester, arrived) = (Arc::clone(&app), holder.requester, holder.arrived);
-    let (lang, picture, consent) = (holder.page.lang, upload.picture, upload.consent);
-    let task =
-        tokio::spawn(async move { by_portrait(&shared, &requester, picture, consent, lang, arrived).await });
+    let (shared, requester, at) = (
+        Arc::clone(&app),
+        holder.requester,
+        (holder.page.lang, holder.arrived),
+    );
+    let (picture, text) = (upload.picture, upload.consent.clone());
+    let shown = if holder.page.elder {
+        Shown::ElderPage
+    } else {
+        Shown::Page
+    };
+    let consent = Consent { text, shown };
+    let task = tokio::spawn(async move { by_portrait(&shared, &requester, picture, consent, at).await });
     let (error, result) = match task.await.map_err(|e| Error::Internal(e.to_string()))? {
         Ok(Strengthened::Yes(signed_in, _)) => {
             return Ok(with_session(&app, go(local(&upload.next)), &signed_in));
@@ -145,6 +167,7 @@ pub(crate) async fn upload(State(app): Shared, guest: Guest, holder: Holder, par
         status,
         &PortraitView {
             next: local(&upload.next).to_owned(),
+            consent: upload.consent,
             error,
             result,
             drawn,
@@ -158,7 +181,7 @@ pub(crate) async fn upload(State(app): Shared, guest: Guest, holder: Holder, par
 struct Upload {
     token: String,
     next: String,
-    consent: bool,
+    consent: String,
     picture: Bytes,
 }
 
@@ -185,7 +208,7 @@ impl Upload {
             match name.as_str() {
                 TOKEN => upload.token = text(),
                 "next" => upload.next = text(),
-                "consent" => upload.consent = text() == "yes",
+                "consent" => upload.consent = text(),
                 "portrait" => upload.picture = bytes,
                 _ => {}
             }

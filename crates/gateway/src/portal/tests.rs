@@ -15,7 +15,7 @@ use domain::{
 use fluent_bundle::FluentResource;
 
 use super::{Page, messages, page::Context, sentences::Class, verify::WHY};
-use crate::{app::Lang, config::Operator};
+use crate::{actions::strengthen::Shown, app::Lang, config::Operator};
 
 mod samples;
 
@@ -29,12 +29,13 @@ const NOT_ON_PAGES: [&str; 4] = [
     "PHONE_OR_PERSON_TAKEN",
 ];
 /// What is sealed about accounts and people.
-const CHANGES: [&str; 13] = [
+const CHANGES: [&str; 14] = [
     "account-created",
     "signed-in",
     "signed-out",
     "real-name-proven",
     "raised-to-L2",
+    "portrait-consented",
     "raised-to-L3",
     "raised-to-L3-in-person",
     "person-erased",
@@ -192,6 +193,9 @@ fn families() -> BTreeSet<String> {
     );
     all(&["class"], &mut words(&["begun", "changed"]).into_iter());
     all(&["change"], &mut words(&CHANGES).into_iter());
+    all(&["lang"], &mut Lang::ALL.map(|l| l.code().to_owned()).into_iter());
+    let shown = [Shown::Page, Shown::ElderPage, Shown::ByClient];
+    all(&["shown"], &mut shown.map(|s| s.code().to_owned()).into_iter());
     all(&["answer"], &mut words(&["yes", "no"]).into_iter());
     vin_words(&mut all);
     all(&["verify-why"], &mut words(&WHY).into_iter());

@@ -7,7 +7,7 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use crypto::{RootKeys, Suite};
 use domain::time::{Clock, ManualClock, Timestamp};
 use gateway::{
-    app::App,
+    app::{App, Lang},
     config::Config,
     messenger::{Messenger, Outbox},
     router::router,
@@ -56,6 +56,7 @@ pia = "TEST-PIA-2"
 lookups_per_minute = 100000
 others_per_day = 100000
 codes_per_phone_per_day = 1000
+codes_per_range_per_hour = 100000
 proofs_per_account_per_day = 1000
 proofs_per_person_per_day = 1000
 "#;
@@ -312,12 +313,13 @@ impl TestApp {
     /// Sends a persona's portrait.
     pub(crate) async fn strengthen(&self, token: &str, persona: &Persona) -> Reply {
         let picture = BASE64_STANDARD.encode(sandbox::portrait_of(persona));
-        self.post(
-            token,
-            "/v1/account/portrait",
-            &json!({ "portrait": picture, "consent": true }),
-        )
-        .await
+        let body = json!({ "portrait": picture, "consent": self.consent() });
+        self.post(token, "/v1/account/portrait", &body).await
+    }
+
+    /// The hash of the consent to compare a portrait, in Chinese.
+    pub(crate) fn consent(&self) -> String {
+        self.app.portrait_consent(Lang::Zh).hash_text()
     }
 
     /// Signs in and proves the name; the token of a session at L2.

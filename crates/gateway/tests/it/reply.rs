@@ -122,3 +122,8 @@ pub(crate) fn keys(object: &Value) -> Vec<&str> {
         .map(|o| o.keys().map(String::as_str).collect())
         .unwrap_or_default()
 }
+
+pub(crate) fn unhex(text: &str) -> [u8; 32] {
+    let byte = |i: usize| u8::from_str_radix(&text[2 * i..2 * i + 2], 16).unwrap();
+    std::array::from_fn(byte)
+}

@@ -101,6 +101,12 @@ pub(crate) async fn sign_in(
     Holder { account, session }
 }
 
+/// Ends a session, as its holder does who signs out.
+pub(crate) async fn sign_out(store: &Store, by: Holder) {
+    let seal = change(by.account.chain(), "signed-out", store.end_session(by.session));
+    drop(store.seal(seal).await.unwrap());
+}
+
 pub(crate) fn new_session(
     store: &Store,
     account: AccountId,

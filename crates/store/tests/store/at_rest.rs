@@ -94,7 +94,7 @@ async fn nothing_personal_lies_in_the_clear() {
         sealed(store.seal(release).await);
         store.drain_outbox_wholly().await.unwrap();
         store.publish_checkpoint().await.unwrap();
-        store.end_session(holder.session).await.unwrap();
+        sign_out(&store, holder).await;
 
         let number = id_number(4321);
         let canaries = [

@@ -108,7 +108,7 @@ async fn a_release_whose_ground_is_gone_becomes_a_refusal() {
             sealed(store.seal(begin(person.subject, new)).await);
             let reason = match way {
                 "signed out" => {
-                    store.end_session(by.session).await.unwrap();
+                    sign_out(&store, by).await;
                     "SESSION_ENDED"
                 }
                 "replaced" => {
@@ -161,7 +161,7 @@ async fn a_failure_needs_no_session() {
         let new = new_lookup(&store, by);
         let lookup = new.lookup;
         sealed(store.seal(begin(subject, new)).await);
-        store.end_session(by.session).await.unwrap();
+        sign_out(&store, by).await;
         sealed(store.seal(end(subject, by, lookup, false)).await);
         check(&store).await;
     })

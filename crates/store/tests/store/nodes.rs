@@ -10,7 +10,8 @@ use std::{
 
 use domain::time::ManualClock;
 use futures_util::future::join_all;
-use store::{Outcome, StoreConfig, StoreError, engine::DbConfig};
+use store::{Effect, Outcome, StoreConfig, StoreError, engine::DbConfig};
+use tokio::sync::Notify;
 
 use crate::{
     acts::*,
@@ -123,6 +124,71 @@ async fn of_two_nodes_one_wins() {
         check(&one).await;
     })
     .await;
+}
+
+/// Who was told that their session has ended is answered nothing any more: a release that is under way on another
+/// node comes before, or not at all.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_release_is_committed_after_its_session_ended() {
+    on_postgres(|world| async move {
+        let one = world.open().await;
+        let two = world.open_node(2, Arc::clone(&world.clock)).await;
+        let subject = one.mention_subject(&id_number(1)).await.unwrap();
+        let by = sign_up(&one, 1).await;
+        let new = new_lookup(&one, by);
+        let lookup = new.lookup;
+        sealed(one.seal(begin(subject, new)).await);
+        // The first stop lets the second and the release wait for one batch; in it the second stops, its snapshot taken.
+        let stops = [Stop::default(), Stop::default()];
+        let mut waiting = vec![];
+        for stop in &stops {
+            let (store, seal) = (one.clone(), change(subject, "stops", stop.effect()));
+            waiting.push(tokio::spawn(async move { store.seal(seal).await }));
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let store = one.clone();
+        let release = tokio::spawn(async move { store.seal(end(subject, by, lookup, true)).await });
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        stops[0].passes.notify_one();
+        stops[1].reached.notified().await;
+        let leaving = tokio::spawn(async move { sign_out(&two, by).await });
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let told = leaving.is_finished();
+        stops[1].passes.notify_one();
+        let release = release.await.unwrap().unwrap();
+        assert!(
+            !(told && matches!(release, Outcome::Sealed(_))),
+            "answered after the session had ended"
+        );
+        leaving.await.unwrap();
+        for stop in waiting {
+            sealed(stop.await.unwrap());
+        }
+        assert!(one.session(token_of(by.session)).await.unwrap().is_none());
+        check(&one).await;
+    })
+    .await;
+}
+
+/// A change that stops in the committer's transaction until it is let pass.
+#[derive(Default)]
+struct Stop {
+    reached: Arc<Notify>,
+    passes: Arc<Notify>,
+}
+
+impl Stop {
+    fn effect(&self) -> Effect {
+        let (reached, passes) = (Arc::clone(&self.reached), Arc::clone(&self.passes));
+        Effect::new(move |_, _| {
+            let (reached, passes) = (Arc::clone(&reached), Arc::clone(&passes));
+            Box::pin(async move {
+                reached.notify_one();
+                passes.notified().await;
+                Ok(true)
+            })
+        })
+    }
 }
 
 /// A node that reads what another has sealed under a key it has not seen yet.

@@ -85,6 +85,12 @@ impl Model {
         self.time
     }
 
+    /// The session lives at the time of an entry that is made now.
+    fn lives(&self, session: SessionId, now: Timestamp) -> bool {
+        let time = self.time.max(now);
+        self.sessions.get(&session).is_some_and(|until| *until > time)
+    }
+
     /// What the store says, and whether the model expected that.
     fn expect(&mut self, outcome: &Result<Outcome, StoreError>, expected: Expected, now: Timestamp) {
         match (outcome, expected) {
@@ -145,7 +151,16 @@ impl Play {
             Step::SignIn(some, replace) => self.sign_in(some, replace).await,
             Step::SignOut(some) => {
                 if let Some((_, by)) = self.holder(some) {
-                    self.store.end_session(by.session).await.unwrap();
+                    let expected = match self.model.lives(by.session, now) {
+                        true => Expected::Sealed,
+                        false => Expected::Nothing,
+                    };
+                    let effect = self.store.end_session(by.session);
+                    let outcome = self
+                        .store
+                        .seal(change(by.account.chain(), "signed-out", effect))
+                        .await;
+                    self.model.expect(&outcome, expected, now);
                     self.model.sessions.remove(&by.session);
                 }
             }
@@ -190,11 +205,7 @@ impl Play {
         let new = new_session(&self.store, by.account, Level::L1, replace.then_some(by.session));
         let session = new.id;
         let time = self.model.time.max(now);
-        let lives = self
-            .model
-            .sessions
-            .get(&by.session)
-            .is_some_and(|until| *until > time);
+        let lives = self.model.lives(by.session, now);
         let expected = if replace && !lives {
             Expected::Nothing
         } else {

@@ -2,7 +2,7 @@
 
 use domain::words::Level;
 use futures_util::future::join_all;
-use store::{MAX_SESSION_SECONDS, NewSession, Store};
+use store::{Bound, Bounded, MAX_SESSION_SECONDS, NewSession, Store};
 
 use crate::{acts::*, world::*};
 
@@ -49,8 +49,8 @@ async fn a_session_lives_until_it_ends_expires_or_is_replaced() {
                     .await,
             );
         }
-        store.end_session(lower.session).await.unwrap();
-        store.end_session(lower.session).await.unwrap();
+        sign_out(&store, lower).await;
+        sign_out(&store, lower).await;
         assert!(store.session(token_of(lower.session)).await.unwrap().is_none());
         world.clock.advance_seconds(8 * HOUR - 1);
         assert!(store.session(token_of(higher.session)).await.unwrap().is_some());
@@ -78,11 +78,12 @@ async fn sessions_have_a_greatest_age_and_are_forgotten() {
         );
         let expires = store.session(token).await.unwrap().unwrap().expires;
         assert_eq!(expires, world.now().plus_seconds(MAX_SESSION_SECONDS));
-        for _ in 0..1200 {
-            store.end_session(by.session).await.unwrap();
+        for _ in 0..2 {
+            sign_out(&store, by).await;
         }
         let journal = world.folder.path().join("effects.journal");
-        assert!(std::fs::metadata(&journal).unwrap().len() > 100_000);
+        let lines = std::fs::read_to_string(&journal).unwrap().lines().count();
+        assert_eq!(lines, 1, "it ends once");
         world.clock.advance_seconds(32 * HOUR + 1);
         assert_eq!(
             store.forget_sessions().await.unwrap(),
@@ -101,7 +102,7 @@ async fn sessions_have_a_greatest_age_and_are_forgotten() {
             "the journal is cleared too"
         );
         let by = sign_in(&store, by.account, Level::L1, None).await;
-        store.end_session(by.session).await.unwrap();
+        sign_out(&store, by).await;
         assert_ne!(std::fs::metadata(&journal).unwrap().len(), 0);
     })
     .await;
@@ -252,6 +253,58 @@ async fn attempts_count_in_windows() {
         let mut counts: Vec<i64> = all.into_iter().map(|one| one.unwrap().count).collect();
         counts.sort_unstable();
         assert!(counts.into_iter().eq(1..=40), "each is counted once");
+    })
+    .await;
+}
+
+/// Counts within ten for all and three for each.
+async fn within(store: &Store, about: &[u8]) -> Bounded {
+    let bounds = [("all", &b""[..], 10), ("each", about, 3)].map(|(bucket, about, most)| Bound {
+        bucket,
+        about,
+        seconds: HOUR,
+        most,
+    });
+    store.count_within(&bounds).await.unwrap()
+}
+
+/// What is beyond a bound is counted for none of them, and leaves no row.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_beyond_a_bound_leaves_nothing() {
+    each_world(|world| async move {
+        let store = world.open().await;
+        let within = async |about: &[u8]| within(&store, about).await;
+        let until = world.now().plus_seconds(HOUR);
+        assert_eq!(within(b"a").await, Bounded::Counted(None));
+        assert_eq!(within(b"a").await, Bounded::Counted(None));
+        assert_eq!(within(b"a").await, Bounded::Counted(Some("each")));
+        let full = |bucket| Bounded::Full { bucket, until };
+        assert_eq!(within(b"a").await, full("each"));
+        // At once from many sides: exactly as many as there is room for.
+        let many: Vec<[u8; 2]> = (0..24).map(|n| [b'x', n]).collect();
+        let all = join_all(many.iter().map(|about| within(about))).await;
+        let counted = all.iter().filter(|o| matches!(o, Bounded::Counted(_))).count();
+        assert_eq!(counted, 7, "{all:?}");
+        assert_eq!(within(b"new").await, full("all"));
+        let rows = "SELECT count(*) FROM attempt";
+        assert_eq!(number_of(&world.data().await, rows).await, 1 + 1 + 7);
+        world.clock.advance_seconds(HOUR);
+        assert_eq!(within(b"new").await, Bounded::Counted(None));
+        // A clock that ran ahead and was put right locks nobody out for longer than the window.
+        world.clock.advance_seconds(1000 * HOUR);
+        for filled in [None, None, Some("each")] {
+            assert_eq!(within(b"ahead").await, Bounded::Counted(filled));
+        }
+        world.clock.advance_seconds(-1000 * HOUR);
+        let until = world.now().plus_seconds(HOUR);
+        let locked = Bounded::Full {
+            bucket: "each",
+            until,
+        };
+        assert_eq!(within(b"ahead").await, locked);
+        assert_eq!(within(b"ahead").await, locked);
+        world.clock.advance_seconds(HOUR);
+        assert_eq!(within(b"ahead").await, Bounded::Counted(None));
     })
     .await;
 }

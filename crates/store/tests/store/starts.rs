@@ -257,7 +257,7 @@ async fn a_restored_copy_brings_nothing_back() {
         close(store).await;
         let (data, keys) = (copy(&world.config.data).await, copy(&world.config.keys).await);
         let store = world.open().await;
-        store.end_session(ended.session).await.unwrap();
+        sign_out(&store, ended).await;
         sign_in(&store, replaced.account, Level::L1, Some(replaced.session)).await;
         let erase = store.erase(person.subject, person.account);
         sealed(store.seal(change(person.subject, "person-erased", erase)).await);

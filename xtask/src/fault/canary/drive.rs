@@ -234,7 +234,7 @@ fn wrongly(client: &mut Client, canary: &Person, driven: &mut Driven) -> Result<
         driven.post(
             client,
             "/v1/account/portrait",
-            &json!({ "portrait": value, "consent": true }),
+            &json!({ "portrait": value, "consent": value }),
         )?;
         let broken = format!("{{\"kind\": \"vehicle\", \"key\": {{\"plate\": \"{value}\"");
         for text in [broken.as_str(), value] {

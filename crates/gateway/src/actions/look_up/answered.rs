@@ -27,6 +27,9 @@ pub struct Answered {
     pub withheld: Vec<String>,
     /// Keys, in mode `list`.
     pub rows: Vec<BTreeMap<String, serde_json::Value>>,
+    /// The salt of the commitment to the keys, hexadecimal.
+    #[serde(default)]
+    pub rows_salt: Option<String>,
     /// Where it came from.
     pub source: Option<AnsweredSource>,
     /// Sources that were asked too and could not say anything in time, so that nothing is known of whether they

@@ -156,24 +156,24 @@ pub(super) fn commit_fields(app: &App, shared: &mut Shared, disclosed: Vec<Discl
     fields
 }
 
+/// The keys of mode `list`, and the salt of the one commitment to all of them; none where there are no keys.
 pub(super) fn commit_rows(
     app: &App,
     shared: &mut Shared,
     rows: Vec<Row>,
-) -> Vec<BTreeMap<String, serde_json::Value>> {
+) -> (Vec<BTreeMap<String, serde_json::Value>>, Option<String>) {
     if rows.is_empty() {
-        return vec![];
+        return (vec![], None);
     }
     let rows: Vec<BTreeMap<String, serde_json::Value>> = rows
         .into_iter()
         .map(|r| r.into_iter().map(|(k, v)| (k, v.into_json())).collect())
         .collect();
     let text = serde_json::to_string(&rows).unwrap_or_default();
-    let salt = Salt::new(app.store.random().bytes());
-    shared
-        .disclosed
-        .insert("rows".into(), opening::field_commitment("rows", &text, &salt));
-    rows
+    let salt: [u8; 32] = app.store.random().bytes();
+    let commitment = opening::field_commitment("rows", &text, &Salt::new(salt));
+    shared.disclosed.insert("rows".into(), commitment);
+    (rows, Some(hex(&salt)))
 }
 
 pub(super) fn withheld(request: &LookupRequest, disclosed: &[AnsweredField]) -> Vec<String> {

@@ -39,18 +39,24 @@ impl ApiClient {
         self.token = Some(token.to_owned());
     }
 
+    pub(super) async fn get(&self, path: &str) -> Result<Reply, StartError> {
+        self.send(Method::GET, path, Bytes::new()).await
+    }
+
     pub(super) async fn post(&self, path: &str, body: &Value) -> Result<Reply, StartError> {
-        let failed = |e: &dyn std::fmt::Display| StartError(format!("POST {path}: {e}"));
+        self.send(Method::POST, path, Bytes::from(body.to_string())).await
+    }
+
+    async fn send(&self, method: Method, path: &str, body: Bytes) -> Result<Reply, StartError> {
+        let failed = |e: &dyn std::fmt::Display| StartError(format!("{path}: {e}"));
         let mut request = Request::builder()
-            .method(Method::POST)
+            .method(method)
             .uri(format!("http://{}{path}", self.address))
             .header(header::CONTENT_TYPE, "application/json");
         if let Some(token) = &self.token {
             request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
         }
-        let request = request
-            .body(Full::new(Bytes::from(body.to_string())))
-            .map_err(|e| failed(&e))?;
+        let request = request.body(Full::new(body)).map_err(|e| failed(&e))?;
         let response = self.http.request(request).await.map_err(|e| failed(&e))?;
         let status = response.status().as_u16();
         let bytes = response

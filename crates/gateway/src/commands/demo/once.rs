@@ -30,8 +30,8 @@ struct Line {
     outcome: String,
     disclosed: usize,
     withheld: usize,
-    source: String,
-    as_of: String,
+    source: Option<String>,
+    as_of: Option<String>,
     millis: u128,
     verified: Result<String, String>,
 }
@@ -117,12 +117,9 @@ async fn sign_in(app: &App, client: &mut ApiClient, persona: &Persona) -> Result
     if needs_strong {
         let picture =
             base64::Engine::encode(&base64::prelude::BASE64_STANDARD, sandbox::portrait_of(persona));
-        let strong = client
-            .post(
-                "/v1/account/portrait",
-                &json!({ "portrait": picture, "consent": true }),
-            )
-            .await?;
+        let consent = client.get("/v1/account/portrait/consent").await?;
+        let body = json!({ "portrait": picture, "consent": consent.json["hash"] });
+        let strong = client.post("/v1/account/portrait", &body).await?;
         expect(
             strong.json["result"] == "PROVEN",
             "the portrait is compared",
@@ -167,13 +164,7 @@ async fn look_up(
     let reply = client.post("/v1/lookups", &question).await?;
     let millis = begun.elapsed().as_millis();
     let record = reply.json["record"].as_object();
-    let of_any = |member: &str| {
-        record
-            .and_then(|r| r.values().next())
-            .and_then(|f| f[member].as_str())
-            .unwrap_or("-")
-            .to_owned()
-    };
+    let told = |member: &str| reply.json[member].as_str().map(str::to_owned);
     let outcome = reply.json["outcome"]
         .as_str()
         .or_else(|| reply.json["code"].as_str());
@@ -182,8 +173,8 @@ async fn look_up(
         outcome: outcome.unwrap_or("no answer").to_owned(),
         disclosed: record.map_or(0, serde_json::Map::len),
         withheld: reply.json["withheld"].as_array().map_or(0, Vec::len),
-        source: of_any("source"),
-        as_of: of_any("as_of"),
+        source: told("source"),
+        as_of: told("as_of"),
         millis,
         verified: verified(app, &reply.text),
     })
@@ -215,9 +206,13 @@ fn verified(app: &App, answer: &str) -> Result<String, String> {
 }
 
 impl Line {
+    /// Answered, by a source that says who it is and how old its answer is, with a receipt that holds.
     fn is_sound(&self) -> bool {
         let answered = Answer::from_code(&self.outcome);
-        matches!(answered, Some(Answer::Found | Answer::Match)) && self.verified.is_ok()
+        matches!(answered, Some(Answer::Found | Answer::Match))
+            && self.source.is_some()
+            && self.as_of.is_some()
+            && self.verified.is_ok()
     }
 }
 
@@ -239,7 +234,13 @@ fn print(app: &App, persona: &Persona, lines: &[Line]) {
         };
         println!(
             "{:<22} {:<10} {:>9} {:>8}  {:<24} {:<20} {:>5}  {receipt}",
-            line.kind, line.outcome, line.disclosed, line.withheld, line.source, line.as_of, line.millis
+            line.kind,
+            line.outcome,
+            line.disclosed,
+            line.withheld,
+            line.source.as_deref().unwrap_or("-"),
+            line.as_of.as_deref().unwrap_or("-"),
+            line.millis
         );
     }
     let off = lines.iter().filter(|l| !l.is_sound()).count();

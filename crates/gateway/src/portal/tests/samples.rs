@@ -93,6 +93,7 @@ fn signing_in(p: &Page, add: Add<'_>) {
     let prove = ProveView {
         p: p.clone(),
         next: next(),
+        notice: notice(),
         name: String::new(),
         id_number: String::new(),
         name_error: text(),
@@ -120,6 +121,9 @@ fn signing_in(p: &Page, add: Add<'_>) {
         ConsentView {
             p: p.clone(),
             next: next(),
+            notice: notice(),
+            consent: notice(),
+            hash: "00".repeat(32),
             missing: true,
         }
         .render(),
@@ -127,6 +131,7 @@ fn signing_in(p: &Page, add: Add<'_>) {
     let portrait = PortraitView {
         p: p.clone(),
         next: next(),
+        consent: "00".repeat(32),
         error: Some("PICTURE_UNUSABLE".into()),
         result: Some("face_below_threshold".into()),
         drawn: Some("/demo/portraits/sample.png".into()),

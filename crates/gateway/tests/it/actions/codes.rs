@@ -22,6 +22,7 @@ on_both!(
     guesses_in_parallel_are_all_counted,
     who_has_an_account_is_not_told,
     codes_are_sent_within_bounds,
+    a_burst_closes_an_hour_and_leaves_nothing,
 );
 
 const UNKNOWN_PHONE: &str = "17988887777";
@@ -238,4 +239,49 @@ async fn codes_are_sent_within_bounds(bed: Arc<Bed>) {
             Value::from("phone")
         );
     }
+}
+
+/// Made-up phones fill a range, or the hour, and not the day; what is beyond leaves no row, and known and unknown
+/// phones meet the same answer.
+async fn a_burst_closes_an_hour_and_leaves_nothing(bed: Arc<Bed>) {
+    let app = bed
+        .app()
+        .replacing(
+            "codes_per_range_per_hour = 100000",
+            "codes_per_range_per_hour = 3\ncodes_per_hour = 8",
+        )
+        .start()
+        .await;
+    app.at_l2(chen()).await;
+    app.clock.advance_seconds(3600);
+    let send = async |phone: String| {
+        app.post_openly("/v1/account/codes", &json!({ "phone": phone }))
+            .await
+    };
+    let made_up = |range: u32, n: u32| format!("1798{range:03}{n:04}");
+    // A range is full, and the others are not.
+    for n in 0..3 {
+        send(made_up(1, n)).await.expect(202);
+    }
+    send(made_up(1, 3)).await.expect_problem(429, "TOO_MANY_REQUESTS");
+    for n in 0..5 {
+        send(made_up(2 + n / 3, n)).await.expect(202);
+    }
+    // The hour is full for everybody.
+    let mut seen = BTreeSet::new();
+    for phone in [
+        phone().to_owned(),
+        UNKNOWN_PHONE.to_owned(),
+        made_up(1, 3),
+        made_up(9, 0),
+    ] {
+        let reply = send(phone).await.expect_problem(429, "TOO_MANY_REQUESTS");
+        seen.insert(bytes(&reply).replace(reply.headers["retry-after"].to_str().unwrap(), "SECONDS"));
+    }
+    assert_eq!(seen.len(), 1, "{seen:#?}");
+    app.clock.advance_seconds(3600);
+    send(phone().to_owned()).await.expect(202);
+    // Rows: of everybody, of four ranges, three of each phone that was sent a code, and two of the one proof.
+    app.clock.advance_seconds(3 * 24 * 3600);
+    assert_eq!(app.app.store.forget_attempts().await.unwrap(), 2 + 4 + 3 * 9 + 2);
 }

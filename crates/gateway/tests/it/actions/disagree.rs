@@ -7,12 +7,12 @@ use ledger::{Salt, Verified, cbor::Value as Cbor, receipt::verify_field};
 use sandbox::Switch;
 use serde_json::{Value, json};
 
-use super::every_kind::{text_of, unhex};
+use super::every_kind::text_of;
 use crate::{
     app::TestApp,
     bed::Bed,
     cast::{chen, my_vehicle, persona, with},
-    reply::{Reply, text_at},
+    reply::{Reply, text_at, unhex},
 };
 
 on_both!(

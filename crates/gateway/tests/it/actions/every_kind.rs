@@ -10,7 +10,7 @@ use crate::{
     app::TestApp,
     bed::Bed,
     cast::{about_me, chen, key, with},
-    reply::{Reply, keys, text_at, verify_receipt},
+    reply::{Reply, keys, text_at, unhex, verify_receipt},
 };
 
 on_both!(
@@ -116,6 +116,16 @@ fn check_answer(kind: &Value, answer: &Reply, asked_at: &str) {
     let answer = answer
         .clone()
         .expect_outcome(if id == "identity" { "match" } else { "found" });
+    // Of an answer without fields too it is told where it came from and how old it is.
+    assert_eq!(
+        (answer.text_at("/source"), answer.text_at("/freshness")),
+        (*source, *freshness)
+    );
+    assert!(
+        answer.text_at("/as_of").starts_with(as_of),
+        "{id}: {}",
+        answer.text_at("/as_of")
+    );
     let fields = kind["fields"].as_array().unwrap();
     let expected: BTreeSet<&str> = fields
         .iter()
@@ -283,9 +293,4 @@ pub(super) fn text_of(value: &Value) -> String {
         Value::Object(image) => image["digest"].as_str().unwrap().to_owned(),
         other => other.to_string(),
     }
-}
-
-pub(super) fn unhex(text: &str) -> [u8; 32] {
-    let byte = |i: usize| u8::from_str_radix(&text[2 * i..2 * i + 2], 16).unwrap();
-    std::array::from_fn(byte)
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use sandbox::Switch;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use crate::{
     app::TestApp,
@@ -23,6 +24,8 @@ on_both!(
     one_account_is_one_person,
     portraits_are_judged_by_the_register,
     a_portrait_needs_consent_a_picture_and_a_proven_name,
+    a_consent_is_sealed_before_the_register_is_asked,
+    a_proof_seals_the_notice_of_its_language,
     a_register_that_is_down_proves_nothing,
     proofs_are_bounded,
     who_proves_often_is_not_shut_out,
@@ -220,7 +223,7 @@ async fn one_account_is_one_person(bed: Arc<Bed>) {
 }
 
 async fn portrait(app: &TestApp, token: &str, picture: &[u8]) -> Reply {
-    let body = json!({ "portrait": BASE64_STANDARD.encode(picture), "consent": true });
+    let body = json!({ "portrait": BASE64_STANDARD.encode(picture), "consent": app.consent() });
     app.post(token, "/v1/account/portrait", &body).await
 }
 
@@ -253,14 +256,17 @@ async fn a_portrait_needs_consent_a_picture_and_a_proven_name(bed: Arc<Bed>) {
     let picture = sandbox::portrait_of(chen());
     let text = BASE64_STANDARD.encode(&picture);
     let before = (app.entries().await, app.sandbox.journal().len());
-    let no_consent = app
-        .post(
-            &l2,
-            "/v1/account/portrait",
-            &json!({ "portrait": text, "consent": false }),
-        )
-        .await;
-    no_consent.expect_problem(400, "CONSENT_NEEDED");
+    // A word is no consent; the hash of another text is none to this one.
+    let other = app
+        .get(&l2, "/v1/kinds/identity/notices/account-proofing")
+        .await
+        .expect(200);
+    for agreed in ["", "yes", other.text_at("/hash")] {
+        let body = json!({ "portrait": text, "consent": agreed });
+        app.post(&l2, "/v1/account/portrait", &body)
+            .await
+            .expect_problem(400, "CONSENT_NEEDED");
+    }
     app.post(&l2, "/v1/account/portrait", &json!({ "portrait": text }))
         .await
         .expect_problem(400, "BODY_NOT_JSON");
@@ -270,7 +276,7 @@ async fn a_portrait_needs_consent_a_picture_and_a_proven_name(bed: Arc<Bed>) {
             .await
             .expect_problem(400, "PICTURE_UNUSABLE");
     }
-    let not_base64 = json!({ "portrait": "%%%", "consent": true });
+    let not_base64 = json!({ "portrait": "%%%", "consent": app.consent() });
     app.post(&l2, "/v1/account/portrait", &not_base64)
         .await
         .expect_problem(400, "PICTURE_UNUSABLE");
@@ -288,6 +294,56 @@ async fn a_portrait_needs_consent_a_picture_and_a_proven_name(bed: Arc<Bed>) {
     portrait(&app, &l2, &picture)
         .await
         .expect_problem(429, "TOO_MANY_REQUESTS");
+}
+
+/// The consent is sealed on the person's chain before the register is asked: to which text, and how it was shown.
+async fn a_consent_is_sealed_before_the_register_is_asked(bed: Arc<Bed>) {
+    let app = bed.app().start().await;
+    let token = app.at_l2(chen()).await;
+    let consent = app
+        .get(&token, "/v1/account/portrait/consent?lang=en")
+        .await
+        .expect(200);
+    let (text, hash) = (consent.text_at("/text"), consent.text_at("/hash"));
+    assert_eq!(gateway::app::hex(&Sha256::digest(text)), hash);
+    assert!(!text.contains("{{"), "{text}");
+    let body =
+        json!({ "portrait": BASE64_STANDARD.encode(sandbox::blurred_portrait_of(chen())), "consent": hash });
+    let no = app.post(&token, "/v1/account/portrait", &body).await.expect(200);
+    let log = app.access_log(&token).await;
+    let place = |holds: &dyn Fn(&Value) -> bool| log.iter().position(holds).unwrap();
+    let consented = place(&|e| e["about"] == "portrait-consented");
+    let asked = place(&|e| e["lookup_id"] == no.json["lookup"]["lookup_id"] && e["type"] == "INTENT");
+    assert_eq!(consented, asked + 1, "newest first: {log:?}");
+    let entry = &log[consented];
+    assert_eq!(entry["type"], "CHANGE");
+    assert_eq!(
+        [&entry["notice"], &entry["notice_lang"], &entry["notice_shown"]],
+        [&json!(hash), &json!("en"), &json!("client")]
+    );
+    assert_eq!(
+        [&entry["basis"], &entry["fields"], &entry["by_me"]],
+        [&json!("consent"), &json!(["portrait"]), &json!(true)]
+    );
+}
+
+/// The notice that the API gives is the one that is sealed with a proof, in the language that is asked for.
+async fn a_proof_seals_the_notice_of_its_language(bed: Arc<Bed>) {
+    let app = bed.app().start().await;
+    for (header, lang) in [("en-GB,zh;q=0.5", "en"), ("zh-CN,en", "zh")] {
+        let token = app.sign_in(chen()).await;
+        let notice = format!("/v1/kinds/identity/notices/account-proofing?lang={lang}");
+        let notice = app.get(&token, &notice).await.expect(200);
+        assert_eq!(notice.text_at("/lang"), lang);
+        let person = json!({ "name": chen().name, "id_number": chen().id_number }).to_string();
+        let mut request = TestApp::request(http::Method::POST, "/v1/account/proof", Some(&token), person);
+        let headers = request.headers_mut();
+        headers.insert(http::header::ACCEPT_LANGUAGE, header.parse().unwrap());
+        let proof = app.send(request).await.expect(200);
+        let l2 = proof.text_at("/session/token");
+        let entry = app.entry_about(l2, proof.text_at("/lookup/lookup_id")).await;
+        assert_eq!(entry["notice"], notice.json["hash"]);
+    }
 }
 
 async fn a_register_that_is_down_proves_nothing(bed: Arc<Bed>) {

@@ -2,13 +2,14 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use ledger::{Salt, receipt::verify_field};
 use serde_json::{Value, json};
 
 use crate::{
     app::TestApp,
     bed::Bed,
     cast::{about_me, chen, key, li, my_vehicle, persona, with},
-    reply::Reply,
+    reply::{Reply, unhex},
 };
 
 on_both!(
@@ -312,7 +313,18 @@ async fn lists_tell_keys_and_nothing_else(bed: Arc<Bed>) {
         async move { list(app, &token).await }
     };
     let own: Vec<Value> = chen().vehicles.iter().map(key).collect();
-    assert_eq!(list(his).await, own);
+    assert_eq!(list(his.clone()).await, own);
+    // The list has one commitment, which its salt opens.
+    let answer = app
+        .look_up(&his, &with(about_me("vehicle"), "mode", "list"))
+        .await
+        .expect_outcome("found");
+    assert_eq!(answer.text_at("/source"), "sandbox-traffic");
+    let verified = answer.verified(&app.app);
+    let salt = Salt::new(unhex(answer.text_at("/rows_salt")));
+    let text = answer.json["rows"].to_string();
+    assert!(verify_field(&verified, "rows", &text, &salt));
+    assert!(!verify_field(&verified, "rows", "[]", &salt));
     let hers = app.at_l2(li()).await;
     assert_eq!(list(hers).await, own[..1], "a shared car is in both names");
     let nothing = app.at_l2(persona("kong-kong")).await;
@@ -357,7 +369,13 @@ async fn comparisons_tell_a_result_and_nothing_else(bed: Arc<Bed>) {
             (&answer.json["record"], &answer.json["withheld"]),
             (&json!({}), &json!([]))
         );
-        assert_eq!(answer.verified(&app.app).shared.outcome.as_deref(), Some(outcome));
+        let verified = answer.verified(&app.app);
+        assert_eq!(verified.shared.outcome.as_deref(), Some(outcome));
+        assert_eq!(
+            verified.shared.source.as_deref(),
+            Some(answer.text_at("/source")),
+            "a result names its source as well"
+        );
     }
     let wrong = app.look_up(&token, &ask(json!({ "valid_until": "soon" }))).await;
     assert_eq!(

@@ -24,7 +24,7 @@ fn good(path: &str) -> Value {
         "/v1/account/codes" => json!({ "phone": "17988881111" }),
         "/v1/account/sessions" => json!({ "phone": "17988881111", "code": "12345678" }),
         "/v1/account/proof" => json!({ "name": chen().name, "id_number": chen().id_number }),
-        "/v1/account/portrait" => json!({ "portrait": "iVBORw0KGgo=", "consent": true }),
+        "/v1/account/portrait" => json!({ "portrait": "iVBORw0KGgo=", "consent": "00" }),
         "/v1/my-records" => json!({ "purpose": "own-information" }),
         "/v1/lookups/{id}/hidden" => json!({ "hidden": true }),
         "/v1/reviews" => json!({

@@ -34,7 +34,7 @@ fn table() -> Vec<Row> {
     let question = about_me("driving-licence");
     let mine = json!({ "purpose": "own-information" });
     let person = json!({ "name": chen().name, "id_number": chen().id_number });
-    let picture = json!({ "portrait": "", "consent": true });
+    let picture = json!({ "portrait": "", "consent": "00" });
     let review = json!({ "lookup_id": "019abc00-0000-7000-8000-000000000000", "text": "x" });
     let image = json!({ "lookup_id": "019abc00-0000-7000-8000-000000000000", "handle": "x" });
     vec![
@@ -46,6 +46,7 @@ fn table() -> Vec<Row> {
         ("GET", "/v1/kinds", None, [200; 3]),
         ("GET", "/v1/kinds/{kind}/notices/{purpose}", None, [404; 3]),
         ("GET", "/v1/coverage", None, [200; 3]),
+        ("GET", "/v1/account/portrait/consent", None, [200; 3]),
         ("POST", "/v1/account/codes", Some(json!({})), [400; 3]),
         ("POST", "/v1/account/sessions", Some(json!({})), [400; 3]),
         ("GET", "/v1/account", None, [401, 200, 200]),

@@ -4,4 +4,5 @@ mod answers;
 mod browser;
 mod forms;
 mod journey;
+mod notices;
 mod pages;
