@@ -52,16 +52,25 @@ CREATE TABLE subject (
   created_us BIGINT NOT NULL
 );
 CREATE INDEX subject_erasing ON subject (subject_id) WHERE state = 'erasing';
+-- Entries lie in the order of the log. Whose they are, and which number in the chain, they say themselves too.
 CREATE TABLE entry (
-  subject_id BYTEA NOT NULL,
-  seq BIGINT NOT NULL,
   log_id BIGINT NOT NULL,
   leaf_index BIGINT NOT NULL,
+  subject_id BYTEA NOT NULL,
+  seq BIGINT NOT NULL,
   time_us BIGINT NOT NULL,
   lookup_id BYTEA,
   key_class TEXT NOT NULL,
   shared BYTEA NOT NULL,
   chain BYTEA NOT NULL,
+  PRIMARY KEY (log_id, leaf_index)
+);
+-- Where in its log each entry of a chain lies. The place of an intent is in its look-up's row and comes here together
+-- with that of its outcome: places of one chain share a page, which is changed once for the two.
+CREATE TABLE chain_place (
+  subject_id BYTEA NOT NULL,
+  seq BIGINT NOT NULL,
+  leaf_index BIGINT NOT NULL,
   PRIMARY KEY (subject_id, seq)
 );
 CREATE TABLE lookup (
@@ -74,17 +83,21 @@ CREATE TABLE lookup (
   created_us BIGINT NOT NULL,
   deadline_us BIGINT NOT NULL,
   intent_seq BIGINT,
+  intent_leaf BIGINT,
   outcome_seq BIGINT,
   repeat_key BYTEA,
   request_hash BYTEA,
   answer BYTEA,
   answer_until_us BIGINT,
+  -- Its requester has put it out of sight.
+  hidden BIGINT NOT NULL DEFAULT 0,
   -- Ids grow with time: a new row changes the page that the one before it changed.
   PRIMARY KEY (lookup_id, subject_id)
 );
 CREATE UNIQUE INDEX lookup_repeat ON lookup (subject_id, repeat_key) WHERE repeat_key IS NOT NULL;
 CREATE INDEX lookup_repeat_age ON lookup (created_us) WHERE repeat_key IS NOT NULL;
-CREATE INDEX lookup_open ON lookup (deadline_us) WHERE state = 'intended';
+-- Few are open at once, so that this stays small. The end of a chain may be among them.
+CREATE UNIQUE INDEX lookup_open ON lookup (subject_id, intent_seq) WHERE state = 'intended';
 CREATE INDEX lookup_answer ON lookup (answer_until_us) WHERE answer IS NOT NULL;
 CREATE INDEX lookup_answer_of ON lookup (subject_id) WHERE answer IS NOT NULL;
 
@@ -145,15 +158,12 @@ CREATE TABLE outbox (
   topic TEXT NOT NULL,
   subject_id BYTEA NOT NULL,
   requester_id BYTEA NOT NULL,
-  lookup_id BYTEA NOT NULL,
-  time_us BIGINT NOT NULL
+  lookup_id BYTEA NOT NULL
 );
--- Projection: the look-ups of an account.
+-- Projection: the look-ups of an account about others. Those about oneself are in one's own chain.
 CREATE TABLE requester_lookup (
   requester_id BYTEA NOT NULL,
   lookup_id BYTEA NOT NULL,
   subject_id BYTEA NOT NULL,
-  time_us BIGINT NOT NULL,
-  hidden BIGINT NOT NULL,
   PRIMARY KEY (requester_id, lookup_id)
 );

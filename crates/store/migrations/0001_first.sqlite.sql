@@ -52,18 +52,27 @@ CREATE TABLE subject (
   created_us BIGINT NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX subject_erasing ON subject (subject_id) WHERE state = 'erasing';
+-- Entries lie in the order of the log. Whose they are, and which number in the chain, they say themselves too.
 CREATE TABLE entry (
-  subject_id BLOB NOT NULL,
-  seq BIGINT NOT NULL,
   log_id BIGINT NOT NULL,
   leaf_index BIGINT NOT NULL,
+  subject_id BLOB NOT NULL,
+  seq BIGINT NOT NULL,
   time_us BIGINT NOT NULL,
   lookup_id BLOB,
   key_class TEXT NOT NULL,
   shared BLOB NOT NULL,
   chain BLOB NOT NULL,
-  PRIMARY KEY (subject_id, seq)
+  PRIMARY KEY (log_id, leaf_index)
 );
+-- Where in its log each entry of a chain lies. The place of an intent is in its look-up's row and comes here together
+-- with that of its outcome: places of one chain share a page, which is changed once for the two.
+CREATE TABLE chain_place (
+  subject_id BLOB NOT NULL,
+  seq BIGINT NOT NULL,
+  leaf_index BIGINT NOT NULL,
+  PRIMARY KEY (subject_id, seq)
+) WITHOUT ROWID;
 CREATE TABLE lookup (
   subject_id BLOB NOT NULL,
   lookup_id BLOB NOT NULL,
@@ -74,17 +83,21 @@ CREATE TABLE lookup (
   created_us BIGINT NOT NULL,
   deadline_us BIGINT NOT NULL,
   intent_seq BIGINT,
+  intent_leaf BIGINT,
   outcome_seq BIGINT,
   repeat_key BLOB,
   request_hash BLOB,
   answer BLOB,
   answer_until_us BIGINT,
+  -- Its requester has put it out of sight.
+  hidden BIGINT NOT NULL DEFAULT 0,
   -- Ids grow with time: a new row changes the page that the one before it changed.
   PRIMARY KEY (lookup_id, subject_id)
-);
+) WITHOUT ROWID;
 CREATE UNIQUE INDEX lookup_repeat ON lookup (subject_id, repeat_key) WHERE repeat_key IS NOT NULL;
 CREATE INDEX lookup_repeat_age ON lookup (created_us) WHERE repeat_key IS NOT NULL;
-CREATE INDEX lookup_open ON lookup (deadline_us) WHERE state = 'intended';
+-- Few are open at once, so that this stays small. The end of a chain may be among them.
+CREATE UNIQUE INDEX lookup_open ON lookup (subject_id, intent_seq) WHERE state = 'intended';
 CREATE INDEX lookup_answer ON lookup (answer_until_us) WHERE answer IS NOT NULL;
 CREATE INDEX lookup_answer_of ON lookup (subject_id) WHERE answer IS NOT NULL;
 
@@ -145,15 +158,12 @@ CREATE TABLE outbox (
   topic TEXT NOT NULL,
   subject_id BLOB NOT NULL,
   requester_id BLOB NOT NULL,
-  lookup_id BLOB NOT NULL,
-  time_us BIGINT NOT NULL
+  lookup_id BLOB NOT NULL
 ) WITHOUT ROWID;
--- Projection: the look-ups of an account.
+-- Projection: the look-ups of an account about others. Those about oneself are in one's own chain.
 CREATE TABLE requester_lookup (
   requester_id BLOB NOT NULL,
   lookup_id BLOB NOT NULL,
   subject_id BLOB NOT NULL,
-  time_us BIGINT NOT NULL,
-  hidden BIGINT NOT NULL,
   PRIMARY KEY (requester_id, lookup_id)
 ) WITHOUT ROWID;

@@ -13,8 +13,8 @@ use ledger::{Chain, Commitment, Receipt, Shared, leaf};
 
 use crate::{
     Store, StoreError,
-    committer::{Opened, Place, open_entry},
-    engine::{DbError, Row, Sql},
+    committer::{LOG, Opened, Place, open_entry},
+    engine::{DbError, Row, Sql, Value},
     subject_keys::SubjectKeys,
 };
 
@@ -35,14 +35,26 @@ pub struct EntryView {
     pub chain: Chain,
 }
 
+/// The newest entries of a chain before a number, the intents of open look-ups among them.
 const COLUMNS_BEFORE: Sql = Sql::both(
-    "SELECT seq, leaf_index, time_us, lookup_id, key_class, shared, chain FROM entry \
-     WHERE subject_id = $1 AND seq < $2 ORDER BY seq DESC LIMIT $3",
+    "SELECT e.seq, e.leaf_index, e.time_us, e.lookup_id, e.key_class, e.shared, e.chain FROM \
+     (SELECT seq, leaf_index FROM chain_place WHERE subject_id = $1 AND seq < $2 \
+     UNION ALL SELECT intent_seq, intent_leaf FROM lookup \
+     WHERE subject_id = $1 AND state = 'intended' AND intent_seq < $2 ORDER BY 1 DESC LIMIT $3) p \
+     JOIN entry e ON e.log_id = $4 AND e.leaf_index = p.leaf_index ORDER BY e.seq DESC",
 );
 const ONE: Sql = Sql::both(
-    "SELECT seq, leaf_index, time_us, lookup_id, key_class, shared, chain FROM entry \
-     WHERE subject_id = $1 AND seq = $2",
+    "SELECT e.seq, e.leaf_index, e.time_us, e.lookup_id, e.key_class, e.shared, e.chain FROM \
+     (SELECT leaf_index FROM chain_place WHERE subject_id = $1 AND seq = $2 \
+     UNION ALL SELECT intent_leaf FROM lookup \
+     WHERE subject_id = $1 AND state = 'intended' AND intent_seq = $2) p \
+     JOIN entry e ON e.log_id = $3 AND e.leaf_index = p.leaf_index",
 );
+
+/// The parameters of [`ONE`].
+fn one(owner: SubjectId, seq: u64) -> Vec<Value> {
+    vec![owner.bytes().into(), int(seq).into(), LOG.into()]
+}
 
 impl Store {
     /// The newest entries of a chain before number `before` (or the end), newest first, without those whose evidence
@@ -60,7 +72,7 @@ impl Store {
         let rows = self
             .read_all(
                 &COLUMNS_BEFORE,
-                vec![owner.bytes().into(), before.into(), limit.into()],
+                vec![owner.bytes().into(), before.into(), limit.into(), LOG.into()],
             )
             .await?;
         let keys = self.keys_of_rows(owner, &rows).await?;
@@ -90,12 +102,7 @@ impl Store {
         &self,
         places: Vec<(SubjectId, u64)>,
     ) -> Result<BTreeMap<(SubjectId, u64), EntryView>, StoreError> {
-        let params: Arc<Vec<_>> = Arc::new(
-            places
-                .iter()
-                .map(|(owner, seq)| vec![owner.bytes().into(), int(*seq).into()])
-                .collect(),
-        );
+        let params: Arc<Vec<_>> = Arc::new(places.iter().map(|(owner, seq)| one(*owner, *seq)).collect());
         let found = self
             .inner
             .db
@@ -146,8 +153,7 @@ impl Store {
     }
 
     async fn entry_row(&self, owner: SubjectId, seq: u64) -> Result<Option<Row>, StoreError> {
-        self.read_opt(&ONE, vec![owner.bytes().into(), int(seq).into()])
-            .await
+        self.read_opt(&ONE, one(owner, seq)).await
     }
 
     pub(crate) fn open_row(

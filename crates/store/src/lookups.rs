@@ -45,7 +45,7 @@ pub struct NewLookup {
 pub struct EndLookup {
     /// Its id.
     pub lookup: LookupId,
-    /// The requester's account, for the projection.
+    /// The requester's account.
     pub requester: AccountId,
     /// The session that must still live for a release.
     pub session: SessionId,

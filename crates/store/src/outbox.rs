@@ -1,4 +1,7 @@
-//! What follows from a commit and may come later: the requester's view of their own look-ups.
+//! The requester's view of their look-ups. Those about themselves are in their own chains; those about others follow
+//! from a commit and may come later, by the outbox.
+
+use std::collections::BTreeMap;
 
 use domain::{
     ids::{AccountId, LookupId, SubjectId},
@@ -7,7 +10,8 @@ use domain::{
 
 use crate::{
     EntryView, Store, StoreError,
-    engine::{DbError, Row, Sql, Tx},
+    committer::LOG,
+    engine::{DbError, Row, Sql, Tx, Value},
     lookups::opt_seq,
 };
 
@@ -67,7 +71,7 @@ impl Store {
         }
     }
 
-    /// A requester's look-ups, newest first.
+    /// A requester's look-ups, newest first: those of their own chains, and those about others.
     ///
     /// # Errors
     /// The database, or an opening that does not open.
@@ -76,21 +80,45 @@ impl Store {
         requester: AccountId,
         page: LookupPage,
     ) -> Result<Vec<LookupView>, StoreError> {
-        const PAGE: Sql = Sql::both(
-            "SELECT r.lookup_id, r.subject_id, r.time_us, r.hidden, l.state, l.outcome_seq \
-             FROM requester_lookup r JOIN lookup l ON l.subject_id = r.subject_id AND l.lookup_id = r.lookup_id \
-             WHERE r.requester_id = $1 AND r.lookup_id < $2 AND r.hidden <= $3 \
+        const OWN: Sql = Sql::both(
+            "SELECT l.lookup_id, l.subject_id, l.hidden, l.state, l.outcome_seq FROM chain_place p \
+             JOIN entry e ON e.log_id = $1 AND e.leaf_index = p.leaf_index \
+             JOIN lookup l ON l.lookup_id = e.lookup_id AND l.subject_id = p.subject_id AND l.outcome_seq = p.seq \
+             WHERE p.subject_id = $2 AND l.requester_id = $3 AND l.lookup_id < $4 AND l.hidden <= $5 \
+             ORDER BY l.lookup_id DESC LIMIT $6",
+        );
+        const OTHERS: Sql = Sql::both(
+            "SELECT l.lookup_id, l.subject_id, l.hidden, l.state, l.outcome_seq FROM requester_lookup r \
+             JOIN lookup l ON l.lookup_id = r.lookup_id AND l.subject_id = r.subject_id \
+             WHERE r.requester_id = $1 AND r.lookup_id < $2 AND l.hidden <= $3 \
              ORDER BY r.lookup_id DESC LIMIT $4",
         );
+        let Some(chains) = self.own_chains(requester).await? else {
+            return Ok(vec![]);
+        };
         let before = page.before.map_or([0xff; 16], LookupId::bytes);
-        let params = vec![
+        let others = vec![
             requester.bytes().into(),
             before.into(),
             i64::from(page.with_hidden).into(),
             page.limit.into(),
         ];
-        let rows = self.read_all(&PAGE, params).await?;
-        self.views(&rows).await
+        let own = |chain: SubjectId| [&[LOG.into(), chain.bytes().into()], others.as_slice()].concat();
+        let own: Vec<Vec<Value>> = chains.into_iter().map(own).collect();
+        let read = self.inner.db.read(move |tx| {
+            Box::pin(async move {
+                let mut rows = tx.query_many(&OWN, &own).await?;
+                rows.push(tx.query(&OTHERS, &others).await?);
+                Ok(rows)
+            })
+        });
+        // What was asked before one was proven to be oneself is in both; it is shown once.
+        let mut newest = BTreeMap::new();
+        for row in read.await?.into_iter().flatten() {
+            newest.insert(row.id(0, "lookup.lookup_id")?, row);
+        }
+        let rows = newest.into_values().rev().take(page.limit.into()).collect();
+        self.views(rows).await
     }
 
     /// One look-up of a requester; nobody else's.
@@ -103,14 +131,14 @@ impl Store {
         lookup: LookupId,
     ) -> Result<Option<LookupView>, StoreError> {
         const ONE: Sql = Sql::both(
-            "SELECT r.lookup_id, r.subject_id, r.time_us, r.hidden, l.state, l.outcome_seq \
-             FROM requester_lookup r JOIN lookup l ON l.subject_id = r.subject_id AND l.lookup_id = r.lookup_id \
-             WHERE r.requester_id = $1 AND r.lookup_id = $2",
+            "SELECT l.lookup_id, l.subject_id, l.hidden, l.state, l.outcome_seq FROM lookup l \
+             JOIN account a ON a.account_id = l.requester_id \
+             WHERE l.lookup_id = $1 AND l.requester_id = $2 AND l.outcome_seq IS NOT NULL",
         );
         let rows = self
-            .read_all(&ONE, vec![requester.bytes().into(), lookup.bytes().into()])
+            .read_all(&ONE, vec![lookup.bytes().into(), requester.bytes().into()])
             .await?;
-        Ok(self.views(&rows).await?.pop())
+        Ok(self.views(rows).await?.pop())
     }
 
     /// Puts a look-up out of its requester's sight, or back. It stays in the log and in the subject's view.
@@ -123,19 +151,34 @@ impl Store {
         lookup: LookupId,
         hidden: bool,
     ) -> Result<bool, StoreError> {
-        const HIDE: Sql =
-            Sql::both("UPDATE requester_lookup SET hidden = $1 WHERE requester_id = $2 AND lookup_id = $3");
-        let params = vec![hidden.into(), requester.bytes().into(), lookup.bytes().into()];
+        const HIDE: Sql = Sql::both(
+            "UPDATE lookup SET hidden = $1 WHERE lookup_id = $2 AND requester_id = $3 AND outcome_seq IS NOT NULL",
+        );
+        let params = vec![hidden.into(), lookup.bytes().into(), requester.bytes().into()];
         Ok(self.execute(&HIDE, params).await? == 1)
     }
 
+    /// The chains that are an account's own; none where there is no account.
+    async fn own_chains(&self, account: AccountId) -> Result<Option<Vec<SubjectId>>, StoreError> {
+        const PERSON: Sql = Sql::both(
+            "SELECT s.subject_id FROM account a \
+             LEFT JOIN subject s ON s.subject_id = a.subject_id AND s.account_id = a.account_id \
+             WHERE a.account_id = $1",
+        );
+        let Some(row) = self.read_opt(&PERSON, vec![account.bytes().into()]).await? else {
+            return Ok(None);
+        };
+        let person = row.opt_id(0, "account.subject_id")?.map(SubjectId::from_bytes);
+        Ok(Some([account.chain()].into_iter().chain(person).collect()))
+    }
+
     /// The views of these rows, except of those whose evidence is outdated and destroyed.
-    async fn views(&self, rows: &[Row]) -> Result<Vec<LookupView>, StoreError> {
+    async fn views(&self, rows: Vec<Row>) -> Result<Vec<LookupView>, StoreError> {
         let mut places = Vec::with_capacity(rows.len());
-        for row in rows {
-            let subject = SubjectId::from_bytes(row.id(1, "requester_lookup.subject_id")?);
+        for row in &rows {
+            let subject = SubjectId::from_bytes(row.id(1, "lookup.subject_id")?);
             let seq =
-                opt_seq(row, 5, "lookup.outcome_seq")?.ok_or_else(|| row.corrupt("lookup.outcome_seq"))?;
+                opt_seq(row, 4, "lookup.outcome_seq")?.ok_or_else(|| row.corrupt("lookup.outcome_seq"))?;
             places.push((subject, seq));
         }
         let mut entries = self.entries_at(places.clone()).await?;
@@ -145,11 +188,11 @@ impl Store {
                 continue;
             };
             views.push(LookupView {
-                lookup: LookupId::from_bytes(row.id(0, "requester_lookup.lookup_id")?),
+                lookup: LookupId::from_bytes(row.id(0, "lookup.lookup_id")?),
                 subject: place.0,
-                time: Timestamp(row.int(2, "requester_lookup.time_us")?),
-                state: row.text(4, "lookup.state")?.to_owned(),
-                hidden: row.flag(3, "requester_lookup.hidden")?,
+                time: entry.time,
+                state: row.text(3, "lookup.state")?.to_owned(),
+                hidden: row.flag(2, "lookup.hidden")?,
                 entry,
             });
         }
@@ -164,8 +207,8 @@ async fn drain(tx: &Tx<'_>, limit: u16) -> Result<u64, DbError> {
     );
     // Whoever was erased meanwhile has no view any more.
     const PROJECT: Sql = Sql::both(
-        "INSERT INTO requester_lookup (requester_id, lookup_id, subject_id, time_us, hidden) \
-         SELECT o.requester_id, o.lookup_id, o.subject_id, o.time_us, 0 \
+        "INSERT INTO requester_lookup (requester_id, lookup_id, subject_id) \
+         SELECT o.requester_id, o.lookup_id, o.subject_id \
          FROM outbox o JOIN account a ON a.account_id = o.requester_id \
          WHERE o.outbox_id <= $1 ORDER BY o.requester_id, o.lookup_id ON CONFLICT DO NOTHING",
     );

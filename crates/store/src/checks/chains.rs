@@ -19,11 +19,14 @@ const OWNERS: Sql =
     Sql::both("SELECT subject_id FROM subject WHERE subject_id > $1 ORDER BY subject_id LIMIT $2");
 const OWNER: Sql = Sql::both("SELECT log_id, state FROM subject WHERE subject_id = $1");
 const ENTRIES: Sql = Sql::both(
-    "SELECT e.seq, e.leaf_index, e.time_us, e.lookup_id, e.key_class, e.shared, e.chain, l.leaf, \
-     k.state, k.intent_seq, k.outcome_seq \
-     FROM entry e LEFT JOIN leaf l ON l.log_id = e.log_id AND l.leaf_index = e.leaf_index \
-     LEFT JOIN lookup k ON k.subject_id = e.subject_id AND k.lookup_id = e.lookup_id \
-     WHERE e.subject_id = $1 AND e.seq >= $2 ORDER BY e.seq LIMIT $3",
+    "SELECT p.seq, e.leaf_index, e.time_us, e.lookup_id, e.key_class, e.shared, e.chain, l.leaf, \
+     k.state, k.intent_seq, k.outcome_seq, e.subject_id, e.seq FROM \
+     (SELECT seq, leaf_index FROM chain_place WHERE subject_id = $1 AND seq >= $2 \
+     UNION ALL SELECT intent_seq, intent_leaf FROM lookup \
+     WHERE subject_id = $1 AND state = 'intended' AND intent_seq >= $2 ORDER BY 1 LIMIT $3) p \
+     LEFT JOIN entry e ON e.log_id = $4 AND e.leaf_index = p.leaf_index \
+     LEFT JOIN leaf l ON l.log_id = $4 AND l.leaf_index = p.leaf_index \
+     LEFT JOIN lookup k ON k.subject_id = $1 AND k.lookup_id = e.lookup_id ORDER BY p.seq",
 );
 
 impl Store {
@@ -71,7 +74,12 @@ impl Store {
         };
         let mut asked_again = false;
         let row = loop {
-            let params = vec![owner.bytes().into(), int(chain.next).into(), PAGE.into()];
+            let params = vec![
+                owner.bytes().into(),
+                int(chain.next).into(),
+                PAGE.into(),
+                LOG.into(),
+            ];
             let rows = self.read_all(&ENTRIES, params).await?;
             if rows.is_empty() {
                 let row = self.read_opt(&OWNER, vec![owner.bytes().into()]).await?;
@@ -117,6 +125,11 @@ impl Store {
         chain.last = leaf.unwrap_or(Hash::ZERO);
         if u64::try_from(seq) != Ok(expected) {
             return Err(format!("entry {expected} is missing"));
+        }
+        if row.opt_id(11, "entry.subject_id").map_err(told)? != Some(chain.owner.bytes())
+            || row.opt_int(12, "entry.seq").map_err(told)? != Some(seq)
+        {
+            return Err(format!("where entry {seq} should lie is another or none"));
         }
         let time = row.int(2, "entry.time_us").map_err(told)?;
         if !leaves.mark(row.int(1, "entry.leaf_index").map_err(told)?, time) {

@@ -5,6 +5,7 @@ use domain::ids::{AccountId, DEPLOYMENT, SubjectId};
 use super::Check;
 use crate::{
     Store, StoreError,
+    committer::LOG,
     engine::{DbError, Row, Sql, Value},
 };
 
@@ -12,10 +13,13 @@ use crate::{
 const PAGE: i64 = 1000;
 
 const LOOKUPS: Sql = Sql::both(
-    "SELECT l.lookup_id, l.subject_id, l.state, l.intent_seq, l.outcome_seq, i.lookup_id, o.lookup_id FROM lookup l \
-     LEFT JOIN entry i ON i.subject_id = l.subject_id AND i.seq = l.intent_seq \
-     LEFT JOIN entry o ON o.subject_id = l.subject_id AND o.seq = l.outcome_seq \
-     WHERE (l.lookup_id, l.subject_id) > ($1, $2) ORDER BY l.lookup_id, l.subject_id LIMIT $3",
+    "SELECT l.lookup_id, l.subject_id, l.state, l.intent_seq, l.outcome_seq, i.lookup_id, o.lookup_id, l.intent_leaf \
+     FROM lookup l \
+     LEFT JOIN entry i ON i.log_id = $1 AND i.leaf_index = l.intent_leaf \
+     AND i.subject_id = l.subject_id AND i.seq = l.intent_seq \
+     LEFT JOIN chain_place p ON p.subject_id = l.subject_id AND p.seq = l.outcome_seq \
+     LEFT JOIN entry o ON o.log_id = $1 AND o.leaf_index = p.leaf_index \
+     WHERE (l.lookup_id, l.subject_id) > ($2, $3) ORDER BY l.lookup_id, l.subject_id LIMIT $4",
 );
 const SUBJECTS: Sql = Sql::both(
     "SELECT s.subject_id, s.state, s.account_id, a.subject_id, CASE WHEN s.profile IS NULL THEN 0 ELSE 1 END FROM subject s \
@@ -40,7 +44,7 @@ impl Store {
         let (mut lookup, mut subject) = (Value::from([].as_slice()), Value::from([].as_slice()));
         loop {
             let rows = self
-                .read_all(&LOOKUPS, vec![lookup, subject, PAGE.into()])
+                .read_all(&LOOKUPS, vec![LOG.into(), lookup, subject, PAGE.into()])
                 .await?;
             let Some(last) = rows.last() else { return Ok(check) };
             lookup = last.blob(0, "lookup.lookup_id")?.into();
@@ -145,7 +149,9 @@ fn refers(row: &Row) -> Result<bool, DbError> {
     let is_there = |seq: Option<i64>, entry: Option<[u8; 16]>| seq.is_none() || entry == Some(lookup);
     let entries = is_there(intent, row.opt_id(5, "entry.lookup_id")?)
         && is_there(outcome, row.opt_id(6, "entry.lookup_id")?);
+    let placed = intent.is_some() == row.opt_int(7, "lookup.intent_leaf")?.is_some();
     Ok(entries
+        && placed
         && match row.text(2, "lookup.state")? {
             "intended" => intent.is_some() && outcome.is_none(),
             "released" | "failed" => intent.is_some() && outcome.is_some(),

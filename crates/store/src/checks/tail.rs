@@ -11,7 +11,8 @@ use crate::{
 
 const PUBLISHED: Sql = Sql::both("SELECT size, frontier, checkpoint FROM published WHERE log_id = $1");
 const BEYOND: Sql = Sql::both(
-    "SELECT leaf_index FROM leaf WHERE log_id = $1 AND leaf_index >= $2 ORDER BY leaf_index LIMIT 1",
+    "SELECT leaf_index FROM leaf WHERE log_id = $1 AND leaf_index >= $2 \
+     UNION ALL SELECT leaf_index FROM entry WHERE log_id = $1 AND leaf_index >= $2 LIMIT 1",
 );
 
 impl Store {
@@ -44,7 +45,7 @@ impl Store {
             return wrong("its leaves do not give its head; restore from a backup");
         }
         if self.has_leaf_beyond(head.size()).await? {
-            return wrong("it has a leaf beyond its head; restore from a backup");
+            return wrong("it has a leaf or an entry beyond its head; restore from a backup");
         }
         if last_head.is_none() && head.size() > 0 {
             tracing::warn!(

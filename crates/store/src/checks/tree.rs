@@ -26,7 +26,11 @@ const LEVELS: Sql =
     Sql::both("SELECT level FROM tile WHERE log_id = $1 AND (level < 0 OR level >= $2) LIMIT 1");
 
 /// Rows of a log that does not exist.
-const OTHER_LOGS: [(&str, Sql); 4] = [
+const OTHER_LOGS: [(&str, Sql); 5] = [
+    (
+        "entry",
+        Sql::both("SELECT log_id FROM entry WHERE log_id < $1 OR log_id > $2 LIMIT 1"),
+    ),
     (
         "leaf",
         Sql::both("SELECT log_id FROM leaf WHERE log_id < $1 OR log_id > $2 LIMIT 1"),
@@ -101,7 +105,7 @@ impl Store {
             .has_leaf_beyond(self.inner.stored_head().await?.size())
             .await?
         {
-            leaves.tell("there are leaves beyond the head".into());
+            leaves.tell("there are leaves or entries beyond the head".into());
         }
         for (table, others) in &OTHER_LOGS {
             if self

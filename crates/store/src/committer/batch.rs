@@ -131,7 +131,7 @@ impl Batch {
         if KeyStore::evidence_class(time) != self.key_class {
             return Ok(None);
         }
-        let (conditions, mut links) = judge(tx, &self.seals, time).await?;
+        let (judged, mut links) = judge(tx, &self.seals, time).await?;
         // A generator of its own for each run: a run after a collision encrypts other openings than the run before,
         // and no nonce may serve twice.
         let mut rng = self.inner.random.fork();
@@ -140,15 +140,17 @@ impl Batch {
         let mut hashes = vec![];
         let mut first_leaf = None;
         for at in self.in_order() {
-            let (seal, condition) = (&self.seals[at], conditions[at]);
+            let (seal, judged) = (&self.seals[at], judged[at]);
+            let condition = judged.condition;
             if condition == Condition::Fails {
                 continue;
             }
+            let own = (seal.act.requester()).is_some_and(|requester| links.is_own(seal.owner, requester));
             let link = links.of(seal.owner)?;
             let entry = self.build(seal, condition, link, time, &mut rng)?;
             let (seq, position) = (link.next_seq, hashes.len());
             let index = before.size() + position as u64;
-            rows.push(seal, condition, &entry, Numbers { seq, index, time });
+            rows.push(seal, judged, own, &entry, Numbers { seq, index, time });
             first_leaf.get_or_insert(entry.leaf);
             hashes.push(entry.leaf_hash);
             (link.next_seq, link.head) = (seq + 1, entry.leaf_hash);

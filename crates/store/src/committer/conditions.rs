@@ -5,29 +5,40 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::{ids::SubjectId, time::Timestamp};
-use futures_util::future::try_join3;
+use domain::{
+    ids::{AccountId, SubjectId},
+    time::Timestamp,
+};
+use futures_util::future::try_join4;
 use ledger::Hash;
 
-use super::{Act, Seal};
+use super::{Act, LOG, Seal};
 use crate::{
     engine::{DbError, Row, Sql, Tx, Value},
     lookups::{EndLookup, NewLookup},
 };
 
-/// An owner with the newest entry of their chain, from which it goes on.
+/// An owner with the newest entry whose place in the chain is known, and the account that is theirs.
 const OWNER: Sql = Sql::each(
-    // SQLite takes the first entry of the index from its end; PostgreSQL would sort the whole chain.
-    "SELECT s.state, e.seq, l.leaf FROM subject s LEFT JOIN entry e ON e.subject_id = s.subject_id \
-     LEFT JOIN leaf l ON l.log_id = e.log_id AND l.leaf_index = e.leaf_index \
-     WHERE s.subject_id = $1 ORDER BY e.seq DESC LIMIT 1",
-    "SELECT s.state, e.seq, l.leaf FROM subject s LEFT JOIN entry e ON e.subject_id = s.subject_id \
-     AND e.seq = (SELECT max(seq) FROM entry WHERE subject_id = $1) \
-     LEFT JOIN leaf l ON l.log_id = e.log_id AND l.leaf_index = e.leaf_index WHERE s.subject_id = $1",
+    // SQLite takes the first place of the chain from its end; PostgreSQL would sort the whole chain.
+    "SELECT s.state, p.seq, l.leaf, s.account_id FROM subject s \
+     LEFT JOIN chain_place p ON p.subject_id = s.subject_id \
+     LEFT JOIN leaf l ON l.log_id = s.log_id AND l.leaf_index = p.leaf_index \
+     WHERE s.subject_id = $1 ORDER BY p.seq DESC LIMIT 1",
+    "SELECT s.state, p.seq, l.leaf, s.account_id FROM subject s \
+     LEFT JOIN chain_place p ON p.subject_id = s.subject_id \
+     AND p.seq = (SELECT max(seq) FROM chain_place WHERE subject_id = $1) \
+     LEFT JOIN leaf l ON l.log_id = s.log_id AND l.leaf_index = p.leaf_index WHERE s.subject_id = $1",
+);
+/// The newest intent of a chain whose look-up is open: its place is not among the chain's places yet.
+const OPEN: Sql = Sql::both(
+    "SELECT k.intent_seq, l.leaf FROM lookup k \
+     LEFT JOIN leaf l ON l.log_id = $1 AND l.leaf_index = k.intent_leaf \
+     WHERE k.subject_id = $2 AND k.state = 'intended' ORDER BY k.intent_seq DESC LIMIT 1",
 );
 /// A look-up that ends, with the session that must still live for a release.
 const ENDING: Sql = Sql::both(
-    "SELECT l.state, s.ended_us, s.expires_us FROM lookup l LEFT JOIN session s ON s.session_id = $1 \
+    "SELECT l.state, s.ended_us, s.expires_us, l.intent_seq, l.intent_leaf FROM lookup l LEFT JOIN session s ON s.session_id = $1 \
      WHERE l.lookup_id = $2 AND l.subject_id = $3",
 );
 const REPEATED: Sql = Sql::both("SELECT lookup_id FROM lookup WHERE subject_id = $1 AND repeat_key = $2");
@@ -41,9 +52,28 @@ pub(super) enum Condition {
     Fails,
 }
 
+/// What the conditions said about one seal, and what they saw on the way.
+#[derive(Clone, Copy)]
+pub(super) struct Judged {
+    pub(super) condition: Condition,
+    /// Number and leaf of the intent that ends.
+    pub(super) intent: Option<(u64, u64)>,
+}
+
+impl Judged {
+    fn bare(condition: Condition) -> Self {
+        Judged {
+            condition,
+            intent: None,
+        }
+    }
+}
+
 /// A chain as it grows within the batch.
 pub(super) struct Link {
     active: bool,
+    /// Whose chain it is.
+    account: Option<AccountId>,
     pub(super) next_seq: u64,
     pub(super) head: Hash,
 }
@@ -59,6 +89,12 @@ impl Links {
             .ok_or(DbError::NotFound { sql: OWNER.sqlite })
     }
 
+    /// The chain is this requester's own, in which they find their look-ups without a projection.
+    pub(super) fn is_own(&self, owner: SubjectId, requester: AccountId) -> bool {
+        let theirs = self.0.get(&owner).and_then(|link| link.account);
+        owner == requester.chain() || theirs == Some(requester)
+    }
+
     fn is_active(&self, owner: SubjectId) -> bool {
         self.0.get(&owner).is_some_and(|link| link.active)
     }
@@ -69,7 +105,7 @@ pub(super) async fn judge(
     tx: &Tx<'_>,
     seals: &[Seal],
     time: Timestamp,
-) -> Result<(Vec<Condition>, Links), DbError> {
+) -> Result<(Vec<Judged>, Links), DbError> {
     let mut changed = vec![];
     for seal in seals {
         if let Act::Change(effect) = &seal.act {
@@ -78,16 +114,16 @@ pub(super) async fn judge(
     }
     let mut changed = changed.into_iter();
     let mut found = Found::read(tx, seals).await?;
-    let mut conditions = Vec::with_capacity(seals.len());
+    let mut judged = Vec::with_capacity(seals.len());
     for seal in seals {
-        conditions.push(match &seal.act {
-            Act::Change(_) if changed.next() == Some(true) => Condition::Holds,
-            Act::Change(_) => Condition::Fails,
+        judged.push(match &seal.act {
+            Act::Change(_) if changed.next() == Some(true) => Judged::bare(Condition::Holds),
+            Act::Change(_) => Judged::bare(Condition::Fails),
             Act::End(end) => found.of_end(seal.owner, end, time)?,
-            Act::Begin(new) | Act::Refuse(new) => found.of_new(seal.owner, new),
+            Act::Begin(new) | Act::Refuse(new) => Judged::bare(found.of_new(seal.owner, new)),
         });
     }
-    Ok((conditions, found.links))
+    Ok((judged, found.links))
 }
 
 /// What the database says about the batch's look-ups, each list in the order of the seals that it concerns.
@@ -100,10 +136,14 @@ struct Found {
 }
 
 impl Found {
-    /// Three statements that travel together.
+    /// Four statements that travel together.
     async fn read(tx: &Tx<'_>, seals: &[Seal]) -> Result<Self, DbError> {
         let owners: BTreeSet<SubjectId> = seals.iter().map(|seal| seal.owner).collect();
         let by_owner: Vec<Vec<Value>> = owners.iter().map(|o| vec![o.bytes().into()]).collect();
+        let in_log: Vec<Vec<Value>> = owners
+            .iter()
+            .map(|o| vec![LOG.into(), o.bytes().into()])
+            .collect();
         let (mut by_lookup, mut by_key) = (vec![], vec![]);
         for seal in seals {
             let owner = Value::from(seal.owner.bytes());
@@ -117,16 +157,17 @@ impl Found {
                 Act::Change(_) => {}
             }
         }
-        let (chains, ending, repeated) = try_join3(
+        let (chains, open, ending, repeated) = try_join4(
             tx.query_many(&OWNER, &by_owner),
+            tx.query_many(&OPEN, &in_log),
             tx.query_many(&ENDING, &by_lookup),
             tx.query_many(&REPEATED, &by_key),
         )
         .await?;
         let mut links = BTreeMap::new();
-        for (owner, rows) in owners.into_iter().zip(chains) {
+        for ((owner, rows), open) in owners.into_iter().zip(chains).zip(open) {
             if let Some(row) = rows.first() {
-                links.insert(owner, link(row)?);
+                links.insert(owner, link(row, open.first())?);
             }
         }
         Ok(Found {
@@ -138,13 +179,13 @@ impl Found {
         })
     }
 
-    fn of_end(&mut self, owner: SubjectId, end: &EndLookup, time: Timestamp) -> Result<Condition, DbError> {
+    fn of_end(&mut self, owner: SubjectId, end: &EndLookup, time: Timestamp) -> Result<Judged, DbError> {
         let rows = self.ending.next().unwrap_or_default();
         let Some(row) = rows.first() else {
-            return Ok(Condition::Fails);
+            return Ok(Judged::bare(Condition::Fails));
         };
         let first = self.ended.insert((owner, end.lookup.bytes()));
-        Ok(if !first || row.text(0, "lookup.state")? != "intended" {
+        let condition = if !first || row.text(0, "lookup.state")? != "intended" {
             Condition::Fails
         } else if end.release && !self.links.is_active(owner) {
             Condition::SubjectErased
@@ -152,7 +193,15 @@ impl Found {
             Condition::SessionEnded
         } else {
             Condition::Holds
-        })
+        };
+        let intent = match condition {
+            Condition::Fails => None,
+            _ => Some((
+                number(row, row.int(3, "lookup.intent_seq")?, "lookup.intent_seq")?,
+                number(row, row.int(4, "lookup.intent_leaf")?, "lookup.intent_leaf")?,
+            )),
+        };
+        Ok(Judged { condition, intent })
     }
 
     fn of_new(&mut self, owner: SubjectId, new: &NewLookup) -> Condition {
@@ -170,16 +219,25 @@ impl Found {
     }
 }
 
-fn link(row: &Row) -> Result<Link, DbError> {
-    let (next_seq, head) = match row.opt_int(1, "entry.seq")? {
-        Some(seq) => (seq.saturating_add(1), Hash::of_leaf(row.blob(2, "leaf.leaf")?)),
+/// The chain of an owner's row, with that of its newest open intent.
+fn link(row: &Row, open: Option<&Row>) -> Result<Link, DbError> {
+    let placed = row.opt_int(1, "chain_place.seq")?.map(|seq| (seq, row, 2));
+    let open = open.map(|open| Ok::<_, DbError>((open.int(0, "lookup.intent_seq")?, open, 1)));
+    let newest = placed.into_iter().chain(open.transpose()?);
+    let (next_seq, head) = match newest.max_by_key(|(seq, ..)| *seq) {
+        Some((seq, row, at)) => (seq.saturating_add(1), Hash::of_leaf(row.blob(at, "leaf.leaf")?)),
         None => (0, Hash::ZERO),
     };
     Ok(Link {
         active: row.text(0, "subject.state")? == "active",
-        next_seq: u64::try_from(next_seq).map_err(|_| row.corrupt("entry.seq"))?,
+        account: row.opt_id(3, "subject.account_id")?.map(AccountId::from_bytes),
+        next_seq: number(row, next_seq, "chain_place.seq")?,
         head,
     })
+}
+
+fn number(row: &Row, number: i64, name: &'static str) -> Result<u64, DbError> {
+    u64::try_from(number).map_err(|_| row.corrupt(name))
 }
 
 /// The session of an ending look-up lives; one that was forgotten does not.

@@ -13,7 +13,10 @@ mod uncertain;
 
 use std::sync::Arc;
 
-use domain::{ids::SubjectId, time::Timestamp};
+use domain::{
+    ids::{AccountId, SubjectId},
+    time::Timestamp,
+};
 use futures_util::future::BoxFuture;
 use ledger::{Chain, Receipt, Shared};
 use tokio::sync::{mpsc, oneshot};
@@ -80,6 +83,17 @@ pub enum Act {
     End(EndLookup),
     /// Other rows change.
     Change(Effect),
+}
+
+impl Act {
+    /// Who asked, where a look-up begins or ends.
+    fn requester(&self) -> Option<AccountId> {
+        match self {
+            Act::Begin(new) | Act::Refuse(new) => Some(new.requester),
+            Act::End(end) => Some(end.requester),
+            Act::Change(_) => None,
+        }
+    }
 }
 
 /// One entry to be sealed. The committer fills in time, sequence number and link.

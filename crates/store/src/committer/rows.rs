@@ -1,9 +1,14 @@
 //! The rows of a batch, gathered and then written with one statement per table.
 
 use domain::time::Timestamp;
-use futures_util::future::try_join5;
+use futures_util::future::{try_join, try_join4};
 
-use super::{Act, LOG, Seal, batch::int, conditions::Condition, openings::Built};
+use super::{
+    Act, LOG, Seal,
+    batch::int,
+    conditions::{Condition, Judged},
+    openings::Built,
+};
 use crate::{
     engine::{DbError, Insert, Sql, Tx, Value},
     lookups::NewLookup,
@@ -12,10 +17,10 @@ use crate::{
 const ENTRY: Insert = Insert {
     table: "entry",
     columns: &[
-        "subject_id",
-        "seq",
         "log_id",
         "leaf_index",
+        "subject_id",
+        "seq",
         "time_us",
         "lookup_id",
         "key_class",
@@ -27,6 +32,11 @@ const ENTRY: Insert = Insert {
 const LEAF: Insert = Insert {
     table: "leaf",
     columns: &["log_id", "leaf_index", "leaf"],
+    tail: "",
+};
+const PLACE: Insert = Insert {
+    table: "chain_place",
+    columns: &["subject_id", "seq", "leaf_index"],
     tail: "",
 };
 const LOOKUP: Insert = Insert {
@@ -41,6 +51,7 @@ const LOOKUP: Insert = Insert {
         "created_us",
         "deadline_us",
         "intent_seq",
+        "intent_leaf",
         "outcome_seq",
         "repeat_key",
         "request_hash",
@@ -49,14 +60,7 @@ const LOOKUP: Insert = Insert {
 };
 const OUTBOX: Insert = Insert {
     table: "outbox",
-    columns: &[
-        "outbox_id",
-        "topic",
-        "subject_id",
-        "requester_id",
-        "lookup_id",
-        "time_us",
-    ],
+    columns: &["outbox_id", "topic", "subject_id", "requester_id", "lookup_id"],
     tail: "",
 };
 const END_LOOKUP: Sql = Sql::both(
@@ -77,6 +81,7 @@ pub(super) struct Rows<'a> {
     key_class: &'a str,
     entries: Vec<Vec<Value>>,
     leaves: Vec<Vec<Value>>,
+    places: Vec<Vec<Value>>,
     lookups: Vec<Vec<Value>>,
     ends: Vec<Vec<Value>>,
     outbox: Vec<Vec<Value>>,
@@ -89,19 +94,21 @@ impl<'a> Rows<'a> {
             key_class,
             entries: vec![],
             leaves: vec![],
+            places: vec![],
             lookups: vec![],
             ends: vec![],
             outbox: vec![],
         }
     }
 
-    pub(super) fn push(&mut self, seal: &Seal, condition: Condition, entry: &Built, at: Numbers) {
+    /// Adds an entry's rows; `own` where the chain is the requester's own.
+    pub(super) fn push(&mut self, seal: &Seal, judged: Judged, own: bool, entry: &Built, at: Numbers) {
         let owner = seal.owner.bytes();
         self.entries.push(vec![
-            owner.into(),
-            int(at.seq),
             LOG.into(),
             int(at.index),
+            owner.into(),
+            int(at.seq),
             at.time.0.into(),
             seal.shared.lookup.into(),
             self.key_class.into(),
@@ -110,12 +117,13 @@ impl<'a> Rows<'a> {
         ]);
         self.leaves
             .push(vec![LOG.into(), int(at.index), entry.leaf.into()]);
-        let refused = condition != Condition::Holds;
+        let refused = judged.condition != Condition::Holds;
         match &seal.act {
-            Act::Begin(new) if !refused => self.push_lookup(owner, "intended", new, at),
+            // Its place stays in its own row until it ends.
+            Act::Begin(new) if !refused => return self.push_lookup(owner, "intended", new, at),
             Act::Begin(new) | Act::Refuse(new) => {
                 self.push_lookup(owner, "refused", new, at);
-                self.push_outbox(owner, new.requester.bytes(), new.lookup.bytes(), at);
+                self.push_outbox(owner, own, new.requester.bytes(), new.lookup.bytes(), at);
             }
             Act::End(end) => {
                 let (state, answer) = match (refused, end.release) {
@@ -131,17 +139,25 @@ impl<'a> Rows<'a> {
                     owner.into(),
                     end.lookup.bytes().into(),
                 ]);
-                self.push_outbox(owner, end.requester.bytes(), end.lookup.bytes(), at);
+                if let Some((seq, index)) = judged.intent {
+                    self.push_place(owner, seq, index);
+                }
+                self.push_outbox(owner, own, end.requester.bytes(), end.lookup.bytes(), at);
             }
             Act::Change(_) => {}
         }
+        self.push_place(owner, at.seq, at.index);
+    }
+
+    fn push_place(&mut self, owner: [u8; 16], seq: u64, index: u64) {
+        self.places.push(vec![owner.into(), int(seq), int(index)]);
     }
 
     fn push_lookup(&mut self, owner: [u8; 16], state: &str, new: &NewLookup, at: Numbers) {
         let (intent, outcome) = if state == "intended" {
-            (Some(at.seq), None)
+            (Some(at), None)
         } else {
-            (None, Some(at.seq))
+            (None, Some(at))
         };
         self.lookups.push(vec![
             owner.into(),
@@ -152,15 +168,20 @@ impl<'a> Rows<'a> {
             self.node.into(),
             at.time.0.into(),
             new.deadline.0.into(),
-            intent.map_or(Value::Null, int),
-            outcome.map_or(Value::Null, int),
+            intent.map_or(Value::Null, |at| int(at.seq)),
+            intent.map_or(Value::Null, |at| int(at.index)),
+            outcome.map_or(Value::Null, |at| int(at.seq)),
             new.repeat_key.into(),
             new.request_hash.into(),
         ]);
     }
 
-    /// Ids of the outbox are log and index of the leaf, so that they are read in the order of the log.
-    fn push_outbox(&mut self, owner: [u8; 16], requester: [u8; 16], lookup: [u8; 16], at: Numbers) {
+    /// What is about another than the requester comes into the requester's view. Ids of the outbox are log and index of
+    /// the leaf, so that they are read in the order of the log.
+    fn push_outbox(&mut self, owner: [u8; 16], own: bool, requester: [u8; 16], lookup: [u8; 16], at: Numbers) {
+        if own {
+            return;
+        }
         let mut id = [0; 16];
         id[..8].copy_from_slice(&LOG.to_be_bytes());
         id[8..].copy_from_slice(&at.index.to_be_bytes());
@@ -170,20 +191,21 @@ impl<'a> Rows<'a> {
             owner.into(),
             requester.into(),
             lookup.into(),
-            at.time.0.into(),
         ]);
     }
 
     /// Writes all; the statements travel together.
     pub(super) async fn write(&self, tx: &Tx<'_>) -> Result<(), DbError> {
-        try_join5(
+        let in_log = try_join(
             tx.insert_many(&ENTRY, &self.entries),
             tx.insert_many(&LEAF, &self.leaves),
+        );
+        let beside = try_join4(
+            tx.insert_many(&PLACE, &self.places),
             tx.insert_many(&LOOKUP, &self.lookups),
             tx.execute_many(&END_LOOKUP, &self.ends),
             tx.insert_many(&OUTBOX, &self.outbox),
-        )
-        .await
-        .map(|_| ())
+        );
+        try_join(in_log, beside).await.map(|_| ())
     }
 }

@@ -74,10 +74,10 @@ const TABLES: &[Table] = &[
     ),
     (
         "entry",
-        &["subject_id", "seq"],
+        &["log_id", "leaf_index"],
         &[
-            "log_id",
-            "leaf_index",
+            "subject_id",
+            "seq",
             "time_us",
             "lookup_id",
             "key_class",
@@ -85,10 +85,11 @@ const TABLES: &[Table] = &[
             "chain",
         ],
     ),
+    ("chain_place", &["subject_id", "seq"], &["leaf_index"]),
     (
         "lookup",
         &["subject_id", "lookup_id"],
-        &["state", "intent_seq", "outcome_seq"],
+        &["state", "intent_seq", "intent_leaf", "outcome_seq"],
     ),
     ("account", &["account_id"], &["subject_id", "profile"]),
     ("deployment", &[], &["realm", "suite", "origin", "log_key"]),
@@ -223,8 +224,15 @@ async fn rows_that_are_gone_added_or_swapped_are_found() {
             ("INSERT INTO tile SELECT log_id, level, tile_index + 50, root, hashes FROM tile WHERE tile_index = 0", vec![]),
             ("INSERT INTO tile SELECT log_id, level + 3, tile_index, root, hashes FROM tile WHERE tile_index = 0", vec![]),
             (
-                "INSERT INTO entry SELECT subject_id, seq + 5000, log_id, leaf_index, time_us, lookup_id, key_class, shared, \
+                "INSERT INTO entry SELECT log_id, leaf_index + 5000, subject_id, seq, time_us, lookup_id, key_class, shared, \
                  chain FROM entry WHERE subject_id = $1 AND seq = 40",
+                vec![chain.clone()],
+            ),
+            ("DELETE FROM chain_place WHERE subject_id = $1 AND seq = 40", vec![chain.clone()]),
+            ("DELETE FROM chain_place WHERE subject_id = $1 AND seq > 200", vec![chain.clone()]),
+            (
+                "INSERT INTO chain_place SELECT subject_id, seq + 5000, leaf_index FROM chain_place \
+                 WHERE subject_id = $1 AND seq = 40",
                 vec![chain.clone()],
             ),
             // Each leaf is in the place of the one opposite.
@@ -267,10 +275,10 @@ impl Snapshot {
         ),
         (
             "entry",
-            &["subject_id", "seq"],
+            &["log_id", "leaf_index"],
             &[
-                "log_id",
-                "leaf_index",
+                "subject_id",
+                "seq",
                 "time_us",
                 "lookup_id",
                 "key_class",
@@ -278,6 +286,7 @@ impl Snapshot {
                 "chain",
             ],
         ),
+        ("chain_place", &["subject_id", "seq"], &["leaf_index"]),
         (
             "account",
             &["account_id"],
