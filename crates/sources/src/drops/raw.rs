@@ -11,7 +11,7 @@ use serde::Deserialize;
 use tokio::sync::Semaphore;
 use toml::Spanned;
 
-use super::{DropBounds, Drops, name::Pattern, shelf::Digest, shelf_files::ShelfFiles};
+use super::{DropBounds, Drops, name::Pattern, shelf, shelf_files::ShelfFiles};
 use crate::{
     dial::Realm,
     file::{Charset, Digest, Raw, SourceError, SourceFile},
@@ -136,7 +136,7 @@ impl Drops {
 
 /// A hash of all that decides how a row is read and found. What else changes in the file (a price, a region, its
 /// version) lets the rows answer on.
-fn mapping(file: &SourceFile) -> Result<Digest, SourceError> {
+fn mapping(file: &SourceFile) -> Result<shelf::Digest, SourceError> {
     let wrong = |problem: &dyn ToString| file.wrong_as_a_whole(problem.to_string());
     let table: toml::Table = file.text.parse().map_err(|e| wrong(&e))?;
     let drops = |name| table.get("drops").and_then(|drops| drops.get(name));

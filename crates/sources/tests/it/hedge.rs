@@ -148,7 +148,7 @@ async fn a_source_is_blamed_only_for_its_own_time() {
     let silent = Server::always(Act::Hang).await;
     let clock = Arc::new(ManualClock::new(NOW));
     let sources = sources_with(&[file("traffic.toml", TRAFFIC, silent.port())], clock);
-    let asked = || sources.measured("test-traffic", Span::Day).asked;
+    let asked = || sources.measured("test-traffic", "car", Span::Day).asked;
     let ask = async |millis| {
         let mut question = car_question();
         question.deadline = Instant::now() + Duration::from_millis(millis);

@@ -178,7 +178,14 @@ impl<'a> Rows<'a> {
 
     /// What is about another than the requester comes into the requester's view. Ids of the outbox are log and index of
     /// the leaf, so that they are read in the order of the log.
-    fn push_outbox(&mut self, owner: [u8; 16], own: bool, requester: [u8; 16], lookup: [u8; 16], at: Numbers) {
+    fn push_outbox(
+        &mut self,
+        owner: [u8; 16],
+        own: bool,
+        requester: [u8; 16],
+        lookup: [u8; 16],
+        at: Numbers,
+    ) {
         if own {
             return;
         }
