@@ -44,6 +44,12 @@ impl Authority {
         }
     }
 
+    /// Whether it is asked in the clear by an API key and signs its replies, instead of message encryption.
+    #[must_use]
+    pub fn signs(self) -> bool {
+        self == Self::Repair
+    }
+
     /// The freshness that it promises.
     #[must_use]
     pub fn freshness(self) -> Freshness {

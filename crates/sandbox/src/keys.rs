@@ -1,9 +1,9 @@
-//! The static keys of message encryption, drawn at start: none is in the repository.
+//! The static keys of message encryption and of signatures, and an API key, drawn at start: none is in the repository.
 
 use std::collections::BTreeMap;
 
 use crypto::{
-    Suite,
+    SecretText, Suite,
     session::{Identity, KeyTextError, Peer},
 };
 use rand_core::CryptoRng;
@@ -19,6 +19,7 @@ pub struct Keys {
     suite: Suite,
     gateway: Identity,
     authorities: BTreeMap<Authority, Identity>,
+    api_key: SecretText,
 }
 
 impl Keys {
@@ -35,10 +36,13 @@ impl Keys {
                 Identity::generate(&Self::name_of(authority), suite, rng)?,
             );
         }
+        let mut api_key = [0; 16];
+        rng.fill_bytes(&mut api_key);
         Ok(Keys {
             suite,
             gateway,
             authorities,
+            api_key: SecretText::new(format!("{:032x}", u128::from_be_bytes(api_key))),
         })
     }
 
@@ -64,6 +68,12 @@ impl Keys {
     #[must_use]
     pub fn name_of(authority: Authority) -> String {
         format!("sandbox-{}", authority.slug())
+    }
+
+    /// The gateway's key at an authority that is asked in the clear.
+    #[must_use]
+    pub fn api_key(&self) -> &SecretText {
+        &self.api_key
     }
 
     pub(crate) fn identity(&self, authority: Authority) -> &Identity {

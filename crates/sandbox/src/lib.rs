@@ -22,6 +22,7 @@ mod reviews;
 mod router;
 mod sandbox;
 mod sessions;
+mod signed;
 mod source_files;
 mod switches;
 mod values;

@@ -7,7 +7,7 @@ use axum::{
     Json, Router,
     body::{Body, Bytes},
     extract::{DefaultBodyLimit, State},
-    http::{StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
@@ -19,6 +19,7 @@ use crate::{
     journal::JournalEntry,
     register::personas,
     sandbox::{Reply, Sandbox, path_within},
+    signed::{SIGNATURE, TIME},
     switches::Switch,
     wire,
 };
@@ -36,7 +37,7 @@ impl Sandbox {
             )
             .route("/_journal", get(list_journal))
             .route("/_personas", get(list_personas));
-        for authority in Authority::ALL {
+        for authority in Authority::ALL.into_iter().filter(|authority| !authority.signs()) {
             let shake = move |State(sandbox): State<Arc<Sandbox>>, hello: Bytes| async move {
                 match sandbox.shake_hands(authority, &hello) {
                     Ok(welcome) => message(welcome),
@@ -50,8 +51,12 @@ impl Sandbox {
             let Some(authority) = Authority::ALL.into_iter().find(|a| is_under(path, *a)) else {
                 continue;
             };
-            let ask = move |State(sandbox): State<Arc<Sandbox>>, body: Bytes| async move {
-                reply(sandbox.exchange(authority, path, &body)).await
+            let ask = move |State(sandbox): State<Arc<Sandbox>>, head: HeaderMap, body: Bytes| async move {
+                if authority.signs() {
+                    reply(sandbox.exchange_signed(authority, path, &head, &body)).await
+                } else {
+                    reply(sandbox.exchange(authority, path, &body)).await
+                }
             };
             router = router.route(
                 &format!("/{}/v1/{}", authority.slug(), path_within(path)),
@@ -76,12 +81,27 @@ async fn reply(reply: Reply) -> Response {
             pause(delay_ms).await;
             message(bytes)
         }
+        Reply::Signed {
+            body,
+            time,
+            signature,
+            delay_ms,
+        } => {
+            pause(delay_ms).await;
+            let head = [
+                (header::CONTENT_TYPE.as_str(), "application/json"),
+                (TIME, &time),
+                (SIGNATURE, &signature),
+            ];
+            (head, body).into_response()
+        }
         Reply::Close { delay_ms } => {
             pause(delay_ms).await;
             cut_off()
         }
         Reply::Unknown => StatusCode::UNAUTHORIZED.into_response(),
         Reply::Refused(error) => (StatusCode::BAD_REQUEST, error.to_string()).into_response(),
+        Reply::Malformed(words) => (StatusCode::BAD_REQUEST, words).into_response(),
         Reply::Failed => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }

@@ -22,6 +22,7 @@ use crate::{
     register::Register,
     reviews::Reviews,
     sessions::Sessions,
+    signed::Nonces,
     switches::{Fault, Switch, SwitchError, Switches},
     wire::{self, Code},
 };
@@ -29,11 +30,12 @@ use crate::{
 /// Simulated authorities. Everybody in them is invented.
 pub struct Sandbox {
     register: Register,
-    keys: Keys,
+    pub(crate) keys: Keys,
     gateway: Peer,
-    clock: Arc<dyn Clock>,
+    pub(crate) clock: Arc<dyn Clock>,
     random: Mutex<Box<dyn CryptoRng + Send>>,
     sessions: [Sessions; Authority::ALL.len()],
+    pub(crate) nonces: Nonces,
     switches: Switches,
     journal: Journal,
     reviews: Reviews,
@@ -43,12 +45,21 @@ pub struct Sandbox {
 pub(crate) enum Reply {
     /// Bytes to send after so many milliseconds.
     Message { bytes: Vec<u8>, delay_ms: u64 },
+    /// JSON in the clear, its time, and the signature over both, after so many milliseconds.
+    Signed {
+        body: Vec<u8>,
+        time: String,
+        signature: String,
+        delay_ms: u64,
+    },
     /// The connection breaks after so many milliseconds.
     Close { delay_ms: u64 },
-    /// The session is unknown: the client starts a new one.
+    /// The session is unknown: the client starts a new one. Or the API key is.
     Unknown,
     /// No message of this protocol, or one that came before.
     Refused(SessionError),
+    /// The headers break the agreement; the words say how.
+    Malformed(&'static str),
     /// The journal could not be written.
     Failed,
 }
@@ -64,6 +75,7 @@ impl Sandbox {
             clock,
             random: Mutex::new(Box::new(rng)),
             sessions: Default::default(),
+            nonces: Nonces::default(),
             switches: Switches::default(),
             journal: Journal::default(),
             reviews: Reviews::default(),
@@ -144,42 +156,56 @@ impl Sandbox {
             Err(SessionError::Expired) => return Reply::Unknown,
             Err(error) => return Reply::Refused(error),
         };
-        let about = About::read(&request.plaintext);
-        if self
-            .journal
-            .record(&about.qqlsh, request.exchange.request_id, now, path.name())
-            .is_err()
-        {
-            return Reply::Failed;
+        let is_moved = request.exchange.kind.trim_start_matches('/') != path_within(path);
+        let message = (request.exchange.request_id, is_moved);
+        match self.respond(authority, path, message, &request.plaintext, now) {
+            Ok((plain, delay_ms)) => self.seal(&session, &request.exchange, now, &plain, delay_ms),
+            Err(reply) => reply,
         }
+    }
+
+    /// Writes a request down and answers it: the bytes to seal or sign, and after how many milliseconds to send them.
+    /// `is_moved` is one that was sealed for another path.
+    pub(crate) fn respond(
+        &self,
+        authority: Authority,
+        path: Path,
+        (message, is_moved): ([u8; 16], bool),
+        body: &[u8],
+        now: Timestamp,
+    ) -> Result<(Vec<u8>, u64), Reply> {
+        let about = About::read(body);
+        self.journal
+            .record(&about.qqlsh, message, now, path.name())
+            .map_err(|_| Reply::Failed)?;
         let switch = self
             .switches
             .take(&about.qqlsh, &about.sfzmhm, path)
             .unwrap_or_default();
         let delay_ms = switch.delay_ms;
         let plain = match switch.fault {
-            Some(Fault::Close) => return Reply::Close { delay_ms },
+            Some(Fault::Close) => return Err(Reply::Close { delay_ms }),
             Some(Fault::Garbage) => {
-                return Reply::Message {
+                return Err(Reply::Message {
                     bytes: b"\x00\xffgarbage\r\n\r\n".to_vec(),
                     delay_ms,
-                };
+                });
             }
             Some(Fault::NotJson) => b"<html>502</html>".to_vec(),
-            _ if request.exchange.kind.trim_start_matches('/') != path_within(path) => self.write_out(
+            _ if is_moved => self.write_out(
                 Err(Code::BadRequest("消息种类与路径不符")),
                 authority,
                 now,
                 &switch,
             ),
             _ => self.write_out(
-                self.answer(path, &request.plaintext, &about, &switch, now),
+                self.answer(path, body, &about, &switch, now),
                 authority,
                 now,
                 &switch,
             ),
         };
-        self.seal(&session, &request.exchange, now, &plain, delay_ms)
+        Ok((plain, delay_ms))
     }
 
     fn answer(

@@ -3,6 +3,7 @@
 use crate::{
     authority::Authority,
     keys::{GATEWAY_NAME, Keys},
+    signed::{API_KEY, NONCE, SIGNATURE, TIME},
 };
 
 /// File name and TOML text of every source of the sandbox, ready for the crate `sources` in the demo realm.
@@ -13,6 +14,10 @@ use crate::{
 pub fn source_files(base_url: &str, keys: &Keys) -> Vec<(String, String)> {
     let file = |authority: Authority| {
         let text = template(authority).replace("{base}", base_url.trim_end_matches('/'));
+        let name = format!("{}.toml", Keys::name_of(authority));
+        if authority.signs() {
+            return (name, format!("{text}\n{}", signed(authority, keys)));
+        }
         let text = format!(
             "{text}\n[envelope]\nsuite = \"{suite}\"\nown_name = \"{GATEWAY_NAME}\"\nown_key = \"base64:{own}\"\n\
              peer_name = \"{peer}\"\npeer_key = \"{public}\"\n",
@@ -21,9 +26,19 @@ pub fn source_files(base_url: &str, keys: &Keys) -> Vec<(String, String)> {
             peer = Keys::name_of(authority),
             public = keys.peer(authority).to_base64(),
         );
-        (format!("{}.toml", Keys::name_of(authority)), text)
+        (name, text)
     };
     Authority::ALL.into_iter().map(file).collect()
+}
+
+/// How an authority is asked that is asked in the clear and signs its replies.
+fn signed(authority: Authority, keys: &Keys) -> String {
+    format!(
+        "[auth.api-key]\nheader = \"{API_KEY}\"\nsecret = \"literal:{secret}\"\n\n\
+         [signature]\nkey = \"{key}\"\nheader = \"{SIGNATURE}\"\ntime = \"{TIME}\"\nnonce = \"{NONCE}\"\n",
+        secret = keys.api_key().expose(),
+        key = keys.peer(authority).to_base64(),
+    )
 }
 
 fn template(authority: Authority) -> &'static str {

@@ -9,13 +9,12 @@
 //! freshness = "realtime"                # or daily, weekly: what the agreement promises
 //! deadline_ms = 3000                    # for connecting, handshake, request and reply together
 //! concurrency = 64                      # questions at once, fewer while it is slow; one waits 50 ms for a place at most
-//! hedge_ms = 800                        # a question that got no answer so far is put a second time; never without this
+//! hedge_ms = 800                        # a question without an answer by then is put a second time; never without this
 //! charset = "utf-8"                     # gb18030, gbk: in what the register keeps names
 //! max_body = 1048576                    # bytes of a reply
 //! regions = []                          # such as "44", "4403" (division codes) or "粤B" (plates); empty is the country
 //! price = 0                             # of an answer, in fen; of equally fresh sources the cheapest is asked
 //! retries = 1                           # of a connection that could not be made; what was sent is not repeated
-//!
 //! content = "json"                      # of requests; or form. Replies are JSON
 //!
 //! [agreement]                           # all of it is required in production; after either day: `maintenance`
@@ -350,7 +349,7 @@ impl Raw {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Protocol {
-    /// JSON by POST.
+    /// A body by POST.
     Http,
     /// A front-end database, read only.
     Sql,

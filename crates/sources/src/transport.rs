@@ -17,7 +17,7 @@ use crate::{
 
 /// How one source is reached.
 pub(crate) enum Transport {
-    /// JSON by POST.
+    /// A body by POST.
     Http(Box<Http>),
     /// A front-end database.
     Sql(Sql),

@@ -5,8 +5,9 @@ use std::{collections::BTreeMap, sync::Arc};
 use axum::{
     Router,
     body::Body,
-    http::{Request, StatusCode},
+    http::{Request, StatusCode, response::Parts},
 };
+use base64::{Engine, engine::general_purpose::STANDARD};
 use crypto::{
     Suite,
     session::{Exchange, Initiator, InitiatorSession},
@@ -98,18 +99,51 @@ impl Gateway {
 
     /// Posts bytes; returns status and body. A body that breaks off is `None`.
     pub(crate) async fn post(&self, path: &str, body: Vec<u8>) -> (StatusCode, Option<Vec<u8>>) {
-        let request = Request::post(path).body(Body::from(body)).unwrap();
+        let (head, body) = self.post_with(path, &[], body).await;
+        (head.status, body)
+    }
+
+    /// The same with headers, and those of the reply.
+    pub(crate) async fn post_with(
+        &self,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Vec<u8>,
+    ) -> (Parts, Option<Vec<u8>>) {
+        let mut request = Request::post(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Body::from(body)).unwrap();
         let response = self.router.clone().oneshot(request).await.unwrap();
-        let status = response.status();
-        (
-            status,
-            response
-                .into_body()
-                .collect()
-                .await
-                .ok()
-                .map(|body| body.to_bytes().to_vec()),
-        )
+        let (head, body) = response.into_parts();
+        let body = body.collect().await.ok().map(|body| body.to_bytes().to_vec());
+        (head, body)
+    }
+
+    /// Asks an authority that signs; the body, once its signature was checked.
+    pub(crate) async fn ask_signed(&mut self, path: &str, body: &[u8]) -> Option<Vec<u8>> {
+        let (authority, within) = split(path);
+        let nonce = format!("{:032x}", self.random.next_u64());
+        let headers = [
+            ("content-type", "application/json"),
+            ("x-api-key", self.keys.api_key().expose()),
+            ("x-nonce", nonce.as_str()),
+        ];
+        let path = format!("/{}/v1/{within}", authority.slug());
+        let (head, body) = self.post_with(&path, &headers, body.to_vec()).await;
+        assert_eq!(head.status, StatusCode::OK, "{path}");
+        let body = body?;
+        let text = |name: &str| Some(head.headers.get(name)?.to_str().unwrap().to_owned());
+        let signature = STANDARD.decode(text("x-signature")?).unwrap();
+        let digest = self.keys.suite().hash(&[&body]);
+        let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        let time = text("x-time")?;
+        assert_eq!(time, (self.clock.now().0 / 1000).to_string());
+        let lines = format!("{time}\n{nonce}\n{digest}");
+        let signature = signature.as_slice().try_into().unwrap();
+        assert!(self.keys.peer(authority).verify(lines.as_bytes(), signature));
+        Some(body)
     }
 
     pub(crate) async fn shake_hands(&mut self, authority: Authority) {
@@ -151,6 +185,9 @@ impl Gateway {
     /// Asks and returns what was sealed in the answer; `None` where it cannot be opened.
     pub(crate) async fn ask_raw(&mut self, path: &str, body: &[u8]) -> Option<Vec<u8>> {
         let (authority, within) = split(path);
+        if authority.signs() {
+            return self.ask_signed(path, body).await;
+        }
         let (exchange, message) = self.seal(authority, &format!("/{within}"), body).await;
         let (status, reply) = self
             .post(&format!("/{}/v1/{within}", authority.slug()), message)
@@ -196,7 +233,7 @@ pub(crate) fn split(path: &str) -> (Authority, &str) {
 pub(crate) fn every_path() -> Vec<(&'static str, Value)> {
     let car = with_plate("chen-weidong", "晋N35T08", "02");
     let portrait = sandbox::portrait_of(who("chen-weidong"));
-    let portrait = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, portrait);
+    let portrait = STANDARD.encode(portrait);
     let phone = who("chen-weidong").phone.clone();
     vec![
         ("traffic/vehicle/query", car.clone()),

@@ -55,6 +55,17 @@ fn each_authority_has_a_file_that_finds_it() {
             shown["zh"].as_str().unwrap().contains("模拟")
                 && shown["en"].as_str().unwrap().contains("simulated")
         );
+        if authority.signs() {
+            let secret = table["auth"]["api-key"]["secret"].as_str().unwrap();
+            assert!(secret.starts_with("literal:") && secret.len() == 40);
+            assert!(
+                table["signature"]["key"]
+                    .as_str()
+                    .unwrap()
+                    .starts_with("gm-public:")
+            );
+            continue;
+        }
         let envelope = &table["envelope"];
         assert_eq!(envelope["suite"].as_str(), Some("gm"));
         assert!(envelope["own_key"].as_str().unwrap().starts_with("base64:"));

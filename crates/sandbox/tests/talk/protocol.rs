@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 use sandbox::Authority;
 use serde_json::Value;
 
-use crate::client::{Gateway, about, every_path, with};
+use crate::client::{Gateway, about, every_path, with, with_plate};
 
 const PATH: &str = "/traffic/v1/licence/query";
 
@@ -146,4 +146,70 @@ async fn the_journal_has_each_request_before_its_answer() {
         !lines.contains("陈卫东") && !lines.contains("142221"),
         "nothing personal is in the journal"
     );
+}
+
+#[tokio::test]
+async fn in_the_clear_only_the_key_and_a_fresh_nonce_are_answered() {
+    const RECORD: &str = "/repair/v1/record/query";
+    let gateway = Gateway::new();
+    let body = with_plate("chen-weidong", "晋N35T08", "02")
+        .to_string()
+        .into_bytes();
+    let key = gateway.keys.api_key().expose().to_owned();
+    let nonce = |n: u8| format!("{n:032x}");
+    let ask = async |headers: &[(&str, &str)]| {
+        let (head, _) = gateway.post_with(RECORD, headers, body.clone()).await;
+        (head.status, head.headers.contains_key("x-signature"))
+    };
+    let json = ("content-type", "application/json");
+    let (ours, one) = (("x-api-key", key.as_str()), nonce(1));
+
+    assert_eq!(
+        ask(&[json, ours, ("x-nonce", &one)]).await,
+        (StatusCode::OK, true)
+    );
+    let replayed = ask(&[json, ours, ("x-nonce", &one)]).await;
+    assert_eq!(replayed, (StatusCode::BAD_REQUEST, false), "replayed");
+    assert_eq!(gateway.sandbox.journal()[0].message, one);
+
+    let (two, other) = (nonce(2), nonce(3));
+    let unknown = (StatusCode::UNAUTHORIZED, false);
+    for wrong in ["", "x", &key[1..], &key.to_uppercase(), &format!("{key}0")] {
+        let wrong = ask(&[json, ("x-api-key", wrong), ("x-nonce", &two)]).await;
+        assert_eq!(wrong, unknown);
+    }
+    assert_eq!(ask(&[json, ("x-nonce", &two)]).await, unknown);
+    assert_eq!(
+        ask(&[json, ours, ours, ("x-nonce", &two)]).await,
+        unknown,
+        "twice"
+    );
+
+    let refused = (StatusCode::BAD_REQUEST, false);
+    for wrong in [
+        "",
+        "1",
+        &two[1..],
+        &two.replace('0', "A"),
+        &format!("+{}", &two[1..]),
+    ] {
+        assert_eq!(ask(&[json, ours, ("x-nonce", wrong)]).await, refused, "{wrong}");
+    }
+    assert_eq!(ask(&[json, ours]).await, refused);
+    let twice = ask(&[json, ours, ("x-nonce", &two), ("x-nonce", &other)]).await;
+    assert_eq!(twice, refused);
+    assert_eq!(ask(&[ours, ("x-nonce", &two)]).await, refused);
+    let form = ("content-type", "application/x-www-form-urlencoded");
+    assert_eq!(ask(&[form, ours, ("x-nonce", &two)]).await, refused);
+    assert_eq!(gateway.sandbox.journal().len(), 1, "what is refused is not asked");
+
+    // There is no session here, and no key opens the others.
+    assert_eq!(
+        gateway.post("/repair/v1/session", vec![]).await.0,
+        StatusCode::NOT_FOUND
+    );
+    let (head, _) = gateway
+        .post_with(PATH, &[json, ours, ("x-nonce", &two)], body.clone())
+        .await;
+    assert_eq!(head.status, StatusCode::UNAUTHORIZED);
 }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use crypto::Suite;
-use ledger::{EntryType, Salt, Standing, receipt::verify_field};
+use ledger::{EntryType, Salt, Standing, opening::Authenticity, receipt::verify_field};
 use serde_json::{Value, json};
 
 use crate::{
@@ -172,6 +172,17 @@ fn check_proof(app: &TestApp, kind: &Value, answer: &Reply) {
     assert_eq!(
         verified.shared.outcome.as_deref(),
         answer.json["outcome"].as_str()
+    );
+    let signs = kind["id"] == "vehicle-maintenance";
+    let expected = if signs {
+        Authenticity::Signed
+    } else {
+        Authenticity::Session
+    };
+    assert_eq!(
+        verified.shared.authenticity,
+        Some(expected),
+        "only the repair shops sign what they answer"
     );
     let disclosed: Vec<&str> = verified.shared.disclosed.keys().map(String::as_str).collect();
     assert_eq!(
