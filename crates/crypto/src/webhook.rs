@@ -151,27 +151,27 @@ mod tests {
     use super::*;
 
     const PARTS: SignedParts<'_> = SignedParts {
-        id: "msg_loFOjxBNrRLzqYUf",
-        timestamp: "1731705121",
-        body: br#"{"event_type":"ping","data":{"success":true}}"#,
+        id: "msg_p5jXN8AQM9LWM0D4loKWxJek",
+        timestamp: "1614265330",
+        body: br#"{"test": 2432232314}"#,
     };
 
-    /// The example of the standard.
+    /// The example that the standard's own libraries are tested with.
     #[test]
     fn the_standards_example_verifies() {
-        let secret = || SharedSecret::parse("whsec_plJ3nmyCDGBKInavdOK15jsl").unwrap();
-        let signature = "v1,rAvfW3dJ/X/qxhsaXPOyyCGmRKsaKWcsNccKXlIktD0=";
+        let secret = || SharedSecret::parse("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
+        let signature = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=";
         assert_eq!(secret().sign(PARTS), signature);
         let key = WebhookKey::Shared(secret());
         assert!(key.verify(PARTS, signature));
         assert!(key.verify(PARTS, &format!("v1,AAAA v1a,AAAA {signature}")));
         for other in [
             SignedParts {
-                id: "msg_loFOjxBNrRLzqYUg",
+                id: "msg_p5jXN8AQM9LWM0D4loKWxJel",
                 ..PARTS
             },
             SignedParts {
-                timestamp: "1731705122",
+                timestamp: "1614265331",
                 ..PARTS
             },
             SignedParts { body: b"{}", ..PARTS },
@@ -183,7 +183,7 @@ mod tests {
             "v1",
             "v1,",
             "v1,!",
-            "v2,rAvfW3dJ/X/qxhsaXPOyyCGmRKsaKWcsNccKXlIktD0=",
+            "v2,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
         ] {
             assert!(!key.verify(PARTS, wrong), "{wrong}");
         }
@@ -191,7 +191,13 @@ mod tests {
 
     #[test]
     fn a_shared_secret_has_its_length() {
-        for text in ["", "whsec_", "plJ3nmyCDGBKInavdOK15jsl", "whsec_AAAA", "whsec_!"] {
+        for text in [
+            "",
+            "whsec_",
+            "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+            "whsec_AAAA",
+            "whsec_!",
+        ] {
             assert!(SharedSecret::parse(text).is_none(), "{text}");
         }
     }

@@ -14,6 +14,7 @@ mod name;
 mod news;
 mod overlay;
 mod plain;
+mod pushed;
 mod quarantine;
 mod raw;
 mod read;

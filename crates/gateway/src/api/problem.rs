@@ -118,6 +118,7 @@ fn title(error: &Error) -> &'static str {
             "UNKNOWN_KIND" => "there is no such record kind; see GET /v1/kinds",
             "BODY_TOO_LARGE" => "the body is larger than 1 MiB",
             "BODY_NOT_JSON" => "the body is not the JSON that is expected here",
+            "BAD_CHANGE" => "the change is signed, and is not what was agreed",
             "BAD_RECEIPT_ID" => "that is not the id of a look-up",
             _ => "a value is missing or malformed",
         },

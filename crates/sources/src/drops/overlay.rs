@@ -94,8 +94,9 @@ impl Overlay {
             return Ok(None);
         }
         let connection = Connection::open(path)?;
+        // With FULL alone the end of a journal may be lost with the power, and with it what was acknowledged.
         connection.execute_batch(
-            "PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;
+            "PRAGMA journal_mode = DELETE; PRAGMA synchronous = EXTRA; PRAGMA secure_delete = ON;
              CREATE TABLE IF NOT EXISTS change
                  (token BLOB PRIMARY KEY, sequence INTEGER NOT NULL, as_of INTEGER NOT NULL, sealed BLOB NOT NULL);
              CREATE TABLE IF NOT EXISTS found (token BLOB NOT NULL, change BLOB NOT NULL, place INTEGER NOT NULL);

@@ -4,10 +4,8 @@
 //! rows goes through in bounded memory; afterwards it is only read.
 
 use std::{
-    collections::BTreeMap,
-    io,
     path::{Path, PathBuf},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, PoisonError},
 };
 
 use crypto::{DataKey, DirectoryKey, envelope};
@@ -17,10 +15,7 @@ use rusqlite::{Connection, OpenFlags, params};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use super::{
-    overlay::{Change, Effect, Found as PlacedChange, Overlay, Taken},
-    ways::Ways,
-};
+use super::{overlay::Overlay, pushed::changes_path};
 use crate::{
     json,
     report::{Failure, Problem},
@@ -38,14 +33,6 @@ pub(crate) struct Found {
     pub(crate) as_of: Timestamp,
     /// The record holder signed it.
     pub(crate) signed: bool,
-}
-
-/// What was pushed under a token.
-#[derive(Default)]
-struct Pushed {
-    rows: Vec<Json>,
-    as_of: Option<Timestamp>,
-    unsigned: bool,
 }
 
 /// What the rows of a drop are sealed and found by.
@@ -96,12 +83,12 @@ const ABOUT: i64 = 0;
 
 /// The rows of one drop.
 pub(crate) struct Shelf {
-    path: PathBuf,
-    label: Label,
-    keys: ShelfKeys,
+    pub(super) path: PathBuf,
+    pub(super) label: Label,
+    pub(super) keys: ShelfKeys,
     meta: Meta,
     about: About,
-    overlay: Mutex<Option<Overlay>>,
+    pub(super) overlay: Mutex<Option<Overlay>>,
     connections: Mutex<Vec<Connection>>,
 }
 
@@ -258,151 +245,7 @@ impl Shelf {
         })
     }
 
-    /// Takes the rows out that are void, and finds those that take their place.
-    fn pushed(
-        &self,
-        overlay: &Overlay,
-        token: &Token,
-        found: &mut Vec<(i64, Vec<u8>)>,
-    ) -> Result<Pushed, Failure> {
-        let broken = |_| unreadable();
-        let mut changes: BTreeMap<Token, Vec<usize>> = BTreeMap::new();
-        let mut kept = Vec::with_capacity(found.len());
-        for (id, sealed) in found.drain(..) {
-            match overlay.voided(id).map_err(broken)? {
-                Some(change) => drop(changes.entry(change).or_default()),
-                None => kept.push((id, sealed)),
-            }
-        }
-        *found = kept;
-        for (change, place) in overlay.find(token).map_err(broken)? {
-            changes.entry(change).or_default().extend(place);
-        }
-        let mut pushed = Pushed::default();
-        for (token, places) in changes {
-            let (sequence, sealed) = overlay.change(&token).map_err(broken)?;
-            let change = Change::open(&self.label, &self.keys, &token, (sequence, &sealed));
-            let change = change.ok_or_else(unreadable)?;
-            let mut rows = match change.effect {
-                Effect::None => continue,
-                // The drop's rows are wrong, and nobody knows the right ones.
-                Effect::Void => return Err(Failure::new(Outcome::Maintenance, Problem::RecordChanged)),
-                Effect::Rows(rows) => rows,
-            };
-            let mut take = |place: usize| rows.get_mut(place).map(Json::take);
-            pushed.rows.extend(places.into_iter().filter_map(&mut take));
-            let as_of = Timestamp(change.as_of);
-            pushed.as_of = Some(pushed.as_of.map_or(as_of, |before| before.min(as_of)));
-            pushed.unsigned |= !change.signed;
-        }
-        Ok(pushed)
-    }
-
-    /// Takes a change durably. The rows that it gives were read by all routes before.
-    pub(super) fn take(
-        &self,
-        mut change: Change,
-        id: &Digest,
-        ways: Ways<'_>,
-        (now, random): (Timestamp, &mut ChaCha20Rng),
-    ) -> Result<Taken, Failure> {
-        if change.as_of <= self.as_of().0 {
-            change.effect = Effect::None;
-        }
-        let found = self.place_change(&change, ways, now)?;
-        let sealed = change.seal(&self.label, &self.keys, &found.token, random);
-        let sealed = sealed.ok_or_else(unreadable)?;
-        let broken = |_| Failure::new(Outcome::Broken, Problem::DropNotStored);
-        let mut overlay = self.overlay();
-        if overlay.is_none() {
-            *overlay = Overlay::open(&changes_path(&self.path), true).map_err(broken)?;
-        }
-        let overlay = overlay.as_mut().ok_or_else(unreadable)?;
-        overlay.take(&found, &sealed, id, now).map_err(broken)
-    }
-
-    /// Under which tokens a change stands on this shelf, and which rows it makes void.
-    fn place_change<'a>(
-        &self,
-        change: &'a Change,
-        ways: Ways<'_>,
-        now: Timestamp,
-    ) -> Result<PlacedChange<'a>, Failure> {
-        let way = ways.record().ok_or_else(unreadable)?;
-        let token = self.token(&way.of_row(&change.record, now.date_in_china())?);
-        let rows: &[Json] = match &change.effect {
-            Effect::Rows(rows) => rows,
-            _ => &[],
-        };
-        let tokens = |row: &Json| {
-            let words = ways.words(row, now)?;
-            Ok(words.iter().map(|words| self.token(words)).collect())
-        };
-        let rows = rows
-            .iter()
-            .map(tokens)
-            .collect::<Result<Vec<Vec<_>>, Failure>>()?;
-        let void = self.with_connection(|connection| {
-            let find = "SELECT row FROM token WHERE token = ?";
-            let mut statement = connection.prepare_cached(find)?;
-            let ids = statement.query_map([&token], |row| row.get(0))?;
-            ids.collect()
-        })?;
-        Ok(PlacedChange {
-            change,
-            token,
-            rows,
-            void,
-        })
-    }
-
-    /// Hands what was pushed over to the shelf that takes this one's place: what is newer than that one, and the
-    /// sequence numbers of the rest. Rows that were read by another mapping are not known to be right: their record is
-    /// void until the next drop.
-    pub(super) fn hand_over(
-        &self,
-        to: &Shelf,
-        ways: Ways<'_>,
-        now: Timestamp,
-        random: &mut ChaCha20Rng,
-    ) -> io::Result<()> {
-        let overlay = self.overlay();
-        let Some(overlay) = &*overlay else {
-            return Ok(());
-        };
-        let mut changes = Vec::new();
-        for (token, sequence, sealed) in overlay.all(now).map_err(io::Error::other)? {
-            let opened = Change::open(&self.label, &self.keys, &token, (sequence, &sealed));
-            let mut change = opened.ok_or(io::ErrorKind::InvalidData)?;
-            if change.as_of <= to.as_of().0 {
-                change.effect = Effect::None;
-            } else if self.mapping() != to.mapping() && change.effect != Effect::None {
-                change.effect = Effect::Void;
-            }
-            changes.push(change);
-        }
-        let mut placed = Vec::with_capacity(changes.len());
-        for change in &changes {
-            // A record that the mapping of today cannot find, nobody can ask for.
-            let Ok(found) = to.place_change(change, ways, now) else {
-                continue;
-            };
-            let sealed = change.seal(&to.label, &to.keys, &found.token, random);
-            placed.push((found, sealed.ok_or(io::ErrorKind::InvalidData)?));
-        }
-        let ids = overlay.ids().map_err(io::Error::other)?;
-        let created = Overlay::open(&changes_path(&to.path), true).map_err(io::Error::other)?;
-        let mut created = created.ok_or(io::ErrorKind::InvalidData)?;
-        created.take_over(&placed, &ids).map_err(io::Error::other)?;
-        *to.overlay() = Some(created);
-        Ok(())
-    }
-
-    fn overlay(&self) -> MutexGuard<'_, Option<Overlay>> {
-        self.overlay.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn with_connection<T>(
+    pub(super) fn with_connection<T>(
         &self,
         read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, Failure> {
@@ -431,13 +274,9 @@ impl Shelf {
     }
 }
 
-fn unreadable() -> Failure {
+/// A shelf, or what lies beside it, that cannot be read.
+pub(super) fn unreadable() -> Failure {
     Failure::new(Outcome::Broken, Problem::DropUnreadable)
-}
-
-/// Where the changes of a shelf lie, whatever the shelf is named at the moment.
-fn changes_path(path: &Path) -> PathBuf {
-    path.with_extension("changes")
 }
 
 fn open(path: &Path) -> rusqlite::Result<Connection> {

@@ -212,3 +212,41 @@ pub(super) fn must_exist(folder: &Path, id: &str) -> Result<(), StartError> {
         Err(StartError(format!("there is no source {id}; known are {ids:?}")))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use sources::{Quarantine, Reading, Stage};
+
+    use super::*;
+
+    #[test]
+    fn what_the_files_are_at_is_shown() {
+        let mut drops = DropState {
+            source: "insurers".to_owned(),
+            serving: None,
+            reading: None,
+            waiting: None,
+        };
+        assert_eq!(drop_lines(&drops), ["ALARM no file answers"]);
+        drops.serving = Some(("2026-11-21T16:00:00Z".to_owned(), 1000));
+        drops.reading = Some(Reading {
+            file: "a.csv".to_owned(),
+            stage: Stage::Reading,
+            percent: 45,
+            rows: 300,
+        });
+        drops.waiting = Some(Quarantine {
+            file: "b.csv".to_owned(),
+            digest: "00".to_owned(),
+            rows: 700,
+            before: 1000,
+            lacking: vec!["/x".to_owned()],
+        });
+        let expected = [
+            "answers from 1000 rows as of 2026-11-21T16:00:00Z",
+            "reading a.csv: 45 %, 300 rows",
+            "ALARM b.csv is held back: 700 rows after 1000, nothing at /x; if that is meant, mingcha source accept insurers b.csv --by NAME",
+        ];
+        assert_eq!(drop_lines(&drops), expected);
+    }
+}
