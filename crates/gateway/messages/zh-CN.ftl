@@ -678,6 +678,7 @@ demo-lead = 这里的人都是虚构的，号码谁也不属于。选一个人�
 demo-step-sign-in = 用他的手机号登录。
 demo-step-code = 在收件箱里看验证码。
 demo-step-prove = 填他的姓名和身份证号。
+demo-authorities = 模拟的来源机关在这里，开关也在这里设：
 demo-about = 看点
 demo-no-phone = 没有
 outbox-lead = 演示系统不发短信，本来要发的都在这里。
