@@ -678,6 +678,7 @@ demo-lead = Everyone here is invented, and the numbers are nobody's. Choose one 
 demo-step-sign-in = Sign in with their phone.
 demo-step-code = Read the code among the messages.
 demo-step-prove = Enter their name and ID number.
+demo-authorities = The simulated authorities listen here, and their switches are set here:
 demo-about = What to see
 demo-no-phone = None
 outbox-lead = The demo sends no text messages. What would have been sent stands here.

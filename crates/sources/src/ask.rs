@@ -19,6 +19,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use crate::{
     gate::Place,
     http::Http,
+    measure::Came,
     question::{Answer, Question},
     region::Whereabouts,
     report::{Failure, Problem, Report},
@@ -167,9 +168,14 @@ impl Sources {
             Err(Unasked::Failed(failure)) => Answer::failed(&source.info.id, failure),
         };
         if was_asked {
-            let is_answer = answer.outcome.is_release() || answer.outcome == Outcome::FaceBelowThreshold;
             let as_of = answer.provenance.as_ref().and_then(|p| p.as_of);
-            source.measure(&route.kind, self.clock.now(), is_answer, as_of);
+            let came = match answer.outcome {
+                Outcome::Found | Outcome::Match => Came::Data(as_of),
+                Outcome::FaceBelowThreshold => Came::Word,
+                outcome if outcome.is_release() => Came::Word,
+                _ => Came::Nothing,
+            };
+            source.measure(&route.kind, self.clock.now(), came);
         }
         observe(source, route, question, &answer, started);
         answer

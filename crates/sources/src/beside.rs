@@ -172,12 +172,10 @@ impl Sources {
             let place = came.iter().position(|(place, _)| *place == candidate.place);
             let one = match place {
                 Some(at) => came.swap_remove(at).1,
-                // It may still answer, to others and in its own time: it counts as not answered, and its breaker is
-                // not told.
+                // It had less than its own time, and is not blamed for it.
                 None => {
-                    let late = Failure::new(Outcome::TimedOut, Problem::DeadlinePassed);
+                    let late = Failure::new(Outcome::TimedOut, Problem::OwnTimeOver);
                     let late = Answer::failed(&source.info.id, late);
-                    source.measure(&route.kind, self.clock.now(), false, None);
                     observe(source, route, question, &late, started);
                     late
                 }

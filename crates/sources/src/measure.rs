@@ -1,7 +1,7 @@
 //! What a source delivers of each kind, measured: how often it answered and how old its answers were, by the hour for
 //! 30 days.
 //!
-//! Counts and nothing else, in memory of a fixed size (720 hours of 80 bytes for a kind of a source). They are about
+//! Counts and nothing else, in memory of a fixed size (720 hours of 88 bytes for a kind of a source). They are about
 //! answers, not about people: no region, no look-up.
 
 use std::{
@@ -78,6 +78,7 @@ pub struct Measured {
     /// Those that came to an answer, whatever it said.
     pub answered: u64,
     ages: [u64; AGES.len() + 1],
+    undated: u64,
 }
 
 /// A class of age, in seconds.
@@ -117,10 +118,11 @@ impl Measured {
         })
     }
 
-    /// Answers came, and none said how old it was: that is not known, and nothing is measured.
+    /// Whether what came says how old it is; `None` where nothing came that could. What is not told is not measured.
     #[must_use]
-    pub fn tells_no_age(&self) -> bool {
-        self.answered > 0 && self.dated() == 0
+    pub fn tells_age(&self) -> Option<bool> {
+        let dated = self.dated();
+        (dated + self.undated > 0).then_some(dated > 0)
     }
 
     /// Not so many hundredths of the answers were as fresh as was promised.
@@ -148,6 +150,20 @@ struct Hour {
     asked: u32,
     answered: u32,
     ages: [u32; AGES.len() + 1],
+    /// Records and matches that did not say how old they are.
+    #[serde(default)]
+    undated: u32,
+}
+
+/// What came of a question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Came {
+    /// No answer.
+    Nothing,
+    /// An answer that has no age, such as that there is no record.
+    Word,
+    /// A record or a match, and as of when it is true, if that was said.
+    Data(Option<Timestamp>),
 }
 
 /// The last 720 hours of one kind of one source; an hour's place is its number modulo 720.
@@ -160,7 +176,7 @@ impl Measure {
 
     /// Counts one question. An instant that lies before what its place holds already is not counted: a clock that
     /// was set back does not wipe out what was measured.
-    pub(crate) fn record(&self, now: Timestamp, answered: bool, as_of: Option<Timestamp>) {
+    pub(crate) fn record(&self, now: Timestamp, came: Came) {
         let hour = now.0.div_euclid(HOUR_US);
         let mut hours = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let place = &mut hours[place_of(hour)];
@@ -174,11 +190,15 @@ impl Measure {
             };
         }
         place.asked = place.asked.saturating_add(1);
-        place.answered = place.answered.saturating_add(u32::from(answered));
-        if let Some(as_of) = as_of {
-            let seconds = now.0.saturating_sub(as_of.0) / 1_000_000;
-            let class = AGES.partition_point(|end| *end <= seconds);
-            place.ages[class] = place.ages[class].saturating_add(1);
+        place.answered = place.answered.saturating_add(u32::from(came != Came::Nothing));
+        match came {
+            Came::Nothing | Came::Word => {}
+            Came::Data(None) => place.undated = place.undated.saturating_add(1),
+            Came::Data(Some(as_of)) => {
+                let seconds = now.0.saturating_sub(as_of.0) / 1_000_000;
+                let class = AGES.partition_point(|end| *end <= seconds);
+                place.ages[class] = place.ages[class].saturating_add(1);
+            }
         }
     }
 
@@ -191,6 +211,7 @@ impl Measure {
         for hour in hours.iter().filter(|h| (first..=last).contains(&h.hour)) {
             sum.asked += u64::from(hour.asked);
             sum.answered += u64::from(hour.answered);
+            sum.undated += u64::from(hour.undated);
             for (sum, count) in sum.ages.iter_mut().zip(hour.ages) {
                 *sum += u64::from(count);
             }
@@ -288,15 +309,15 @@ mod tests {
 
     const NOW: Timestamp = Timestamp(1_795_314_304_000_000);
 
-    fn days_old(days: i64) -> Option<Timestamp> {
-        Some(NOW.plus_seconds(-days * DAY_SECONDS))
+    fn days_old(days: i64) -> Came {
+        Came::Data(Some(NOW.plus_seconds(-days * DAY_SECONDS)))
     }
 
     #[test]
     fn five_days_old_is_shown_as_such_and_is_no_daily_data() {
         let measure = Measure::new();
         for _ in 0..3 {
-            measure.record(NOW, true, days_old(5));
+            measure.record(NOW, days_old(5));
         }
         let day = measure.over(Span::Day, NOW);
         let age = day.age(50).unwrap();
@@ -304,7 +325,7 @@ mod tests {
         assert!(measure.is_drifting(Freshness::Daily, NOW) && measure.is_drifting(Freshness::Realtime, NOW));
         assert!(!measure.is_drifting(Freshness::Weekly, NOW));
         for _ in 0..4 {
-            measure.record(NOW, true, days_old(1));
+            measure.record(NOW, days_old(1));
         }
         assert!(
             !measure.is_drifting(Freshness::Daily, NOW),
@@ -323,7 +344,7 @@ mod tests {
         ] {
             let measure = Measure::new();
             for n in 0..stale + fresh {
-                measure.record(NOW, true, days_old(if n < stale { 5 } else { 1 }));
+                measure.record(NOW, days_old(if n < stale { 5 } else { 1 }));
             }
             let (of, in_a_week) = (stale + fresh, NOW.plus_seconds(6 * DAY_SECONDS));
             assert_eq!(
@@ -342,18 +363,21 @@ mod tests {
     #[test]
     fn an_age_that_is_not_told_is_not_measured() {
         let measure = Measure::new();
-        assert!(!measure.over(Span::Day, NOW).tells_no_age(), "nobody asked");
-        measure.record(NOW, true, None);
-        assert!(measure.over(Span::Day, NOW).tells_no_age());
-        measure.record(NOW, true, days_old(1));
-        assert!(!measure.over(Span::Day, NOW).tells_no_age());
+        let tells = || measure.over(Span::Day, NOW).tells_age();
+        measure.record(NOW, Came::Nothing);
+        measure.record(NOW, Came::Word);
+        assert_eq!(tells(), None, "no record has no age");
+        measure.record(NOW, Came::Data(None));
+        assert_eq!(tells(), Some(false));
+        measure.record(NOW, days_old(1));
+        assert_eq!(tells(), Some(true));
     }
 
     #[test]
     fn two_answers_are_told_but_raise_no_alarm() {
         let measure = Measure::new();
-        measure.record(NOW, true, days_old(40));
-        measure.record(NOW, true, days_old(40));
+        measure.record(NOW, days_old(40));
+        measure.record(NOW, days_old(40));
         let day = measure.over(Span::Day, NOW);
         assert_eq!(day.age(95).unwrap().below, None);
         assert!(!measure.is_drifting(Freshness::Daily, NOW));
@@ -368,7 +392,7 @@ mod tests {
             let (measure, mut now, mut all) = (Measure::new(), NOW, Vec::new());
             for (wait, answered) in steps {
                 now = now.plus_seconds(wait * 3600);
-                measure.record(now, answered, None);
+                measure.record(now, if answered { Came::Word } else { Came::Nothing });
                 all.push((now.0.div_euclid(HOUR_US), answered));
             }
             let again = Measure::new();

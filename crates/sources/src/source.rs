@@ -25,7 +25,7 @@ use crate::{
     file::{Protocol, Raw, SourceError, SourceFile},
     gate::Gate,
     image::ImageRoute,
-    measure::Measure,
+    measure::{Came, Measure},
     region::{Elsewhere, Region},
     report::Problem,
     route::Route,
@@ -88,10 +88,10 @@ impl Source {
         ended.then_some(Problem::AgreementExpired)
     }
 
-    /// Counts one question about a kind, and how old what came of it was.
-    pub(crate) fn measure(&self, kind: &str, now: Timestamp, answered: bool, as_of: Option<Timestamp>) {
+    /// Counts one question about a kind, and what came of it.
+    pub(crate) fn measure(&self, kind: &str, now: Timestamp, came: Came) {
         if let Some(measure) = self.measures.get(kind) {
-            measure.record(now, answered, as_of);
+            measure.record(now, came);
         }
     }
 

@@ -68,7 +68,7 @@ pub struct MeasuredBody {
     success_7_days: Option<f64>,
     /// Over the last 30 days.
     success_30_days: Option<f64>,
-    /// Whether its answers of the last 7 days say how old they are; null where there were none. What is not told is
+    /// Whether its answers of the last 7 days say how old they are; null where none could. What is not told is
     /// not measured.
     tells_age: Option<bool>,
     /// Half of the answers of the last 7 days were no older.
@@ -182,7 +182,7 @@ fn measured(app: &App, info: &SourceInfo, kind: &str) -> MeasuredBody {
         success_day: success(Span::Day),
         success_7_days: success(Span::Week),
         success_30_days: success(Span::Month),
-        tells_age: (week.answered > 0).then(|| !week.tells_no_age()),
+        tells_age: week.tells_age(),
         median_age: week.age(50).map(AgeBody::from),
         p95_age: week.age(95).map(AgeBody::from),
         drifting: app.sources.is_drifting(&info.id, kind, info.freshness),

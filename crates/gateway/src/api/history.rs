@@ -140,6 +140,7 @@ pub struct EntryLine {
     purpose: Option<String>,
     basis: Option<String>,
     fields: Vec<String>,
+    /// Ids of fields that were told; `field@source` is what another source than the one that answered says.
     disclosed: Vec<String>,
     outcome: Option<String>,
     source: Option<String>,

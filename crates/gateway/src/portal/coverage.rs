@@ -203,7 +203,7 @@ fn delivered(app: &App, page: &Page, info: &SourceInfo, kind: &str) -> Delivered
         state: state(app, info),
         freshness: info.freshness.code(),
         age: age(50).zip(age(95)),
-        tells_no_age: week.tells_no_age(),
+        tells_no_age: week.tells_age() == Some(false),
         drifting: app.sources.is_drifting(&info.id, kind, info.freshness),
         success: (over(Span::Month).asked > 0).then(|| Span::ALL.map(percent)),
     }

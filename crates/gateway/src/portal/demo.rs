@@ -17,6 +17,8 @@ use crate::{app::App, error::Error, messenger::Messenger};
 pub(super) struct DemoView {
     pub(super) p: Page,
     pub(super) personas: Vec<PersonaLine>,
+    /// Where the played authorities listen; their switches are set there.
+    pub(super) authorities: String,
 }
 
 /// One of them.
@@ -60,6 +62,11 @@ pub(crate) async fn people(State(app): Shared, guest: Guest) -> Answer {
     };
     html(&DemoView {
         personas: sandbox::personas().iter().map(line).collect(),
+        authorities: app
+            .demo
+            .as_ref()
+            .map(|demo| demo.sandbox_url.clone())
+            .unwrap_or_default(),
         p: page,
     })
 }

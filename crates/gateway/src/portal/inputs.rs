@@ -97,7 +97,7 @@ pub(super) fn inputs(page: &Page, kind: &Kind, mode: Mode, form: Option<&Form>, 
 
 /// What can be chosen about where the answer comes from; nothing where it does not matter.
 pub(super) fn wishes(page: &Page, choices: &Choices, form: Option<&Form>) -> Vec<Input> {
-    let select = |name: &str, key: &str, options: Vec<(String, String)>| {
+    let select = |name: &str, (label, hint): (String, String), options: Vec<(String, String)>| {
         let value = form.map(|f| f.get(name).to_owned()).unwrap_or_default();
         let option = |(code, name): (String, String)| Choice {
             chosen: code == value,
@@ -106,8 +106,8 @@ pub(super) fn wishes(page: &Page, choices: &Choices, form: Option<&Form>) -> Vec
         };
         Input {
             name: name.to_owned(),
-            label: page.t(key),
-            hint: Some(page.t(&format!("{key}-hint"))),
+            label,
+            hint: Some(hint),
             options: options.into_iter().map(option).collect(),
             value,
             error: None,
@@ -121,10 +121,20 @@ pub(super) fn wishes(page: &Page, choices: &Choices, form: Option<&Form>) -> Vec
     let unnamed = (String::new(), page.t("region-unnamed"));
     let region = |r: &Region| (r.division_code(), format!("{} {}", r.name, r.code));
     let regions = std::iter::once(unnamed).chain(choices.regions.iter().map(region));
-    let freshness = choices
-        .freshness
-        .then(|| select(FRESHNESS, "ask-freshness", wishes.into()));
-    let region = (!choices.regions.is_empty()).then(|| select(REGION, "ask-region", regions.collect()));
+    let freshness = choices.freshness.then(|| {
+        select(
+            FRESHNESS,
+            (page.t("ask-freshness"), page.t("ask-freshness-hint")),
+            wishes.into(),
+        )
+    });
+    let region = (!choices.regions.is_empty()).then(|| {
+        select(
+            REGION,
+            (page.t("ask-region"), page.t("ask-region-hint")),
+            regions.collect(),
+        )
+    });
     region.into_iter().chain(freshness).collect()
 }
 

@@ -10,7 +10,7 @@ use domain::{
     identifiers::{PlateClass, Vin, Warning},
     outcome::Outcome,
     review::{ReviewResult, ReviewState},
-    words::{Bilingual, Freshness, LegalBasis, Level, Mode},
+    words::{AskedFreshness, Bilingual, Freshness, LegalBasis, Level, Mode},
 };
 use fluent_bundle::FluentResource;
 
@@ -174,6 +174,10 @@ fn families() -> BTreeSet<String> {
     all(
         &["freshness"],
         &mut Freshness::ALL.iter().map(|f| f.code().to_owned()),
+    );
+    all(
+        &["wish"],
+        &mut AskedFreshness::ALL.iter().map(|w| w.code().to_owned()),
     );
     all(&["source-state"], &mut words(&["paused", "expired"]).into_iter());
     all(&["mode"], &mut Mode::ALL.iter().map(|m| m.code().to_owned()));

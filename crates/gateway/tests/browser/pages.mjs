@@ -37,6 +37,23 @@ const withKey = (key) => async (page) => {
   await typed(key, send)(page);
 };
 
+// Brings an answer about by a switch of the played authorities, which is taken back at once.
+const switched = (change, act) => async (page) => {
+  const demo = await (await fetch(new URL("/demo", page.url()))).text();
+  const authorities = /id="authorities">([^<]+)</u.exec(demo)[1];
+  const body = JSON.stringify({ persona: "chen-weidong", ...change });
+  await fetch(`${authorities}/_switch`, { method: "POST", body });
+  await act(page).finally(() => fetch(`${authorities}/_switch`, { method: "DELETE" }));
+};
+// What can come of a question besides a record: a page for each.
+const fault = (name, change) => ({
+  name: `fault-${name}`,
+  route: "/look-up/{kind}",
+  as: "L2",
+  path: "/look-up/driving-licence",
+  act: switched({ path: "traffic/licence/query", ...change }, lookUp),
+});
+
 // `as` is who looks: `guest`, or the level of who is signed in.
 export const PAGES = [
   { name: "home", route: "/", as: "guest", path: "/" },
@@ -125,6 +142,41 @@ export const PAGES = [
   },
   { name: "look-up-nothing", route: "/look-up/{kind}", as: "L2", path: "/look-up/vehicle", act: withKey(otherKey) },
   { name: "record-vehicle", route: "/look-up/{kind}", as: "L2", path: "/look-up/vehicle", act: withKey(ownKey) },
+  {
+    name: "record-differs",
+    route: "/look-up/{kind}",
+    as: "L2-other",
+    path: "/look-up/vehicle-insurance",
+    act: withKey({ "key.plate": "冀K88Z01", "key.plate_class": "02" }),
+  },
+  fault("not-filed", { outcome: "not_filed_yet" }),
+  fault("expired", { outcome: "document_expired" }),
+  fault("ambiguous", { outcome: "ambiguous" }),
+  fault("maintenance", { outcome: "maintenance" }),
+  fault("overloaded", { outcome: "overloaded" }),
+  fault("broken", { fault: "close" }),
+  fault("bad-answer", { fault: "not_json" }),
+  {
+    name: "fault-not-covered",
+    route: "/look-up/{kind}",
+    as: "L2",
+    path: "/look-up/vehicle",
+    act: switched({ path: "traffic/vehicle/query", outcome: "not_covered" }, withKey(ownKey)),
+  },
+  {
+    name: "fault-face",
+    route: "/strengthen/portrait",
+    as: "L2",
+    path: "/strengthen/portrait",
+    act: async (page) => {
+      const drawn = await fetch(new URL("/demo/portraits/chen-weidong-blurred.png", page.url()));
+      const buffer = Buffer.from(await drawn.arrayBuffer());
+      await page.check("input[name=consent]");
+      await send(page);
+      await page.setInputFiles("input[type=file]", { name: "portrait.png", mimeType: "image/png", buffer });
+      await send(page);
+    },
+  },
   { name: "record-licence", route: "/look-up/{kind}", as: "L2", path: "/look-up/driving-licence", act: lookUp },
   { name: "record-violations", route: "/look-up/{kind}", as: "L2", path: "/look-up/traffic-violations", act: lookUp },
   { name: "record-identity", route: "/look-up/{kind}", as: "L2", path: "/look-up/identity", act: lookUp },
@@ -230,7 +282,12 @@ const CHINESE = { locale: "zh-CN" };
 // Contexts of a guest and of people at each level, made once.
 export async function visitors(browser, base, tools) {
   const made = { guest: await browser.newContext(CHINESE) };
-  const people = { L1: "liu-zhiqiang", L2: "chen-weidong", L3: "zhao-xiaomin" };
+  const people = {
+    L1: "liu-zhiqiang",
+    L2: "chen-weidong",
+    "L2-other": "mao-new-plate",
+    L3: "zhao-xiaomin",
+  };
   for (const [level, id] of Object.entries(people)) {
     const context = await browser.newContext(CHINESE);
     const page = await context.newPage();

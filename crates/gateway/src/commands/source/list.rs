@@ -139,7 +139,7 @@ fn freshness(sources: &Sources, info: &SourceInfo, kind: &str) -> String {
         (Some(half), Some(most)) => {
             format!("half of 7 days' answers {}, 19 of 20 {}", text(half), text(most))
         }
-        _ if week.tells_no_age() => "age not told".to_owned(),
+        _ if week.tells_age() == Some(false) => "age not told".to_owned(),
         _ => "not measured yet".to_owned(),
     };
     let drift = if sources.is_drifting(&info.id, kind, info.freshness) {

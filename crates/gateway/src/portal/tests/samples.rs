@@ -435,6 +435,7 @@ fn demo(p: &Page, add: Add<'_>) {
         DemoView {
             p: p.clone(),
             personas: vec![persona(Some("1")), persona(None)],
+            authorities: "http://sample.invalid".into(),
         }
         .render(),
     );
