@@ -10,7 +10,7 @@ use zeroize::Zeroize;
 
 use crate::{
     Effect, Store, StoreError,
-    engine::{Insert, Sql},
+    engine::{Insert, Sql, Value},
     subject_keys::KEY_VERSION,
     subjects::{DIRECTORY, FIND},
 };
@@ -23,8 +23,6 @@ pub(crate) const PHONE: &str = "phone";
 pub struct Account {
     /// Its id.
     pub id: AccountId,
-    /// It may sign in.
-    pub active: bool,
     /// The person it was proven to be.
     pub subject: Option<SubjectId>,
     /// The greatest level it has reached.
@@ -57,20 +55,21 @@ impl Store {
             .transpose()
     }
 
-    /// An account.
+    /// An account that may sign in; none where it was closed.
     ///
     /// # Errors
     /// The database, or a profile that does not open.
     pub async fn account(&self, id: AccountId) -> Result<Option<Account>, StoreError> {
-        const READ: Sql =
-            Sql::both("SELECT state, subject_id, level, profile FROM account WHERE account_id = $1");
+        const READ: Sql = Sql::both(
+            "SELECT subject_id, level, profile FROM account WHERE account_id = $1 AND state = 'active'",
+        );
         let Some(row) = self.read_opt(&READ, vec![id.bytes().into()]).await? else {
             return Ok(None);
         };
         let keys = self.keys_for(id.chain(), &["profile"]).await?;
         let key = keys.get("profile").ok_or(StoreError::Erased)?;
         let broken = |what: String| StoreError::Sealed(format!("profile of {id}: {what}"));
-        let mut plain = envelope::open_row(key, &self.account_context(id), row.blob(3, "account.profile")?)
+        let mut plain = envelope::open_row(key, &self.account_context(id), row.blob(2, "account.profile")?)
             .map_err(|e| broken(e.to_string()))?;
         let phone = std::str::from_utf8(&plain)
             .ok()
@@ -78,9 +77,8 @@ impl Store {
         plain.zeroize();
         Ok(Some(Account {
             id,
-            active: row.text(0, "account.state")? == "active",
-            subject: row.opt_id(1, "account.subject_id")?.map(SubjectId::from_bytes),
-            level: Level::from_code(row.text(2, "account.level")?)
+            subject: row.opt_id(0, "account.subject_id")?.map(SubjectId::from_bytes),
+            level: Level::from_code(row.text(1, "account.level")?)
                 .ok_or_else(|| row.corrupt("account.level"))?,
             phone: phone
                 .ok_or_else(|| broken("its phone does not parse".into()))?
@@ -133,6 +131,41 @@ impl Store {
             })
         });
         Ok((id, effect))
+    }
+
+    /// Closes a person's account whose phone is somebody else's now, in the transaction of the returned effect: the
+    /// phone leads nowhere, all sessions end, and nothing of the phone is kept. The person stays, and may bind another
+    /// account, which takes over what this one has looked up.
+    #[must_use]
+    pub fn close_account(&self, account: AccountId, subject: SubjectId) -> Effect {
+        const CLOSE: Sql = Sql::both(
+            "UPDATE account SET state = 'closed', profile = $1 \
+             WHERE account_id = $2 AND subject_id = $3 AND state = 'active'",
+        );
+        const PHONE: Sql = Sql::both("DELETE FROM directory WHERE owner_id = $1");
+        const SESSIONS: Sql =
+            Sql::both("UPDATE session SET ended_us = $1 WHERE account_id = $2 AND ended_us IS NULL");
+        Effect::new(move |tx, time| {
+            Box::pin(async move {
+                let id = Value::from(account.bytes());
+                let close = [Value::from(&[][..]), id.clone(), subject.bytes().into()];
+                if tx.execute(&CLOSE, &close).await? == 0 {
+                    return Ok(false);
+                }
+                tx.execute(&PHONE, std::slice::from_ref(&id)).await?;
+                tx.execute(&SESSIONS, &[time.0.into(), id]).await?;
+                Ok(true)
+            })
+        })
+    }
+
+    /// Destroys the key of what a closed account kept, after its closing is sealed. It can be repeated.
+    ///
+    /// # Errors
+    /// The key database.
+    pub async fn destroy_account_key(&self, account: AccountId) -> Result<(), StoreError> {
+        let key = (account.chain(), "profile");
+        self.inner.keys.destroy(vec![key], self.inner.clock.now()).await
     }
 
     fn account_context(&self, id: AccountId) -> envelope::Context<'_> {

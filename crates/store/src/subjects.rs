@@ -200,7 +200,8 @@ impl Store {
         self.inner.root.directory().digest("pairwise", &both)[..16].to_vec()
     }
 
-    /// Binds a proven person to an account, if neither has one yet, in the transaction of the returned effect.
+    /// Binds a proven person to an account, if neither has one yet, in the transaction of the returned effect. Where the
+    /// person's account of before was closed, the new one takes its place and its look-ups.
     ///
     /// # Errors
     /// The subject's key cannot be made.
@@ -212,8 +213,15 @@ impl Store {
     ) -> Result<Effect, StoreError> {
         const BIND: Sql = Sql::both(
             "UPDATE subject SET account_id = $1, profile = $2 \
-             WHERE subject_id = $3 AND state = 'active' AND account_id IS NULL",
+             WHERE subject_id = $3 AND state = 'active' AND (account_id IS NULL OR account_id = $4)",
         );
+        const CLOSED: Sql = Sql::both(
+            "SELECT a.account_id FROM subject s JOIN account a ON a.account_id = s.account_id \
+             WHERE s.subject_id = $1 AND a.state = 'closed'",
+        );
+        const TAKE_OVER: Sql =
+            Sql::both("UPDATE requester_lookup SET requester_id = $1 WHERE requester_id = $2");
+        const FORGET: Sql = Sql::both("DELETE FROM account WHERE account_id = $1");
         const LEVEL: Sql = Sql::both(
             "UPDATE account SET subject_id = $1, level = 'L2' WHERE account_id = $2 AND subject_id IS NULL",
         );
@@ -227,12 +235,18 @@ impl Store {
                 if tx.query_opt(&FREE, &[account.bytes().into()]).await?.is_none() {
                     return Ok(false);
                 }
-                let bind = [account.bytes().into(), profile.into(), subject.bytes().into()];
+                let (new, person) = (Value::from(account.bytes()), Value::from(subject.bytes()));
+                let closed = tx.query_opt(&CLOSED, std::slice::from_ref(&person)).await?;
+                let closed = closed.map(|row| row.id(0, "account.account_id")).transpose()?;
+                let bind = [new.clone(), profile.into(), person.clone(), closed.into()];
                 if tx.execute(&BIND, &bind).await? == 0 {
                     return Ok(false);
                 }
-                tx.execute(&LEVEL, &[subject.bytes().into(), account.bytes().into()])
-                    .await?;
+                if let Some(closed) = closed {
+                    tx.execute(&TAKE_OVER, &[new.clone(), closed.into()]).await?;
+                    tx.execute(&FORGET, &[closed.into()]).await?;
+                }
+                tx.execute(&LEVEL, &[person, new]).await?;
                 Ok(true)
             })
         }))

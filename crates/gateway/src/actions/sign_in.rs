@@ -93,7 +93,11 @@ pub async fn start(
     })
 }
 
-async fn register(app: &App, phone: &Phone) -> Result<AccountId, Error> {
+/// Creates the account of a phone; the one that it has where somebody was a moment faster.
+///
+/// # Errors
+/// Nothing can be sealed now.
+pub(super) async fn register(app: &App, phone: &Phone) -> Result<AccountId, Error> {
     let (account, effect) = app.store.create_account(phone).await?;
     if seal_change(
         app,

@@ -23,7 +23,7 @@ use super::{
 use crate::{
     actions::{
         erase_person, prove_real_name as proving,
-        prove_real_name::Proof,
+        prove_real_name::{Proof, Way},
         send_code as sending, sign_in as signing,
         sign_in::SignedIn,
         sign_out as leaving, strengthen,
@@ -186,8 +186,9 @@ pub async fn prove(
 ) -> Result<Json<ProofBody>, Problem> {
     let person = person(&app, &request.name, &request.id_number)?;
     let (work, lang, arrived) = (Arc::clone(&app), asking.lang, asking.arrived);
-    let proof =
-        to_the_end(async move { proving::prove_real_name(&work, &requester, &person, lang, arrived).await });
+    let proof = to_the_end(async move {
+        proving::prove_real_name(&work, &requester, &person, Way::Phone, (lang, arrived)).await
+    });
     let body = match proof.await? {
         Proof::Proven(signed_in, answered) => ProofBody {
             result: "PROVEN",

@@ -115,6 +115,9 @@ fn title(error: &Error) -> &'static str {
             "CONSENT_NEEDED" => "comparing a picture needs your separate consent",
             "PICTURE_UNUSABLE" => "the picture cannot be used",
             "PROVE_NAME_FIRST" => "your real name has to be proven first",
+            "UNDER_FOURTEEN" => {
+                "for a child under fourteen a guardian consents; nobody is proven by themselves"
+            }
             "UNKNOWN_KIND" => "there is no such record kind; see GET /v1/kinds",
             "BODY_TOO_LARGE" => "the body is larger than 1 MiB",
             "BODY_NOT_JSON" => "the body is not the JSON that is expected here",
@@ -155,6 +158,13 @@ fn lawful_way(error: &Error) -> Option<&'static str> {
             ..
         } => Some(
             "raise your level: prove your real name (L2), or compare your portrait or come in person (L3)",
+        ),
+        Error::Bad {
+            code: "UNDER_FOURTEEN",
+            ..
+        } => Some(
+            "a parent or other guardian asks for the child, with both their documents, at the counter of the authority \
+             that keeps the record",
         ),
         Error::NotPermitted { .. } => Some(
             "you may look up your own records; for somebody else's, that person looks them up, or the authority does \

@@ -21,7 +21,7 @@ use super::{
     sign_in::{Next, with_session},
 };
 use crate::{
-    actions::prove_real_name::{Proof, prove_real_name},
+    actions::prove_real_name::{Proof, Way, prove_real_name},
     app::App,
     error::Error,
 };
@@ -72,10 +72,13 @@ pub(crate) async fn submit(State(app): Shared, holder: Holder, form: Form) -> An
         }
     };
     let (shared, requester) = (Arc::clone(&app), holder.requester);
-    let (lang, arrived) = (holder.page.lang, holder.arrived);
+    let at = (holder.page.lang, holder.arrived);
+    let way = match form.get("way") {
+        "counter" => Way::Counter,
+        _ => Way::Phone,
+    };
     // On a task of its own: who closes the page does not leave an intent behind.
-    let task =
-        tokio::spawn(async move { prove_real_name(&shared, &requester, &person, lang, arrived).await });
+    let task = tokio::spawn(async move { prove_real_name(&shared, &requester, &person, way, at).await });
     match task.await.map_err(Error::from)?? {
         Proof::Proven(signed_in, _) => return Ok(with_session(&app, go(&view.next), &signed_in)),
         Proof::NotProven(_) => view.result = Some("not-proven".to_owned()),

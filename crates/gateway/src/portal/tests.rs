@@ -29,11 +29,12 @@ const NOT_ON_PAGES: [&str; 4] = [
     "PHONE_OR_PERSON_TAKEN",
 ];
 /// What is sealed about accounts and people.
-const CHANGES: [&str; 14] = [
+const CHANGES: [&str; 15] = [
     "account-created",
     "signed-in",
     "signed-out",
     "real-name-proven",
+    "phone-passed-on",
     "raised-to-L2",
     "portrait-consented",
     "raised-to-L3",

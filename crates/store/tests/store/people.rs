@@ -19,7 +19,6 @@ async fn an_account_is_found_by_its_phone_alone() {
             (account.id, account.level, account.subject),
             (by.account, Level::L1, None)
         );
-        assert!(account.active);
         assert_eq!(account.phone.expose(), phone(1).expose());
         let nobody = store.random().id(world.now(), domain::ids::AccountId::new);
         assert!(store.account(nobody).await.unwrap().is_none());
@@ -118,6 +117,66 @@ async fn a_person_has_one_account_and_an_account_one_person() {
             store.account(second.account).await.unwrap().unwrap().subject,
             None
         );
+        check(&store).await;
+    })
+    .await;
+}
+
+/// The phone of an account is somebody else's now: the account is closed, the person stays, and their next account takes
+/// over what they have looked up.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_closed_account_is_followed_by_another() {
+    each_world(|world| async move {
+        let store = world.open().await;
+        let first = prove(&store, 1).await;
+        look_up(&store, first.subject, first.holder).await;
+        store.drain_outbox_wholly().await.unwrap();
+        let stranger = store.mention_subject(&id_number(2)).await.unwrap();
+        let close = |subject| change(subject, "passed-on", store.close_account(first.account, subject));
+        nothing(store.seal(close(stranger)).await);
+        sealed(store.seal(close(first.subject)).await);
+        nothing(store.seal(close(first.subject)).await);
+        store.destroy_account_key(first.account).await.unwrap();
+        assert!(store.account(first.account).await.unwrap().is_none());
+        assert!(store.account_by_phone(&phone(1)).await.unwrap().is_none());
+        assert!(
+            store
+                .session(token_of(first.holder.session))
+                .await
+                .unwrap()
+                .is_none()
+        );
+        check(&store).await;
+        // The phone begins a new account, of another person.
+        let next = sign_up(&store, 1).await;
+        let effect = store
+            .bind_account(next.account, stranger, &person(2))
+            .await
+            .unwrap();
+        sealed(store.seal(change(stranger, "name-proven", effect)).await);
+        // And the first person binds one of another phone, once.
+        let (again, third) = (sign_up(&store, 3).await, sign_up(&store, 4).await);
+        for (by, holds) in [(again, true), (third, false)] {
+            let effect = store
+                .bind_account(by.account, first.subject, &person(1))
+                .await
+                .unwrap();
+            let outcome = store
+                .seal(change(first.subject, "name-proven", effect))
+                .await
+                .unwrap();
+            assert_eq!(matches!(outcome, Outcome::Sealed(_)), holds);
+        }
+        let page = || store::LookupPage {
+            before: None,
+            with_hidden: false,
+            limit: 10,
+        };
+        assert_eq!(store.lookups_of(again.account, page()).await.unwrap().len(), 1);
+        assert_eq!(store.lookups_of(first.account, page()).await.unwrap().len(), 0);
+        let subject = store.subject(first.subject).await.unwrap().unwrap();
+        assert_eq!(subject.account, Some(again.account));
+        assert_eq!(subject.person.unwrap().id_number.expose(), id_number(1).expose());
         check(&store).await;
     })
     .await;

@@ -13,6 +13,7 @@ mod levels;
 mod limits;
 mod ninth_kind;
 mod others;
+mod proofs;
 mod purposes;
 mod records;
 mod reports;

@@ -12,14 +12,14 @@ const FORM: &str = "application/x-www-form-urlencoded";
 const PARTS: &str = "multipart/form-data; boundary=part";
 
 /// Somebody in front of the portal.
-pub(super) struct Browser<'a> {
+pub(crate) struct Browser<'a> {
     app: &'a TestApp,
-    pub(super) cookies: BTreeMap<String, String>,
+    pub(crate) cookies: BTreeMap<String, String>,
 }
 
 /// The value of the hidden field of that name, in the last form that has it.
 #[track_caller]
-pub(super) fn hidden(html: &str, name: &str) -> String {
+pub(crate) fn hidden(html: &str, name: &str) -> String {
     let marked = format!("name=\"{name}\" value=\"");
     let (_, rest) = html
         .rsplit_once(&marked)
@@ -29,7 +29,7 @@ pub(super) fn hidden(html: &str, name: &str) -> String {
 
 impl<'a> Browser<'a> {
     /// Somebody new.
-    pub(super) fn new(app: &'a TestApp) -> Self {
+    pub(crate) fn new(app: &'a TestApp) -> Self {
         Browser {
             app,
             cookies: BTreeMap::new(),
@@ -37,17 +37,17 @@ impl<'a> Browser<'a> {
     }
 
     /// Somebody with a session.
-    pub(super) fn with_session(app: &'a TestApp, token: &str) -> Self {
+    pub(crate) fn with_session(app: &'a TestApp, token: &str) -> Self {
         let cookies = BTreeMap::from([("mingcha-session".to_owned(), token.to_owned())]);
         Browser { app, cookies }
     }
 
-    pub(super) async fn get(&mut self, path: &str) -> Reply {
+    pub(crate) async fn get(&mut self, path: &str) -> Reply {
         self.send(Method::GET, path, (FORM, Body::empty())).await
     }
 
     /// Sends the values as a form with a file does.
-    pub(super) async fn post_parts(&mut self, path: &str, values: &[(&str, &str)]) -> Reply {
+    pub(crate) async fn post_parts(&mut self, path: &str, values: &[(&str, &str)]) -> Reply {
         let part = |(name, value): &(&str, &str)| {
             format!("--part\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
         };
@@ -56,7 +56,7 @@ impl<'a> Browser<'a> {
     }
 
     /// Sends the values as they are.
-    pub(super) async fn post_bare(&mut self, path: &str, values: &[(&str, &str)]) -> Reply {
+    pub(crate) async fn post_bare(&mut self, path: &str, values: &[(&str, &str)]) -> Reply {
         let body: String = url::form_urlencoded::Serializer::new(String::new())
             .extend_pairs(values)
             .finish();
@@ -64,7 +64,7 @@ impl<'a> Browser<'a> {
     }
 
     /// Sends the values with the token that a page of this browser carries.
-    pub(super) async fn post(&mut self, path: &str, values: &[(&str, &str)]) -> Reply {
+    pub(crate) async fn post(&mut self, path: &str, values: &[(&str, &str)]) -> Reply {
         let token = self.token().await;
         let mut values = values.to_vec();
         values.push(("form_token", &token));
@@ -72,20 +72,20 @@ impl<'a> Browser<'a> {
     }
 
     /// The token of this browser's forms.
-    pub(super) async fn token(&mut self) -> String {
+    pub(crate) async fn token(&mut self) -> String {
         let page = self.get("/help").await.expect(200);
         hidden(&page.text, "form_token")
     }
 
     /// Where a reply leads.
     #[track_caller]
-    pub(super) fn led_to(reply: &Reply) -> &str {
+    pub(crate) fn led_to(reply: &Reply) -> &str {
         assert_eq!(reply.status, 303, "{}", reply.text);
         reply.headers["location"].to_str().unwrap()
     }
 
     /// Signs in by phone and code, through the pages.
-    pub(super) async fn sign_in(&mut self, persona: &Persona) {
+    pub(crate) async fn sign_in(&mut self, persona: &Persona) {
         let phone = persona.phone.as_deref().unwrap();
         self.app.clock.advance_seconds(31);
         let sent = self
@@ -100,7 +100,7 @@ impl<'a> Browser<'a> {
     }
 
     /// Proves a real name, through the page.
-    pub(super) async fn prove(&mut self, persona: &Persona) -> Reply {
+    pub(crate) async fn prove(&mut self, persona: &Persona) -> Reply {
         let values = [("name", persona.name.as_str()), ("id_number", &persona.id_number)];
         self.post("/prove", &values).await
     }

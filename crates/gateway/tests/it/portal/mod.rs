@@ -1,7 +1,7 @@
 //! The portal as a browser without scripts meets it.
 
 mod answers;
-mod browser;
+pub(crate) mod browser;
 mod forms;
 mod journey;
 mod notices;
