@@ -25,12 +25,16 @@ pub(crate) fn drive(script: &str, arguments: &[String]) -> Result<(Option<Value>
     fetch_packages()?;
     let program = program::build(Build::Plain, false)?;
     let scratch = Scratch::new("browser")?;
-    let setup = Setup::new(&program, scratch.path())?;
+    // So few at once that one more waits for its turn, and that page can be seen.
+    let narrow = ["--in-work", "1"].map(str::to_owned).to_vec();
+    let setup = Setup::new(&program, scratch.path())?.with_further(narrow);
     let demo = setup.start()?;
+    let authorities = setup.authorities().ok_or("the demo printed no authorities")?;
     let mut node = Command::new("node");
     node.current_dir(folder())
         .arg(script)
         .args(["--base", &format!("http://{}", setup.address)])
+        .args(["--authorities", &format!("http://{authorities}")])
         .args(arguments);
     if let Some(chromium) = machine::chromium() {
         node.env("CHROMIUM", chromium);

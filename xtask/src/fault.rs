@@ -8,6 +8,7 @@ mod crash;
 mod disk;
 mod model;
 mod order;
+mod overload;
 mod sources;
 mod tamper;
 
@@ -29,6 +30,8 @@ pub(crate) enum Rig {
     Disk(disk::Options),
     /// Let a source lie, stall and flood; it holds no record of who asks, so that nothing must be found
     Sources(sources::Options),
+    /// Ask four times as much as is possible, one account most of it, and hold each client to what it was told
+    Overload(overload::Options),
     /// Search everything that was ever written for the values of canary people
     Canary(canary::Options),
 }
@@ -78,13 +81,14 @@ pub(crate) fn fault(rig: &Rig) -> Result<bool, String> {
 }
 
 /// The rigs with an n that fits into every run of the tests.
-pub(crate) fn small() -> [(&'static str, Rig); 6] {
+pub(crate) fn small() -> [(&'static str, Rig); 7] {
     [
         ("tamper", Rig::Tamper(tamper::Options::small())),
         ("crash", Rig::Crash(crash::Options::small())),
         ("order", Rig::Order(order::Options::small())),
         ("disk", Rig::Disk(disk::Options::small())),
         ("sources", Rig::Sources(sources::Options::small())),
+        ("overload", Rig::Overload(overload::Options::small())),
         ("canary", Rig::Canary(canary::Options::default())),
     ]
 }
@@ -114,6 +118,7 @@ fn verdict(rig: &Rig) -> Result<Option<Verdict>, String> {
         Rig::Order(options) => order::run(options).map(Some),
         Rig::Disk(options) => disk::run(options).map(Some),
         Rig::Sources(options) => sources::run(options).map(Some),
+        Rig::Overload(options) => overload::run(options).map(Some),
         Rig::Canary(options) => canary::run(options).map(Some),
     }
 }

@@ -75,6 +75,7 @@ pub(crate) struct Setup<'a> {
     bug: Option<&'a str>,
     trace: &'a str,
     under: Vec<String>,
+    further: Vec<String>,
     /// Where the portal and the API are.
     pub(crate) address: SocketAddr,
     /// Where the metrics are.
@@ -101,6 +102,7 @@ impl<'a> Setup<'a> {
             bug: None,
             trace: "warn",
             under: vec![],
+            further: vec![],
             address,
             metrics,
         })
@@ -119,6 +121,20 @@ impl<'a> Setup<'a> {
     /// Under another program, such as `strace` and its options.
     pub(crate) fn with_under(self, under: Vec<String>) -> Self {
         Setup { under, ..self }
+    }
+
+    /// With further options of the demo.
+    pub(crate) fn with_further(self, further: Vec<String>) -> Self {
+        Setup { further, ..self }
+    }
+
+    /// Registers so many of the computed crowd in a new database; the token of each.
+    ///
+    /// # Errors
+    /// It fails.
+    pub(crate) fn seed(&self, people: usize) -> Result<Vec<String>, String> {
+        let tokens = run::output(self.command().args(["--seed", &people.to_string()]))?;
+        Ok(tokens.lines().map(str::to_owned).collect())
     }
 
     /// The folder of the demo's database.
@@ -164,7 +180,7 @@ impl<'a> Setup<'a> {
         let append = |path: PathBuf| File::options().create(true).append(true).open(path).map_err(told);
         fs::create_dir_all(self.folder).map_err(told)?;
         let mut command = self.command();
-        command.arg("--journal").arg(self.journal());
+        command.arg("--journal").arg(self.journal()).args(&self.further);
         command.args([
             "--listen",
             &address.to_string(),

@@ -29,6 +29,20 @@ optional = (optional)
 minutes = { $value } minutes
 years = { $value } years
 
+## Waiting for one's turn
+turn-title = Waiting for your turn
+turn-lead = Many people are looking up right now. Everyone has their turn, in order.
+turn-what = What you asked
+turn-place = Before you
+turn-next = Nobody: you are next
+turn-before = { $value }
+turn-time = About
+turn-seconds = { $value } seconds
+turn-by-itself = This page goes on by itself: no need to reload or to fill in anything again.
+turn-not-yet = Nothing was looked up yet, and nothing recorded. If you close this page, your place is kept for a few seconds only.
+turn-leave = Stop waiting
+turn-see = See how far it is
+
 ## My requests
 nav-reviews = My requests
 reviews-about = If something you found is wrong, ask the authority to review it. You see here how far it is.
@@ -607,6 +621,12 @@ error-FORM_TOO_LARGE = That is too much
 error-next-FORM_TOO_LARGE = Nothing was sent. Go back, shorten it and try again.
 error-TOO_MANY_REQUESTS = Too many tries
 error-next-TOO_MANY_REQUESTS = Tries are limited to protect you and others. Please come back later.
+error-OVERLOADED = Too many people are looking up right now
+error-next-OVERLOADED = No place in line is left either, and nothing was looked up. Please come back in a moment.
+error-ALREADY_WAITING = Another look-up of yours is waiting
+error-next-ALREADY_WAITING = Everyone has one place in line. Look this up when that one is done.
+error-NOT_WAITING = You are not waiting for anything
+error-next-NOT_WAITING = If you were: had your turn come, it is in "My look-ups". If the page was closed for long, or the service was started again, the place is gone; please look up again.
 error-UNAVAILABLE = Not possible right now
 error-next-UNAVAILABLE = Nothing can be recorded now, so nothing was looked up. Please try again in a moment.
 error-IMAGE_UNAVAILABLE = The picture cannot be had right now

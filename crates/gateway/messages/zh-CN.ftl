@@ -29,6 +29,20 @@ optional = （可不填）
 minutes = { $value } 分钟
 years = { $value } 年
 
+## 排队
+turn-title = 正在排队
+turn-lead = 现在查询的人很多，大家按先后轮流。
+turn-what = 您要查的
+turn-place = 前面还有
+turn-next = 没有别人，下一个就是您
+turn-before = { $value } 位
+turn-time = 大约还要
+turn-seconds = { $value } 秒
+turn-by-itself = 这个页面会自己继续：不用刷新，也不用重新填写。
+turn-not-yet = 排队的时候还没有去查，也没有留下记录。关掉这个页面，位置只保留十几秒。
+turn-leave = 不等了
+turn-see = 看排到哪里了
+
 ## 我的求助
 nav-reviews = 我的求助
 reviews-about = 查到的内容不对，可以请来源机关复核。办到哪一步，这里都看得到。
@@ -607,6 +621,12 @@ error-FORM_TOO_LARGE = 填的内容太多
 error-next-FORM_TOO_LARGE = 什么都没有提交。请回到上一页，改短一些再试。
 error-TOO_MANY_REQUESTS = 试得太多了
 error-next-TOO_MANY_REQUESTS = 为了保护您和别人，次数有限。请过一会儿再来。
+error-OVERLOADED = 现在查询的人太多
+error-next-OVERLOADED = 排队的位置也满了，什么都没有查。请过一会儿再来。
+error-ALREADY_WAITING = 您有另一个查询正在排队
+error-next-ALREADY_WAITING = 每个人一次排一个位置。等那个查完，再查这个。
+error-NOT_WAITING = 您现在没有在排队
+error-next-NOT_WAITING = 如果刚才在排队：已经轮到的，结果在“我的查询”里；页面关得太久，或者系统重新启动过，位置就没有了，请重新查询。
 error-UNAVAILABLE = 现在不能查询
 error-next-UNAVAILABLE = 现在没法留下记录，所以什么都没有查。请过一会儿再试。
 error-IMAGE_UNAVAILABLE = 现在取不到图片

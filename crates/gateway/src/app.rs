@@ -18,6 +18,7 @@ use crate::{
     limits::Limiter,
     messenger::Messenger,
     notices::{Notices, ShownNotice},
+    turns::Turns,
 };
 
 /// The application. Handlers and jobs share one.
@@ -44,6 +45,8 @@ pub struct App {
     pub messenger: Messenger,
     /// Bounds on look-ups in memory.
     pub limiter: Limiter,
+    /// Whose turn it is, where many ask at once.
+    pub turns: Arc<Turns>,
     /// The instant at which the process began to serve.
     pub started: Timestamp,
     /// What the demo alone has: switches of the simulated authorities, personas, the outbox.

@@ -122,6 +122,9 @@ pub struct Limits {
     /// Real-name proofs that may be tried about one person within a day, by whomever. A low bound lets a few
     /// strangers keep the person from proving for a day; a high one fills the person's view with tries.
     pub proofs_per_person_per_day: u32,
+    /// Questions in work at once; whoever comes then waits for their turn. By default 256 for each core, at most half
+    /// of `connections`.
+    pub lookups_in_work: Option<usize>,
     /// Connections served at once. Below the system's limit of open files, which is often 1,024.
     pub connections: usize,
 }
@@ -137,8 +140,31 @@ impl Default for Limits {
             codes_per_day: 50_000,
             proofs_per_account_per_day: 5,
             proofs_per_person_per_day: 50,
+            lookups_in_work: None,
             connections: 800,
         }
+    }
+}
+
+/// Questions in work for each core, by default: as many as one commit of the log seals. A core does more than a
+/// thousand in a second, so that they take it some 200 ms; and one source that hangs holds at most a few dozen.
+const IN_WORK_FOR_EACH_CORE: usize = 256;
+
+impl Limits {
+    /// How many questions are in work at once.
+    #[must_use]
+    pub fn in_work(&self) -> usize {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let most = (self.connections / 2).max(1);
+        self.lookups_in_work
+            .unwrap_or_else(|| (IN_WORK_FOR_EACH_CORE * cores).min(most))
+            .max(1)
+    }
+
+    /// How many stand in line with an open connection; the rest of the connections is for who is told, and for pages.
+    #[must_use]
+    pub fn standing(&self) -> usize {
+        (self.connections / 4).max(1)
     }
 }
 

@@ -5,6 +5,8 @@ use sources::SourceError;
 use store::StoreError;
 use tokio::task::JoinError;
 
+use crate::turns::Told;
+
 /// Why a request was not done.
 #[derive(Debug)]
 pub enum Error {
@@ -44,6 +46,20 @@ pub enum Error {
     },
     /// The same idempotency key was used for another question, or its look-up is still under way.
     Conflict(&'static str),
+    /// It is done when it is its turn.
+    Waiting(Told),
+    /// Too many wait already; try again after so many seconds.
+    Overloaded {
+        /// Seconds to wait.
+        retry_after: i64,
+    },
+    /// Another question of the same account waits for its turn, in so many seconds.
+    AlreadyWaiting {
+        /// Seconds to wait.
+        retry_after: i64,
+    },
+    /// No question of this session waits for its turn.
+    NotWaiting,
     /// It cannot be done now: the log or the database cannot be written.
     Unavailable,
     /// The record holder does not give an image now, or not one that is fit to be shown.
@@ -71,6 +87,18 @@ impl Error {
         }
     }
 
+    /// The seconds after which it may be tried again.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<u64> {
+        match self {
+            Error::TooMany { retry_after }
+            | Error::Overloaded { retry_after }
+            | Error::AlreadyWaiting { retry_after } => Some(retry_after.unsigned_abs()),
+            Error::Waiting(told) => Some(told.come_after.unsigned_abs()),
+            _ => None,
+        }
+    }
+
     /// The HTTP status.
     #[must_use]
     pub fn status(&self) -> u16 {
@@ -78,10 +106,11 @@ impl Error {
             Error::Bad { .. } => 400,
             Error::NotSignedIn => 401,
             Error::Forged | Error::Refused { .. } | Error::NotPermitted { .. } => 403,
-            Error::NotFound => 404,
-            Error::TooMany { .. } => 429,
+            Error::Waiting(_) => 202,
+            Error::NotFound | Error::NotWaiting => 404,
+            Error::TooMany { .. } | Error::AlreadyWaiting { .. } => 429,
             Error::Conflict(_) => 409,
-            Error::Unavailable | Error::ImageUnavailable => 503,
+            Error::Overloaded { .. } | Error::Unavailable | Error::ImageUnavailable => 503,
             Error::Internal(_) => 500,
         }
     }
@@ -97,6 +126,10 @@ impl Error {
             Error::NotPermitted { .. } => "NOT_PERMITTED",
             Error::NotFound => "NOT_FOUND",
             Error::TooMany { .. } => "TOO_MANY_REQUESTS",
+            Error::Waiting(_) => "WAITING",
+            Error::Overloaded { .. } => "OVERLOADED",
+            Error::AlreadyWaiting { .. } => "ALREADY_WAITING",
+            Error::NotWaiting => "NOT_WAITING",
             Error::Unavailable => "UNAVAILABLE",
             Error::ImageUnavailable => "IMAGE_UNAVAILABLE",
             Error::Internal(_) => "INTERNAL",

@@ -18,3 +18,4 @@ pub mod portal;
 pub mod router;
 pub mod source_files;
 pub mod start;
+pub mod turns;

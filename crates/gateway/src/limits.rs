@@ -37,6 +37,21 @@ impl Limiter {
         entry.1 += 1;
         Ok(())
     }
+
+    /// Whether the next look-up of this minute would be one too many; counts nothing.
+    ///
+    /// # Errors
+    /// The seconds until the next minute begins.
+    pub fn look(&self, account: AccountId, per_minute: u32, now: Timestamp) -> Result<(), i64> {
+        let seconds = now.0.div_euclid(1_000_000);
+        let counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match counted.get(&account) {
+            Some((minute, count)) if *minute == seconds.div_euclid(60) && *count >= per_minute => {
+                Err(60 - seconds.rem_euclid(60))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -49,8 +64,10 @@ mod tests {
         let at = |s: i64| Timestamp(s * 1_000_000);
         assert_eq!(limiter.count(account, 2, at(120)), Ok(()));
         assert_eq!(limiter.count(account, 2, at(121)), Ok(()));
+        assert_eq!(limiter.look(account, 2, at(150)), Err(30));
         assert_eq!(limiter.count(account, 2, at(150)), Err(30));
         assert_eq!(limiter.count(AccountId::from_bytes([2; 16]), 2, at(150)), Ok(()));
+        assert_eq!(limiter.look(account, 2, at(180)), Ok(()));
         assert_eq!(limiter.count(account, 2, at(180)), Ok(()));
     }
 }

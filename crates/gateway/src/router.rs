@@ -22,7 +22,7 @@ use utoipa_swagger_ui::SwaggerUi;
 use crate::{
     api::{
         self, account, body::MAX_BODY, catalogue, changes, coverage, health, history, images, log, lookups,
-        reviews,
+        reviews, turns,
     },
     app::App,
     portal,
@@ -59,6 +59,7 @@ fn api_routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(catalogue::notice))
         .routes(routes!(coverage::coverage))
         .routes(routes!(lookups::create, history::lookups))
+        .routes(routes!(turns::show))
         .routes(routes!(history::lookup))
         .routes(routes!(history::hide))
         .routes(routes!(lookups::report))
@@ -111,6 +112,7 @@ fn portal_routes() -> Router<Arc<App>> {
             "/strengthen/portrait/upload",
             get(portal::strengthen::consent).post(portal::strengthen::upload),
         )
+        .route("/turn", get(portal::turn::show).post(portal::turn::leave))
         .route("/mine", get(portal::mine::show).post(portal::mine::list))
         .route(
             "/look-up/{kind}",

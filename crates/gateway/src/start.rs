@@ -26,6 +26,7 @@ use crate::{
     limits::Limiter,
     messenger::Messenger,
     notices::Notices,
+    turns::Turns,
 };
 
 /// What the program passes in.
@@ -135,7 +136,6 @@ async fn assemble(
         notices: Notices::fill(&kinds, &register, &config.operator)?,
         policy_version: hex(&policy.version()[..16]),
         folder: databases.folder.clone(),
-        config,
         store,
         policy,
         sources,
@@ -143,6 +143,8 @@ async fn assemble(
         register,
         messenger,
         limiter: Limiter::default(),
+        turns: Turns::new(config.limits.in_work(), config.limits.standing()),
+        config,
         #[cfg(feature = "demo")]
         demo: None,
     })

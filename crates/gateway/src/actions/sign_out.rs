@@ -11,6 +11,7 @@ use crate::{app::App, error::Error};
 /// # Errors
 /// It could not be made durable: the session may live on, and the person is told so.
 pub async fn sign_out(app: &App, requester: &Requester) -> Result<(), Error> {
+    app.turns.leave(requester);
     let (owner, by) = (requester.account.chain(), requester_of(requester));
     let effect = app.store.end_session(requester.session);
     // Where it has ended meanwhile, it has ended.

@@ -14,11 +14,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{
-    Asking, Bearer, Body, Problem, Query, Shared,
+    Asking, Bearer, Body, Entering, Problem, Query, Shared,
     catalogue::{LangQuery, NoticeBody},
     lookups::LookupBody,
     problem::ProblemBody,
     to_the_end,
+    turns::TurnBody,
 };
 use crate::{
     actions::{
@@ -177,17 +178,19 @@ pub async fn sign_out(State(app): Shared, Bearer(requester): Bearer) -> Result<S
 
 /// Proves a real name: register and carrier are both asked, one result. Show the person
 /// `GET /v1/kinds/identity/notices/account-proofing` first: its hash is sealed with the question.
-#[utoipa::path(post, path = "/v1/account/proof", request_body = PersonRequest, responses((status = 200, body = ProofBody)), tag = "account", security(("session" = [])))]
+#[utoipa::path(post, path = "/v1/account/proof", request_body = PersonRequest, params(("mingcha-turn" = Option<String>, Header, description = "The turn that was told with 202")), responses((status = 200, body = ProofBody), (status = 202, body = TurnBody, description = "Many ask now: this is its place in line. Send it again after `retry-after` seconds, with the header `mingcha-turn`"), (status = 429, body = ProblemBody), (status = 503, body = ProblemBody, description = "No place is left in line")), tag = "account", security(("session" = [])))]
 pub async fn prove(
     State(app): Shared,
+    Entering(asking): Entering,
     Bearer(requester): Bearer,
-    asking: Asking,
     Body(request): Body<PersonRequest>,
 ) -> Result<Json<ProofBody>, Problem> {
     let person = person(&app, &request.name, &request.id_number)?;
-    let (work, lang, arrived) = (Arc::clone(&app), asking.lang, asking.arrived);
+    let (pass, since) = asking.enter(&app, &requester).await?;
+    let (work, lang) = (Arc::clone(&app), asking.lang);
     let proof = to_the_end(async move {
-        proving::prove_real_name(&work, &requester, &person, Way::Phone, (lang, arrived)).await
+        let _in_work = pass;
+        proving::prove_real_name(&work, &requester, &person, Way::Phone, (lang, since)).await
     });
     let body = match proof.await? {
         Proof::Proven(signed_in, answered) => ProofBody {

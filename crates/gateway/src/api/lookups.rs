@@ -16,10 +16,11 @@ use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
 use super::{
-    Asking, Bearer, Body, Problem, Shared, Written,
+    Asking, Bearer, Body, Entering, Problem, Shared, Written,
     account::{PersonRequest, person},
     problem::ProblemBody,
     to_the_end,
+    turns::TurnBody,
 };
 use crate::{
     actions::{
@@ -430,15 +431,18 @@ fn repetition(
 }
 
 /// Asks one question. It is decided and sealed before any source is asked.
-#[utoipa::path(post, path = "/v1/lookups", request_body = LookupRequest, params(("idempotency-key" = Option<String>, Header, description = "Repeats the same answer for ten minutes")), responses((status = 200, body = LookupBody), (status = 400, body = ProblemBody), (status = 403, body = ProblemBody)), tag = "look-ups", security(("session" = [])))]
+#[utoipa::path(post, path = "/v1/lookups", request_body = LookupRequest, params(("idempotency-key" = Option<String>, Header, description = "Repeats the same answer for ten minutes"), ("mingcha-turn" = Option<String>, Header, description = "The turn that was told with 202")), responses((status = 200, body = LookupBody), (status = 202, body = TurnBody, description = "Many ask now: this is its place in line. Send it again after `retry-after` seconds, with the header `mingcha-turn`"), (status = 400, body = ProblemBody), (status = 403, body = ProblemBody), (status = 429, body = ProblemBody), (status = 503, body = ProblemBody, description = "No place is left in line")), tag = "look-ups", security(("session" = [])))]
 pub async fn create(
     State(app): Shared,
+    Entering(asking): Entering,
     Bearer(requester): Bearer,
-    asking: Asking,
     Body(request): Body<LookupRequest>,
 ) -> Result<Written, Problem> {
-    let question = ask(&app, &requester, request, &asking)?;
+    let mut question = ask(&app, &requester, request, &asking)?;
+    let (pass, since) = asking.enter(&app, &requester).await?;
+    question.arrived = since;
     let body = to_the_end(async move {
+        let _in_work = pass;
         let answered = look_up::look_up(&app, &requester, question).await?;
         Written::json(&LookupBody::of(&app, answered))
     });
@@ -481,15 +485,18 @@ fn parts(app: &App, parts: Vec<(String, Result<Answered, Error>)>) -> Json<Vec<P
 }
 
 /// Asks for a record and its parts; each is a look-up of its own, with its own source, date and receipt.
-#[utoipa::path(post, path = "/v1/reports", request_body = LookupRequest, params(("idempotency-key" = Option<String>, Header, description = "Repeats the same answers for ten minutes")), responses((status = 200, body = Vec<PartBody>)), tag = "look-ups", security(("session" = [])))]
+#[utoipa::path(post, path = "/v1/reports", request_body = LookupRequest, params(("idempotency-key" = Option<String>, Header, description = "Repeats the same answers for ten minutes"), ("mingcha-turn" = Option<String>, Header, description = "The turn that was told with 202")), responses((status = 200, body = Vec<PartBody>), (status = 202, body = TurnBody, description = "Many ask now: this is its place in line. Send it again after `retry-after` seconds, with the header `mingcha-turn`"), (status = 429, body = ProblemBody), (status = 503, body = ProblemBody, description = "No place is left in line")), tag = "look-ups", security(("session" = [])))]
 pub async fn report(
     State(app): Shared,
+    Entering(asking): Entering,
     Bearer(requester): Bearer,
-    asking: Asking,
     Body(request): Body<LookupRequest>,
 ) -> Result<Json<Vec<PartBody>>, Problem> {
-    let question = ask(&app, &requester, request, &asking)?;
+    let mut question = ask(&app, &requester, request, &asking)?;
+    let (pass, since) = asking.enter(&app, &requester).await?;
+    question.arrived = since;
     let body = to_the_end(async move {
+        let _in_work = pass;
         let report = reporting::report(&app, &requester, &question).await?;
         Ok(parts(&app, report))
     });
@@ -505,16 +512,17 @@ pub struct MineRequest {
 }
 
 /// Lists what is in one's name, kind by kind, without typing.
-#[utoipa::path(post, path = "/v1/my-records", request_body = MineRequest, responses((status = 200, body = Vec<PartBody>)), tag = "look-ups", security(("session" = [])))]
+#[utoipa::path(post, path = "/v1/my-records", request_body = MineRequest, params(("mingcha-turn" = Option<String>, Header, description = "The turn that was told with 202")), responses((status = 200, body = Vec<PartBody>), (status = 202, body = TurnBody, description = "Many ask now: this is its place in line. Send it again after `retry-after` seconds, with the header `mingcha-turn`"), (status = 429, body = ProblemBody), (status = 503, body = ProblemBody, description = "No place is left in line")), tag = "look-ups", security(("session" = [])))]
 pub async fn my_records(
     State(app): Shared,
+    Entering(asking): Entering,
     Bearer(requester): Bearer,
-    asking: Asking,
     Body(request): Body<MineRequest>,
 ) -> Result<Json<Vec<PartBody>>, Problem> {
+    let (pass, since) = asking.enter(&app, &requester).await?;
     let body = to_the_end(async move {
-        let (lang, arrived) = (asking.lang, asking.arrived);
-        let mine = mine::my_records(&app, &requester, &request.purpose, lang, arrived).await;
+        let _in_work = pass;
+        let mine = mine::my_records(&app, &requester, &request.purpose, asking.lang, since).await;
         Ok(parts(&app, mine))
     });
     Ok(body.await?)

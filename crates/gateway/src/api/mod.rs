@@ -13,10 +13,11 @@ pub mod lookups;
 pub mod problem;
 pub mod request;
 pub mod reviews;
+pub mod turns;
 
 pub use body::{Body, Written};
 pub use problem::Problem;
-pub use request::{Arrived, Asking, Bearer, Path, Query, to_the_end, trace};
+pub use request::{Arrived, Asking, Bearer, Entering, Path, Query, to_the_end, trace};
 
 /// The application as handlers get it.
 pub type Shared = axum::extract::State<std::sync::Arc<crate::app::App>>;

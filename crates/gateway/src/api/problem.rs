@@ -8,7 +8,10 @@ use domain::decision::Reason;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{api::request::trace_id, error::Error};
+use crate::{
+    api::{request::trace_id, turns::TurnBody},
+    error::Error,
+};
 
 /// An error on its way out of the API.
 #[derive(Debug)]
@@ -52,6 +55,9 @@ pub struct ProblemBody {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let error = self.0;
+        if let Error::Waiting(told) = error {
+            return TurnBody::of(told).into_response();
+        }
         if let Error::Internal(fault) = &error {
             tracing::error!(fault, "an internal error");
         }
@@ -64,14 +70,11 @@ impl IntoResponse for Problem {
             header::CONTENT_TYPE,
             HeaderValue::from_static("application/problem+json"),
         );
-        match error {
-            Error::TooMany { retry_after } => {
-                headers.insert(header::RETRY_AFTER, HeaderValue::from(retry_after.unsigned_abs()));
-            }
-            Error::NotSignedIn => {
-                headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-            }
-            _ => {}
+        if let Some(seconds) = error.retry_after() {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if matches!(error, Error::NotSignedIn) {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response
     }
@@ -138,6 +141,12 @@ fn title(error: &Error) -> &'static str {
         Error::Refused { .. } => "this record kind has no such part",
         Error::NotPermitted { .. } => "this look-up is not permitted",
         Error::NotFound => "there is nothing here",
+        Error::Waiting(_) => "the question waits for its turn",
+        Error::Overloaded { .. } => "too many ask now, and no place is left in line; try again later",
+        Error::AlreadyWaiting { .. } => {
+            "another question of yours waits for its turn; an account has one place"
+        }
+        Error::NotWaiting => "no question of yours waits for its turn",
         Error::TooMany { .. } => "too often; try again later",
         Error::Conflict("IDEMPOTENCY_KEY_REUSED") => "this idempotency key was used for another question",
         Error::Conflict("LOOKUP_UNDER_WAY") => "this look-up is still under way",

@@ -16,6 +16,7 @@ use super::Problem;
 use crate::{
     app::{App, Lang, hex},
     error::Error,
+    turns::{self, Pass, TurnId},
 };
 
 tokio::task_local! {
@@ -44,7 +45,8 @@ impl<S: Sync> FromRequestParts<S> for Arrived {
     }
 }
 
-/// How a question arrived: when, in which language its notices are shown, and under which idempotency key.
+/// How a question arrived: when, in which language its notices are shown, under which idempotency key, and with which
+/// turn.
 #[derive(Debug)]
 pub struct Asking {
     /// When.
@@ -53,6 +55,8 @@ pub struct Asking {
     pub lang: Lang,
     /// The header `idempotency-key`, as it came.
     pub repeat_key: Option<Vec<u8>>,
+    /// The header `mingcha-turn`: the turn that was told before.
+    pub turn: Option<TurnId>,
 }
 
 impl<S: Sync> FromRequestParts<S> for Asking {
@@ -60,15 +64,40 @@ impl<S: Sync> FromRequestParts<S> for Asking {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
         let Arrived(arrived) = Arrived::from_request_parts(parts, state).await?;
-        let repeat_key = parts
-            .headers
-            .get("idempotency-key")
-            .map(|v| v.as_bytes().to_vec());
+        let header = |name| parts.headers.get(name);
         Ok(Asking {
             arrived,
             lang: accepted_language(&parts.headers),
-            repeat_key,
+            repeat_key: header("idempotency-key").map(|v| v.as_bytes().to_vec()),
+            turn: header("mingcha-turn").and_then(|v| TurnId::parse(v.to_str().ok()?)),
         })
+    }
+}
+
+/// A question that will enter work. A handler takes it first: where the line is full, this is the end, before it is
+/// known who asks and what.
+#[derive(Debug)]
+pub struct Entering(pub Asking);
+
+impl FromRequestParts<Arc<App>> for Entering {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
+        let Ok(asking) = Asking::from_request_parts(parts, app).await;
+        app.turns.shed(asking.turn)?;
+        Ok(Entering(asking))
+    }
+}
+
+impl Asking {
+    /// Enters work, or tells when to come again; and from when the deadline counts.
+    ///
+    /// # Errors
+    /// As [`Turns::enter`](crate::turns::Turns::enter); or there were too many look-ups in this minute already.
+    pub async fn enter(&self, app: &App, requester: &Requester) -> Result<(Pass, Instant), Error> {
+        let pass = turns::enter(app, requester, self.turn).await?;
+        let since = pass.since(self.arrived);
+        Ok((pass, since))
     }
 }
 

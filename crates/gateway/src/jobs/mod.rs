@@ -19,6 +19,9 @@ pub fn start(app: &Arc<App>) {
     every(app, "close-overdue", Duration::from_secs(2), |app| {
         Box::pin(close_overdue::close_overdue(app))
     });
+    every(app, "forget-turns", Duration::from_secs(1), |app| {
+        Box::pin(async { Ok(app.turns.sweep()) })
+    });
     every(app, "project-lookups", Duration::from_secs(2), |app| {
         Box::pin(async { Ok(app.store.drain_outbox_wholly().await?) })
     });

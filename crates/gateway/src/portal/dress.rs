@@ -218,13 +218,15 @@ fn problem(page: &Page, error: &Error) -> Answer {
     if let Error::Internal(fault) = error {
         tracing::error!(fault, "an internal error");
     }
-    let (mut lookup, mut minutes) = (None, None);
+    let mut lookup = None;
     match error {
         Error::NotPermitted { lookup: id } => lookup = Some(id.to_string()),
         Error::Refused { lookup: id, .. } => lookup = id.map(|id| id.to_string()),
-        Error::TooMany { retry_after } => minutes = Some(((retry_after + 59) / 60).to_string()),
         _ => {}
     }
+    let minutes = error
+        .retry_after()
+        .map(|seconds| seconds.div_ceil(60).to_string());
     // A trace id would be a second value that varies.
     let hides = matches!(error, Error::NotPermitted { .. });
     let view = ProblemView {
@@ -236,10 +238,10 @@ fn problem(page: &Page, error: &Error) -> Answer {
     };
     let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = html_with(status, &view)?;
-    if let Error::TooMany { retry_after } = error {
+    if let Some(seconds) = error.retry_after() {
         response
             .headers_mut()
-            .insert(header::RETRY_AFTER, HeaderValue::from(retry_after.unsigned_abs()));
+            .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     Ok(response)
 }

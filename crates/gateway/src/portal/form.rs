@@ -7,6 +7,8 @@ use axum::{
     extract::{FromRequest, Request},
 };
 
+use zeroize::Zeroize;
+
 use super::{Failed, Guest};
 use crate::{
     app::{App, hex},
@@ -23,6 +25,7 @@ const MAX_VALUE: usize = 4 * 1024;
 pub(crate) const TOKEN: &str = "form_token";
 
 /// The values of a form, in their order.
+#[derive(Default)]
 pub(crate) struct Form(Vec<(String, String)>);
 
 impl std::fmt::Debug for Form {
@@ -83,6 +86,12 @@ impl FromRequest<Arc<App>> for Form {
     }
 }
 
+impl Zeroize for Form {
+    fn zeroize(&mut self) {
+        self.0.iter_mut().for_each(|(_, value)| value.zeroize());
+    }
+}
+
 impl Form {
     /// Reads `application/x-www-form-urlencoded`; `None` where it is larger than any form of ours.
     #[must_use]
@@ -95,6 +104,12 @@ impl Form {
             values.push((name.into_owned(), value.into_owned()));
         }
         Some(Form(values))
+    }
+
+    /// How many bytes names and values have.
+    #[must_use]
+    pub(crate) fn size(&self) -> usize {
+        self.0.iter().map(|(name, value)| name.len() + value.len()).sum()
     }
 
     /// The first value of that name, without spaces around it; empty where there is none.

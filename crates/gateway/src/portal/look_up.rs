@@ -24,12 +24,14 @@ use super::{
     kinds::{self, KindCard},
     notices::{Block, NoticeView, notice},
     page::html_with,
+    turn::{self, Asked},
     values::Shown,
 };
 use crate::{
     actions::look_up::{self, Answered, Ask},
     app::{App, hex},
     error::Error,
+    turns::Pass,
 };
 
 /// The notice, and the form for the key.
@@ -95,25 +97,28 @@ pub(crate) async fn show(
 pub(crate) async fn submit(State(app): Shared, holder: Holder, Path(id): Path<String>, form: Form) -> Answer {
     let kind = kinds::get(&app, &id)?;
     holder.needs(kind.kind.level_for(&kinds::purpose(&app, &kind.kind)?.code))?;
-    let reveal = form.all("reveal");
-    if !reveal.is_empty() {
+    if !form.all("reveal").is_empty() {
         holder.needs(REVEAL)?;
     }
     let view = question(&app, &holder.page, kind, false, Some(&form), true)?;
     if view.is_wrong() {
         return html_with(StatusCode::BAD_REQUEST, &view);
     }
-    let ask = ask(&app, &holder, kind, &form)?;
-    let answered = run(&app, &holder, ask).await?;
-    let answer = AnswerView::of(&app, &holder.page, &answered, &reveal);
-    let may_reveal = holder.requester.level >= REVEAL;
-    let key = key(&kind.kind, &form);
+    turn::ask(&app, holder, Asked::LookUp(id), form).await
+}
+
+/// Its answer, when it is their turn.
+pub(super) async fn answer(app: &Arc<App>, holder: Holder, id: &str, form: &Form, pass: Pass) -> Answer {
+    let kind = kinds::get(app, id)?;
+    let ask = ask(app, &holder, kind, form)?;
+    let answered = run(app, &holder, ask, pass).await?;
+    let page = holder.page.at(format!("/look-up/{id}"));
     html(&AnswerPage {
-        p: holder.page,
-        answer,
-        key,
-        once: once(&app),
-        may_reveal,
+        answer: AnswerView::of(app, &page, &answered, &form.all("reveal")),
+        key: key(&kind.kind, form),
+        once: once(app),
+        may_reveal: holder.requester.level >= REVEAL,
+        p: page,
     })
 }
 
@@ -279,9 +284,12 @@ fn repetition(
 }
 
 /// Runs on a task of its own: who closes the page does not leave an intent behind.
-pub(super) async fn run(app: &Arc<App>, holder: &Holder, ask: Ask) -> Result<Answered, Error> {
+async fn run(app: &Arc<App>, holder: &Holder, ask: Ask, pass: Pass) -> Result<Answered, Error> {
     let (app, requester) = (Arc::clone(app), holder.requester);
-    let task = tokio::spawn(async move { look_up::look_up(&app, &requester, ask).await });
+    let task = tokio::spawn(async move {
+        let _in_work = pass;
+        look_up::look_up(&app, &requester, ask).await
+    });
     task.await.map_err(Error::from)?
 }
 

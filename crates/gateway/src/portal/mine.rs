@@ -13,12 +13,14 @@ use super::{
     kinds::{self, KindCard},
     look_up::once,
     notices::{Block, NoticeView, notice},
+    turn::{self, Asked},
     values,
 };
 use crate::{
     actions::{look_up::Answered, my_records},
     app::App,
     error::Error,
+    turns::Pass,
 };
 
 /// What will be asked, and the button.
@@ -84,27 +86,33 @@ pub(crate) async fn show(State(app): Shared, holder: Holder) -> Answer {
 }
 
 /// The list.
-pub(crate) async fn list(State(app): Shared, holder: Holder, _: Form) -> Answer {
+pub(crate) async fn list(State(app): Shared, holder: Holder, form: Form) -> Answer {
     holder.needs(level(&app))?;
-    let (page, requester, arrived) = (holder.page, holder.requester, holder.arrived);
+    turn::ask(&app, holder, Asked::Mine, form).await
+}
+
+/// It, when it is their turn; all kinds have one turn together.
+pub(super) async fn answer(app: &Arc<App>, holder: Holder, pass: Pass) -> Answer {
+    let (requester, arrived) = (holder.requester, holder.arrived);
+    let page = holder.page.at("/mine".to_owned());
     let purpose = match app.kinds.listable().first() {
-        Some(kind) => kinds::purpose(&app, &kind.kind)?.code.clone(),
+        Some(kind) => kinds::purpose(app, &kind.kind)?.code.clone(),
         None => return Err(Error::NotFound.into()),
     };
-    let (shared, lang) = (Arc::clone(&app), page.lang);
-    let task =
-        tokio::spawn(
-            async move { my_records::my_records(&shared, &requester, &purpose, lang, arrived).await },
-        );
+    let (shared, lang) = (Arc::clone(app), page.lang);
+    let task = tokio::spawn(async move {
+        let _in_work = pass;
+        my_records::my_records(&shared, &requester, &purpose, lang, arrived).await
+    });
     let found = task.await.map_err(Error::from)?;
     let groups = found
         .iter()
-        .map(|(kind, result)| group(&app, &page, kind, result))
+        .map(|(kind, result)| group(app, &page, kind, result))
         .collect::<Result<_, _>>()?;
     html(&MineList {
         groups,
-        others: others(&app, &page),
-        once: once(&app),
+        others: others(app, &page),
+        once: once(app),
         p: page,
     })
 }

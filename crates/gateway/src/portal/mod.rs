@@ -36,6 +36,7 @@ pub(crate) mod sign_in;
 pub(crate) mod strengthen;
 #[cfg(test)]
 mod tests;
+pub(crate) mod turn;
 mod values;
 pub(crate) mod verify;
 pub(crate) mod vin;

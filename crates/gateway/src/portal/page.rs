@@ -25,7 +25,7 @@ use crate::{
 pub(crate) struct Page(Arc<Context>);
 
 /// The content of a [`Page`].
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Context {
     /// The language.
     pub(crate) lang: Lang,
@@ -56,6 +56,13 @@ impl Page {
     #[must_use]
     pub(crate) fn new(context: Context) -> Self {
         Page(Arc::new(context))
+    }
+
+    /// The same page at another address: that of the question, where its answer comes under another.
+    #[must_use]
+    pub(crate) fn at(&self, path: String) -> Self {
+        let context = Context::clone(&self.0);
+        Page::new(Context { path, ..context })
     }
 
     /// The message of that key.

@@ -5,7 +5,7 @@ use axum::{extract::State, http::header};
 use super::{Answer, Form, Shared, cookies::Cookie, page::go};
 
 /// The first parts of the pages to which one may be led back. Nothing else is ever followed.
-const PAGES: [&str; 17] = [
+const PAGES: [&str; 18] = [
     "",
     "access-log",
     "account",
@@ -22,6 +22,7 @@ const PAGES: [&str; 17] = [
     "reviews",
     "sign-in",
     "strengthen",
+    "turn",
     "verify",
 ];
 /// The longest path that is followed.

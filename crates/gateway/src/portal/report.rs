@@ -14,9 +14,10 @@ use super::{
     html,
     look_up::{Step, ask, key, once, question},
     page::html_with,
+    turn::{self, Asked},
     values::Shown,
 };
-use crate::{actions::report as reporting, error::Error};
+use crate::{actions::report as reporting, app::App, error::Error, turns::Pass};
 
 /// The parts of a report.
 #[derive(Template)]
@@ -58,20 +59,29 @@ pub(crate) async fn submit(State(app): Shared, holder: Holder, Path(id): Path<St
     if view.is_wrong() {
         return html_with(StatusCode::BAD_REQUEST, &view);
     }
-    let ask = ask(&app, &holder, kind, &form)?;
-    let (shared, requester) = (Arc::clone(&app), holder.requester);
-    let task = tokio::spawn(async move { reporting::report(&shared, &requester, &ask).await });
+    turn::ask(&app, holder, Asked::Report(id), form).await
+}
+
+/// Its parts, when it is their turn; they have one turn together.
+pub(super) async fn answer(app: &Arc<App>, holder: Holder, id: &str, form: &Form, pass: Pass) -> Answer {
+    let kind = super::kinds::get(app, id)?;
+    let ask = ask(app, &holder, kind, form)?;
+    let (shared, requester) = (Arc::clone(app), holder.requester);
+    let task = tokio::spawn(async move {
+        let _in_work = pass;
+        reporting::report(&shared, &requester, &ask).await
+    });
     let parts = task.await.map_err(Error::from)??;
-    let page = holder.page;
+    let page = holder.page.at(format!("/report/{id}"));
     html(&ReportView {
         name: page.of(&kind.kind.name).to_owned(),
-        about: about(&page, &kind.kind, &form),
+        about: about(&page, &kind.kind, form),
         parts: parts
             .iter()
-            .map(|(kind, result)| PartView::of(&app, &page, kind, result))
+            .map(|(kind, result)| PartView::of(app, &page, kind, result))
             .collect(),
-        key: key(&kind.kind, &form),
-        once: once(&app),
+        key: key(&kind.kind, form),
+        once: once(app),
         may_reveal: holder.requester.level >= super::answer::REVEAL,
         p: page,
     })

@@ -115,6 +115,7 @@ fn error_codes() -> BTreeSet<String> {
     codes.extend(after(&flat, "Conflict(\""));
     codes.extend(after(&flat, "=>\"").into_iter().filter(|c| {
         ["FORM_EXPIRED", "NOT_FOUND", "TOO_MANY_REQUESTS", "UNAVAILABLE"].contains(&c.as_str())
+            || ["OVERLOADED", "ALREADY_WAITING", "NOT_WAITING"].contains(&c.as_str())
             || ["IMAGE_UNAVAILABLE", "INTERNAL", "NOT_PERMITTED"].contains(&c.as_str())
     }));
     let visible = Reason::ALL.iter().filter(|r| r.is_visible());

@@ -12,13 +12,22 @@ export const LOOKS = [
   { name: "elder", lang: "zh", elder: "1" },
 ];
 
-// `--base URL` of a running demo and `--out DIR` for pictures.
+// `--base URL` of a running demo (with `--in-work 1`), `--authorities URL` of those behind it, `--out DIR` for pictures.
 export function options() {
   const { values } = parseArgs({
-    options: { base: { type: "string" }, out: { type: "string" }, only: { type: "string" } },
+    options: {
+      base: { type: "string" },
+      authorities: { type: "string" },
+      out: { type: "string" },
+      only: { type: "string" },
+    },
   });
   if (!values.base) {
     console.error("--base URL is missing: the address of a running `mingcha demo`");
+    process.exit(2);
+  }
+  if (!values.authorities) {
+    console.error("--authorities URL is missing: the address of its authorities, as it prints it");
     process.exit(2);
   }
   return { ...values, base: values.base.replace(/\/$/u, "") };

@@ -2,6 +2,8 @@
 
 import { readFile } from "node:fs/promises";
 
+import { options } from "./browser.mjs";
+
 // Files, not pages.
 const FILES = ["/look-ups/export.json", "/look-ups/{id}/receipt.json", "/demo/portraits/{file}", "/reviews/{id}/pictures/{place}"];
 // Where the router has a second address for a page.
@@ -53,6 +55,39 @@ const fault = (name, change) => ({
   path: "/look-up/driving-licence",
   act: switched({ path: "traffic/licence/query", ...change }, lookUp),
 });
+// Sends a form of the portal in somebody's name, without a page.
+const sent = async (context, base, path, values) => {
+  const help = await (await context.request.get(`${base}/help`)).text();
+  const form = { form_token: /name="form_token" value="([^"]+)"/u.exec(help)[1], once: crypto.randomUUID(), ...values };
+  return context.request.post(base + path, { form, maxRedirects: 0 });
+};
+// Somebody holds the only place in work, another one waits, and so do we.
+const waitInLine = async (page, contexts, base, tries = 4) => {
+  const { authorities } = options();
+  const asked = async () => (await (await fetch(`${authorities}/_journal`)).json()).length;
+  const before = await asked();
+  await fetch(`${authorities}/_switch`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ path: "traffic/licence/query", delay_ms: 2700, times: 1 }),
+  });
+  const held = sent(contexts.L3, base, "/look-up/driving-licence");
+  while ((await asked()) === before) await page.waitForTimeout(20);
+  await sent(contexts.L1, base, "/prove", { name: "王五", id_number: "11010519491231002X" });
+  await sent(contexts.L2, base, "/look-up/driving-licence");
+  // While it is looked at, it does not load itself again.
+  await page.route("**/turn", async (route) => {
+    const response = await route.fetch();
+    const headers = response.headers();
+    delete headers.refresh;
+    await route.fulfill({ response, headers });
+  });
+  await page.goto(`${base}/turn`);
+  await held;
+  if (await page.locator("main form[action='/turn']").count()) return;
+  if (tries === 1) throw new Error("nobody had to wait");
+  await waitInLine(page, contexts, base, tries - 1);
+};
 
 // `as` is who looks: `guest`, or the level of who is signed in.
 export const PAGES = [
@@ -183,6 +218,8 @@ export const PAGES = [
   { name: "record-marriage", route: "/look-up/{kind}", as: "L3", path: "/look-up/marriage", act: lookUp },
   { name: "report-form", route: "/report/{kind}", as: "L2", path: "/report/vehicle" },
   { name: "report", route: "/report/{kind}", as: "L2", path: "/report/vehicle", act: withKey(ownKey) },
+  { name: "turn-none", route: "/turn", as: "L3", path: "/turn" },
+  { name: "turn", route: "/turn", as: "L2", path: "/help", act: waitInLine },
   { name: "look-ups", route: "/look-ups", as: "L2", path: "/look-ups" },
   { name: "look-ups-search", route: "/look-ups", as: "L2", path: "/look-ups?outcome=refused" },
   { name: "look-up-detail", route: "/look-ups/{id}", as: "L2", path: "/look-ups", act: press("main .line h2 a") },
@@ -302,10 +339,10 @@ export async function visitors(browser, base, tools) {
 }
 
 // Opens a page in the context of who looks at it.
-export async function open(context, base, entry, width) {
-  const page = await context.newPage();
+export async function open(contexts, base, entry, width) {
+  const page = await contexts[entry.as].newPage();
   await page.setViewportSize({ width, height: width < 600 ? 844 : 900 });
   await page.goto(base + entry.path);
-  if (entry.act) await entry.act(page);
+  if (entry.act) await entry.act(page, contexts, base);
   return page;
 }

@@ -73,7 +73,7 @@ for (const style of LOOKS) {
       const complaints = [];
       const listen = (page) => page.on("console", (m) => m.type() === "error" && complaints.push(m.text()));
       context.on("page", listen);
-      const page = await open(context, base, entry, WIDTHS[0]);
+      const page = await open(contexts, base, entry, WIDTHS[0]);
       context.off("page", listen);
       for (const width of WIDTHS) {
         await page.setViewportSize({ width, height: 900 });

@@ -32,7 +32,7 @@ let taken = 0;
 for (const style of LOOKS) {
   for (const context of Object.values(contexts)) await look(context, base, style);
   for (const entry of PAGES.filter((page) => !only || page.name.startsWith(only))) {
-    const page = await open(contexts[entry.as], base, entry, WIDTHS[0]);
+    const page = await open(contexts, base, entry, WIDTHS[0]);
     for (const width of WIDTHS) {
       await page.setViewportSize({ width, height: width < 600 ? 844 : 900 });
       await shoot(page, join(out, `${entry.name}-${width}-${style.name}.png`));

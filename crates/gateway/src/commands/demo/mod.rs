@@ -58,6 +58,9 @@ pub struct DemoArgs {
     /// For benchmarks: register and prove the first so many of the crowd, print the token of each, and end.
     #[arg(long, requires = "data", hide = true)]
     seed: Option<u64>,
+    /// For rigs: so many questions in work at once; the next ones wait for their turn.
+    #[arg(long, hide = true)]
+    in_work: Option<usize>,
     /// For benchmarks: ask the authorities that `mingcha sandbox` plays elsewhere on this machine, by its source files.
     #[arg(long, value_name = "DIR", hide = true)]
     sources: Option<PathBuf>,
@@ -143,7 +146,8 @@ async fn open(
     let sandbox = Arc::new(sandbox);
     holders::drop_insurance(&sandbox, &folder)?;
     tokio::spawn(axum::serve(sandbox_listener, sandbox.router()).into_future());
-    let config = config(&folder, address)?;
+    let mut config = config(&folder, address)?;
+    config.limits.lookups_in_work = args.in_work;
     let root = start::root_keys(&config.keys, "demo", Some(args.suite), world)?;
     let files = match &args.sources {
         Some(elsewhere) => serve::source_files(elsewhere)?,

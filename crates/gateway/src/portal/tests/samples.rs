@@ -25,6 +25,7 @@ use crate::portal::{
     sentences::EntryLine,
     sign_in::{CodeView, SignInView},
     strengthen::{ConsentView, PortraitView, StrengthenView},
+    turn::TurnView,
     values::{Cell, Shown},
     verify::{VerifyView, WHY},
     vin::{Compared, Found, VinView},
@@ -56,6 +57,15 @@ pub(super) fn pages(p: &Page) -> Vec<(&'static str, String)> {
         minutes: Some("3".into()),
     };
     add("problem.html", problem.render());
+    for before in [0, 3] {
+        let turn = TurnView {
+            p: p.clone(),
+            what: "sample".into(),
+            before,
+            seconds: "8".into(),
+        };
+        add("turn.html", turn.render());
+    }
     for (shows_notice, is_report) in [(true, false), (false, true)] {
         add("look_up.html", question(p, shows_notice, is_report).render());
     }

@@ -9,3 +9,4 @@ mod hostile;
 mod log;
 mod repeat;
 mod routes;
+pub(crate) mod turns;

@@ -52,6 +52,7 @@ fn table() -> Vec<Row> {
         ("GET", "/v1/account", None, [401, 200, 200]),
         ("GET", "/v1/lookups", None, [401, 200, 200]),
         ("GET", "/v1/lookups/{id}", None, [401, 404, 404]),
+        ("GET", "/v1/lookups/turns/{id}", None, [401, 404, 404]),
         (
             "PUT",
             "/v1/lookups/{id}/hidden",

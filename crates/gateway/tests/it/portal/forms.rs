@@ -16,7 +16,7 @@ on_both!(
 );
 
 /// Every form of the portal, but those with a file.
-const FORMS: [&str; 15] = [
+const FORMS: [&str; 16] = [
     "/preferences",
     "/sign-in",
     "/sign-in/code",
@@ -25,6 +25,7 @@ const FORMS: [&str; 15] = [
     "/strengthen",
     "/strengthen/portrait",
     "/mine",
+    "/turn",
     "/look-up/vehicle",
     "/look-up/marriage",
     "/report/vehicle",

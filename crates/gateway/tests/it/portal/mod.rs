@@ -6,3 +6,4 @@ mod forms;
 mod journey;
 mod notices;
 mod pages;
+mod turns;

@@ -1,0 +1,161 @@
+//! The rig `overload`: four times as much is asked as can be answered, most of it by one account, and what each client
+//! was told is compared with what it met.
+//!
+//! The authorities take their time, so that it is not this machine that is measured; nothing is judged by a clock but
+//! against what was told, and there as a share of all. Not judged by time at all are the rest: a place never gets
+//! worse, a turn is never lost, and nobody is served less because somebody floods.
+
+mod clients;
+mod journal;
+
+use std::{path::Path, thread::sleep, time::Duration};
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use self::{clients::Clients, journal::Journal};
+use super::{Verdict, tell};
+use crate::{
+    http::Client,
+    program::{self, Build, Setup},
+    run::Stopwatch,
+    scratch::Scratch,
+};
+
+/// How it is run.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// How many look-ups are answered under load
+    #[arg(long, default_value_t = 5000)]
+    answers: usize,
+    /// Questions that the program has in work at once
+    #[arg(long, default_value_t = 16)]
+    in_work: usize,
+    /// Use optimised builds
+    #[arg(long)]
+    release: bool,
+    /// Keep what was written, for a look
+    #[arg(long)]
+    keep: bool,
+}
+
+impl Options {
+    /// As it runs among the tests.
+    pub(super) fn small() -> Self {
+        Options {
+            answers: 150,
+            in_work: 4,
+            release: false,
+            keep: false,
+        }
+    }
+}
+
+/// Accounts for each question in work: with one that floods they nearly fill the line, in which there are eight.
+const ACCOUNTS_FOR_EACH: usize = 7;
+/// What the authorities take for each answer, in milliseconds.
+const DELAY_MS: u64 = 150;
+/// How much is asked, by what can be answered.
+const TIMES: f64 = 4.0;
+/// How long it is looked how much can be answered, at least, and how many answers that takes.
+const MEASURED: (Duration, usize) = (Duration::from_secs(3), 40);
+/// The planted bug must be found within so many answers.
+const PLANTED_ANSWERS: usize = 150;
+
+/// Runs it.
+///
+/// # Errors
+/// The program does not build, start or answer.
+pub(super) fn run(options: &Options) -> Result<Verdict, String> {
+    let plain = program::build(Build::Plain, options.release)?;
+    let found = measure(options, &plain, None, options.answers)?;
+    let exceptions = found.journal.exceptions();
+    tell(&exceptions);
+    let planted = program::build(Build::Planted, options.release)?;
+    eprintln!("again, where one account has as many places as it asks for");
+    let few = options.answers.min(PLANTED_ANSWERS);
+    let caught = measure(options, &planted, Some("many-places"), few)?;
+    let starved = caught.journal.starved();
+    eprintln!("{} accounts had less than their share there", starved.len());
+    let mut more = vec![
+        ("accounts", Value::from(found.journal.accounts())),
+        ("capacity_per_second", Value::from(round(found.capacity))),
+        (
+            "asked_by_capacity",
+            Value::from(round(found.offered / found.capacity)),
+        ),
+    ];
+    more.extend(found.journal.figures());
+    Ok(Verdict {
+        rig: "overload",
+        n: found.journal.answers() as u64,
+        exceptions: exceptions.len() as u64,
+        planted_caught: !starved.is_empty(),
+        more,
+    })
+}
+
+struct Found {
+    /// Answers a second where just enough ask.
+    capacity: f64,
+    /// Requests a second under load.
+    offered: f64,
+    journal: Journal,
+}
+
+fn measure(options: &Options, program: &Path, bug: Option<&str>, answers: usize) -> Result<Found, String> {
+    let mut scratch = Scratch::new("overload")?;
+    if options.keep {
+        scratch.keep();
+    }
+    let accounts = ACCOUNTS_FOR_EACH * options.in_work;
+    let further = [
+        "--in-work",
+        &options.in_work.to_string(),
+        "--crowd",
+        &accounts.to_string(),
+    ];
+    let setup = Setup::new(program, scratch.path())?
+        .with_bug(bug)
+        .with_further(further.map(str::to_owned).to_vec());
+    let tokens = setup.seed(accounts)?;
+    let demo = setup.start()?;
+    let authorities = setup.authorities().ok_or("the demo printed no authorities")?;
+    let slow = json!({ "path": "traffic/vehicle/list", "delay_ms": DELAY_MS });
+    Client::new(authorities).post("/_switch", &slow)?;
+    let just_enough = Clients::start(setup.address, &tokens[..options.in_work], None);
+    let (capacity, _) = watch(&just_enough, MEASURED.1, MEASURED.0);
+    drop(just_enough.end());
+    eprintln!("  {capacity:.1} answers a second");
+    let many = Clients::start(setup.address, &tokens, Some(TIMES * capacity));
+    let (_, offered) = watch(&many, answers, Duration::ZERO);
+    let journal = many.end();
+    demo.stop_and_wait()?;
+    Ok(Found {
+        capacity,
+        offered,
+        journal,
+    })
+}
+
+/// Waits for so many answers and at least so long; answers and requests a second.
+fn watch(clients: &Clients, answers: usize, at_least: Duration) -> (f64, f64) {
+    let watch = Stopwatch::start();
+    let mut shown = 0;
+    while clients.answers() < answers || watch.elapsed() < at_least {
+        sleep(Duration::from_millis(20));
+        if clients.answers() >= shown + 100 {
+            shown = clients.answers() / 100 * 100;
+            eprintln!("  {shown} of {answers} answers");
+        }
+    }
+    let seconds = watch.elapsed().as_secs_f64();
+    (
+        clients.answers() as f64 / seconds,
+        clients.requests() as f64 / seconds,
+    )
+}
+
+fn round(ratio: f64) -> f64 {
+    (ratio * 100.0).round() / 100.0
+}

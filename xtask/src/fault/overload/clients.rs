@@ -1,0 +1,218 @@
+//! The clients: each asks what is in its own name, again and again. All but the first do as they are told; the first
+//! floods.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    thread::{JoinHandle, sleep, spawn},
+    time::Duration,
+};
+
+use serde_json::json;
+
+use super::journal::{Ended, Journal, Promise, Told};
+use crate::{
+    http::{Client, Reply},
+    run::Stopwatch,
+};
+
+/// Connections over which one account floods.
+const FLOOD: usize = 16;
+/// A client that is to end does not sleep longer than this.
+const NAP: Duration = Duration::from_millis(50);
+
+#[derive(Default)]
+struct Shared {
+    ended: AtomicBool,
+    answers: AtomicUsize,
+    requests: AtomicUsize,
+}
+
+/// All clients.
+pub(super) struct Clients {
+    shared: Arc<Shared>,
+    threads: Vec<JoinHandle<(usize, Vec<Ended>)>>,
+    accounts: usize,
+}
+
+impl Clients {
+    /// One client for each session; with a flood, the first one asks so many times a second besides all others.
+    pub(super) fn start(address: SocketAddr, tokens: &[String], flood: Option<f64>) -> Self {
+        let shared = Arc::new(Shared::default());
+        let mut threads = vec![];
+        for (account, token) in tokens.iter().enumerate() {
+            let floods = flood.filter(|_| account == 0);
+            for _ in 0..floods.map_or(1, |_| FLOOD) {
+                let mut client = Client::new(address);
+                client.token = Some(token.clone());
+                let asks = Asks {
+                    client,
+                    shared: Arc::clone(&shared),
+                    turn: None,
+                };
+                threads.push(spawn(move || match floods {
+                    Some(rate) => (account, asks.flood(Duration::from_secs_f64(FLOOD as f64 / rate))),
+                    None => (account, asks.obey()),
+                }));
+            }
+        }
+        Clients {
+            shared,
+            threads,
+            accounts: tokens.len(),
+        }
+    }
+
+    /// How many look-ups were answered.
+    pub(super) fn answers(&self) -> usize {
+        self.shared.answers.load(Ordering::Relaxed)
+    }
+
+    /// How many requests were sent.
+    pub(super) fn requests(&self) -> usize {
+        self.shared.requests.load(Ordering::Relaxed)
+    }
+
+    /// Lets them end; what became of each question.
+    pub(super) fn end(self) -> Journal {
+        self.shared.ended.store(true, Ordering::Relaxed);
+        let mut journal = Journal::new(self.accounts);
+        for thread in self.threads {
+            if let Ok((account, ended)) = thread.join() {
+                journal.write(account, ended);
+            }
+        }
+        journal
+    }
+}
+
+/// One client.
+struct Asks {
+    client: Client,
+    shared: Arc<Shared>,
+    turn: Option<String>,
+}
+
+impl Asks {
+    /// Asks, comes again when it is told to, and asks anew when it was answered.
+    fn obey(mut self) -> Vec<Ended> {
+        let mut ended = vec![];
+        while !self.is_over() {
+            if let Some(end) = self.one() {
+                ended.push(end);
+            }
+        }
+        ended
+    }
+
+    /// One question, until it is answered or refused.
+    fn one(&mut self) -> Option<Ended> {
+        let mut promise: Option<Promise> = None;
+        self.turn = None;
+        loop {
+            let watch = Stopwatch::start();
+            let reply = match self.post() {
+                Ok(reply) => reply,
+                Err(error) => return Some(Ended::Wrong(error)),
+            };
+            let took = watch.elapsed();
+            let Some(told) = told(&reply) else {
+                let kept = promise.map(Promise::end);
+                let end = ended(&reply, took, kept);
+                if let Ended::Refused { retry_after, .. } = end {
+                    self.sleep(Duration::from_secs(retry_after));
+                }
+                return Some(end);
+            };
+            let away = Duration::from_secs(told.retry_after);
+            self.turn = Some(told.turn.clone());
+            match &mut promise {
+                None => promise = Some(Promise::new(told)),
+                Some(promise) => {
+                    if let Err(wrong) = promise.again(&told) {
+                        return Some(Ended::Wrong(wrong));
+                    }
+                }
+            }
+            self.sleep(away);
+            if self.is_over() {
+                return None;
+            }
+        }
+    }
+
+    /// Asks at this pace whatever it is told. It takes every place that it gets.
+    fn flood(mut self, pace: Duration) -> Vec<Ended> {
+        let mut ends = vec![];
+        while !self.is_over() {
+            let watch = Stopwatch::start();
+            let reply = self.post();
+            match reply.as_ref().map(|reply| (told(reply), reply)) {
+                Ok((Some(told), _)) => self.turn = Some(told.turn),
+                Ok((None, reply)) => {
+                    self.turn = None;
+                    ends.push(ended(reply, watch.elapsed(), None));
+                }
+                Err(error) => ends.push(Ended::Wrong(error.clone())),
+            }
+            self.sleep(pace.saturating_sub(watch.elapsed()));
+        }
+        ends
+    }
+
+    fn post(&mut self) -> Result<Reply, String> {
+        let mut headers = "content-type: application/json\r\n".to_owned();
+        if let Some(turn) = &self.turn {
+            headers.push_str(&format!("mingcha-turn: {turn}\r\n"));
+        }
+        let question =
+            json!({ "kind": "vehicle", "mode": "list", "subject": "self", "purpose": "own-information" });
+        let body = question.to_string();
+        self.shared.requests.fetch_add(1, Ordering::Relaxed);
+        let reply = self
+            .client
+            .send("POST", "/v1/lookups", &headers, body.as_bytes())?;
+        if reply.status == 200 {
+            self.shared.answers.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(reply)
+    }
+
+    fn is_over(&self) -> bool {
+        self.shared.ended.load(Ordering::Relaxed)
+    }
+
+    fn sleep(&self, time: Duration) {
+        let watch = Stopwatch::start();
+        while watch.elapsed() < time && !self.is_over() {
+            sleep(NAP.min(time.saturating_sub(watch.elapsed())));
+        }
+    }
+}
+
+fn seconds(reply: &Reply) -> Option<u64> {
+    reply.header("retry-after")?.parse().ok()
+}
+
+/// What is told with a place; nothing where the reply is none of that sort.
+fn told(reply: &Reply) -> Option<Told> {
+    let json = reply.json();
+    Some(Told {
+        turn: json["turn"].as_str().filter(|_| reply.status == 202)?.to_owned(),
+        place: json["place"].as_u64()?,
+        estimate: json["estimate_seconds"].as_u64()?,
+        retry_after: seconds(reply)?,
+    })
+}
+
+fn ended(reply: &Reply, took: Duration, kept: Option<bool>) -> Ended {
+    let json = reply.json();
+    match (reply.status, json["outcome"].as_str(), seconds(reply)) {
+        (200, Some("found"), _) => Ended::Answered { took, kept },
+        (429 | 503, _, Some(retry_after)) => Ended::Refused { took, retry_after },
+        (status, ..) => Ended::Wrong(format!("{status} {}", reply.text())),
+    }
+}

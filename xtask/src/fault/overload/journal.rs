@@ -1,0 +1,241 @@
+//! What became of each question, and what must not have.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::run::Stopwatch;
+
+/// The program's own deadline, and the second that somebody may stand in line before it.
+const IN_TIME: Duration = Duration::from_secs(4);
+/// A refusal comes at once.
+const AT_ONCE: Duration = Duration::from_secs(1);
+/// Whoever waits comes at whole seconds, and stands up to one second then.
+const TOLERANCE: Duration = Duration::from_secs(2);
+/// The machine may be busy with something else: so large a share may be late.
+const LATE: f64 = 0.1;
+
+/// What somebody who waits was told.
+#[derive(Debug, Clone)]
+pub(super) struct Told {
+    pub(super) turn: String,
+    pub(super) place: u64,
+    pub(super) estimate: u64,
+    pub(super) retry_after: u64,
+}
+
+/// What was told first, and what has become of it so far.
+pub(super) struct Promise {
+    watch: Stopwatch,
+    first: Told,
+    place: u64,
+}
+
+impl Promise {
+    pub(super) fn new(first: Told) -> Self {
+        Promise {
+            watch: Stopwatch::start(),
+            place: first.place,
+            first,
+        }
+    }
+
+    /// Told again. The turn is the same and the place no worse.
+    ///
+    /// # Errors
+    /// It is not.
+    pub(super) fn again(&mut self, told: &Told) -> Result<(), String> {
+        if told.turn != self.first.turn {
+            return Err("a turn was lost".to_owned());
+        }
+        if told.place > self.place {
+            return Err(format!("place {} became {}", self.place, told.place));
+        }
+        self.place = told.place;
+        Ok(())
+    }
+
+    /// It was their turn: whether within the time that was told first.
+    pub(super) fn end(self) -> bool {
+        self.watch.elapsed() <= Duration::from_secs(self.first.estimate) + TOLERANCE
+    }
+}
+
+/// What became of a question.
+#[derive(Debug)]
+pub(super) enum Ended {
+    /// Found, in that time since it was sent last; where a place was told before, whether its time was kept.
+    Answered { took: Duration, kept: Option<bool> },
+    /// Neither answered nor given a place.
+    Refused { took: Duration, retry_after: u64 },
+    /// Anything else.
+    Wrong(String),
+}
+
+/// What became of all questions, by account; the first account floods.
+pub(super) struct Journal(Vec<Vec<Ended>>);
+
+impl Journal {
+    pub(super) fn new(accounts: usize) -> Self {
+        Journal((0..accounts).map(|_| vec![]).collect())
+    }
+
+    pub(super) fn write(&mut self, account: usize, ended: Vec<Ended>) {
+        if let Some(of_account) = self.0.get_mut(account) {
+            of_account.extend(ended);
+        }
+    }
+
+    pub(super) fn accounts(&self) -> usize {
+        self.0.len()
+    }
+
+    /// How many look-ups were answered.
+    pub(super) fn answers(&self) -> usize {
+        self.0.iter().map(|ended| answered(ended)).sum()
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Ended> {
+        self.0.iter().flatten()
+    }
+
+    /// What must not have been.
+    pub(super) fn exceptions(&self) -> Vec<String> {
+        let wrong = self.all().filter_map(|ended| match ended {
+            Ended::Wrong(what) => Some(what.clone()),
+            _ => None,
+        });
+        let mut exceptions: Vec<String> = wrong.chain(self.starved()).collect();
+        for (what, (bad, of)) in [
+            ("answers later than the deadline", self.slow()),
+            ("refusals not at once", self.tardy()),
+            ("waits longer than told", self.longer()),
+        ] {
+            if bad as f64 > LATE * of as f64 {
+                exceptions.push(format!("{bad} of {of} {what}"));
+            }
+        }
+        if self.longer().1 == 0 {
+            exceptions.push("nobody had to wait, so that nothing was tried".to_owned());
+        }
+        exceptions
+    }
+
+    /// Who was answered less than half as often as the one who floods. One answer more or less is chance.
+    pub(super) fn starved(&self) -> Vec<String> {
+        let Some((flood, others)) = self.0.split_first() else {
+            return vec![];
+        };
+        let most = answered(flood);
+        let starved = others.iter().map(|ended| answered(ended));
+        starved
+            .filter(|count| 2 * (count + 1) < most)
+            .map(|count| format!("{count} answers, where the one who floods had {most}"))
+            .collect()
+    }
+
+    fn slow(&self) -> (usize, usize) {
+        count(self.all().filter_map(|ended| match ended {
+            Ended::Answered { took, .. } => Some(*took > IN_TIME),
+            _ => None,
+        }))
+    }
+
+    fn tardy(&self) -> (usize, usize) {
+        count(self.all().filter_map(|ended| match ended {
+            Ended::Refused { took, .. } => Some(*took > AT_ONCE),
+            _ => None,
+        }))
+    }
+
+    fn longer(&self) -> (usize, usize) {
+        count(self.all().filter_map(|ended| match ended {
+            Ended::Answered { kept, .. } => kept.map(|kept| !kept),
+            _ => None,
+        }))
+    }
+
+    /// What is worth comparing between runs.
+    pub(super) fn figures(&self) -> Vec<(&'static str, Value)> {
+        let others = self.0.get(1..).unwrap_or_default();
+        let least = others
+            .iter()
+            .map(|ended| answered(ended))
+            .min()
+            .unwrap_or_default();
+        vec![
+            ("waited", Value::from(self.longer().1)),
+            ("longer_than_told", Value::from(self.longer().0)),
+            ("refused", Value::from(self.tardy().1)),
+            ("late", Value::from(self.slow().0)),
+            (
+                "flood_answers",
+                Value::from(self.0.first().map_or(0, |ended| answered(ended))),
+            ),
+            ("least_answers", Value::from(least)),
+        ]
+    }
+}
+
+fn answered(ended: &[Ended]) -> usize {
+    let answered = ended.iter().filter(|e| matches!(e, Ended::Answered { .. }));
+    answered.count()
+}
+
+/// How many are so, and of how many.
+fn count(all: impl Iterator<Item = bool>) -> (usize, usize) {
+    all.fold((0, 0), |(so, of), is| (so + usize::from(is), of + 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(kept: Option<bool>) -> Ended {
+        let took = Duration::from_millis(200);
+        Ended::Answered { took, kept }
+    }
+
+    fn journal(flood: usize, others: &[usize]) -> Journal {
+        let mut journal = Journal::new(1 + others.len());
+        for (account, count) in std::iter::once(&flood).chain(others).enumerate() {
+            journal.write(account, (0..*count).map(|_| answer(Some(true))).collect());
+        }
+        journal
+    }
+
+    #[test]
+    fn who_floods_has_no_more_than_twice_the_share() {
+        assert!(journal(5, &[5, 4, 6]).exceptions().is_empty());
+        assert_eq!(journal(9, &[5, 3, 6]).starved().len(), 1);
+        assert_eq!(journal(90, &[5, 3, 6]).starved().len(), 3);
+    }
+
+    #[test]
+    fn what_was_told_is_held_against_what_was_met() {
+        let told = |turn: &str, place| Told {
+            turn: turn.to_owned(),
+            place,
+            estimate: 5,
+            retry_after: 1,
+        };
+        let mut promise = Promise::new(told("7", 4));
+        assert!(promise.again(&told("7", 4)).is_ok() && promise.again(&told("7", 2)).is_ok());
+        assert!(promise.again(&told("7", 3)).is_err() && promise.again(&told("8", 1)).is_err());
+        assert!(promise.end());
+    }
+
+    #[test]
+    fn one_that_is_late_is_chance_and_many_are_not() {
+        let mut few = journal(10, &[10, 10]);
+        few.write(1, vec![answer(Some(false))]);
+        assert!(few.exceptions().is_empty());
+        few.write(2, (0..5).map(|_| answer(Some(false))).collect());
+        assert_eq!(few.exceptions(), ["6 of 36 waits longer than told"]);
+        assert_eq!(
+            Journal::new(2).exceptions().len(),
+            1,
+            "nothing tried is nothing shown"
+        );
+    }
+}
