@@ -94,6 +94,65 @@ async fn look_ups_come_newest_first_in_pages() {
     .await;
 }
 
+/// What one asks about oneself is in one's own chain, and in one's view at once. What one asked before one was proven
+/// to be oneself came by the outbox too, and is shown once.
+#[tokio::test(flavor = "multi_thread")]
+async fn ones_own_look_ups_need_no_outbox() {
+    each_world(|world| async move {
+        let store = world.open().await;
+        let (by, other) = (sign_up(&store, 1).await, sign_up(&store, 2).await);
+        let person = person(1);
+        let subject = store.mention_subject(&person.id_number).await.unwrap();
+        let claimed = look_up(&store, subject, by).await.0;
+        assert!(page(&store, by, None, false, 100).await.is_empty());
+        let effect = store.bind_account(by.account, subject, &person).await.unwrap();
+        sealed(store.seal(change(subject, "name-proven", effect)).await);
+        world.clock.advance_seconds(1);
+        let own = look_up(&store, subject, by).await.0;
+        world.clock.advance_seconds(1);
+        let unproven = look_up(&store, by.account.chain(), by).await.0;
+        world.clock.advance_seconds(1);
+        let theirs = look_up(&store, subject, other).await.0;
+        assert_eq!(page(&store, by, None, false, 100).await, [unproven, own, claimed]);
+        assert_eq!(store.drain_outbox_wholly().await.unwrap(), 2);
+        assert_eq!(page(&store, by, None, false, 100).await, [unproven, own, claimed]);
+        assert_eq!(page(&store, by, Some(unproven), false, 1).await, [own]);
+        assert_eq!(page(&store, other, None, false, 100).await, [theirs]);
+        check(&store).await;
+    })
+    .await;
+}
+
+/// Intents whose look-ups are open are in their chain, between what is closed, and stay where they are.
+#[tokio::test(flavor = "multi_thread")]
+async fn open_intents_are_in_their_chain() {
+    each_world(|world| async move {
+        let store = world.open().await;
+        let by = sign_up(&store, 1).await;
+        let subject = store.mention_subject(&id_number(1)).await.unwrap();
+        let (first, second) = (new_lookup(&store, by), new_lookup(&store, by));
+        let (one, two) = (first.lookup, second.lookup);
+        let chain = async || {
+            let entries = store.entries(subject, None, 100).await.unwrap();
+            entries.iter().map(|e| (e.seq, e.lookup)).collect::<Vec<_>>()
+        };
+        assert_eq!(sealed(store.seal(begin(subject, first)).await).seq, 0);
+        assert_eq!(sealed(store.seal(begin(subject, second)).await).seq, 1);
+        assert_eq!(sealed(store.seal(note(subject, "note")).await).seq, 2);
+        assert_eq!(chain().await, [(2, None), (1, Some(two)), (0, Some(one))]);
+        check(&store).await;
+        assert_eq!(sealed(store.seal(end(subject, by, two, true)).await).seq, 3);
+        let all = [(3, Some(two)), (2, None), (1, Some(two)), (0, Some(one))];
+        assert_eq!(chain().await, all);
+        assert!(store.entry(subject, 0).await.unwrap().is_some());
+        check(&store).await;
+        assert_eq!(sealed(store.seal(end(subject, by, one, false)).await).seq, 4);
+        assert_eq!(chain().await[1..], all);
+        check(&store).await;
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_look_up_is_hidden_from_its_requester_alone() {
     each_world(|world| async move {
