@@ -22,7 +22,8 @@ mod samples;
 const CRATES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 /// Codes of the API that no page can meet.
-const NOT_ON_PAGES: [&str; 4] = [
+const NOT_ON_PAGES: [&str; 5] = [
+    "BAD_CHANGE",
     "BAD_RECEIPT_ID",
     "BODY_NOT_JSON",
     "BODY_TOO_LARGE",

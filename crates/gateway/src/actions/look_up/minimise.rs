@@ -77,3 +77,142 @@ pub(super) fn not_compared(asked: &[AskedBeside]) -> Vec<String> {
     let failed = asked.iter().filter(|asked| asked.outcome.is_failure());
     failed.map(|asked| asked.source.clone()).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeMap, sync::Arc};
+
+    use domain::{
+        beside::{Beside, Others},
+        identifiers::{IdNumber, PersonName},
+        ids::{AccountId, LookupId, SessionId, SubjectId},
+        kind::{Field, FieldType, LoadedKind, Value},
+        lookup::{LookupRequest, Person, RawLookup, SubjectRef},
+        purpose::{Purpose, PurposeRegister},
+        record::Authenticity,
+        requester::{Requester, Role},
+        words::{Bilingual, Freshness, LegalBasis, Level},
+    };
+    use jiff::civil::{Date, date};
+    use tokio::time::Instant;
+
+    use super::*;
+
+    const TODAY: Date = date(2026, 11, 22);
+
+    fn is_shown_date(field: &&Field) -> bool {
+        field.of_type == FieldType::Date && !field.internal && field.only_if.is_none()
+    }
+
+    /// Any kind without a key that shows a date, and the date's field.
+    fn kind() -> (Arc<LoadedKind>, String) {
+        let kinds = crate::start::kinds(None).unwrap();
+        let kind = kinds.in_order().into_iter().find(|kind| {
+            let k = &kind.kind;
+            k.key.is_empty() && k.modes.contains(&Mode::Read) && k.fields.iter().any(|f| is_shown_date(&f))
+        });
+        let kind = Arc::clone(kind.unwrap());
+        let field = kind.kind.fields.iter().find(is_shown_date).unwrap().id.clone();
+        (kind, field)
+    }
+
+    fn person(sequence: u16) -> Person {
+        Person {
+            name: PersonName::parse("甲某").unwrap().value,
+            id_number: IdNumber::compose("110104", date(1990, 1, 1), sequence).unwrap(),
+        }
+    }
+
+    fn intent(kind: &Arc<LoadedKind>, field: &str, relation: Relation) -> Intent {
+        let purpose = Purpose {
+            code: kind.kind.purposes[0].clone(),
+            name: Bilingual::new("查", "see"),
+            bases: vec![LegalBasis::Contract],
+            pia: None,
+            fields: BTreeMap::new(),
+        };
+        let raw = RawLookup {
+            purpose: purpose.code.clone(),
+            fields: Some(vec![field.to_owned()]),
+            ..RawLookup::default()
+        };
+        let register = PurposeRegister::new(vec![purpose]).unwrap();
+        let request = LookupRequest::parse(kind, Mode::Read, SubjectRef::Own, &raw, &register, TODAY);
+        Intent {
+            lookup: LookupId::from_bytes([1; 16]),
+            owner: SubjectId::from_bytes([2; 16]),
+            person: person(1),
+            relation,
+            request: request.unwrap(),
+            requester: Requester {
+                role: Role::Person,
+                account: AccountId::from_bytes([3; 16]),
+                session: SessionId::from_bytes([4; 16]),
+                subject: None,
+                level: Level::L3,
+            },
+            portrait: None,
+            wanted: sources::Wanted::default(),
+            notice: [0; 32],
+            repeats: false,
+            arrived: Instant::now(),
+        }
+    }
+
+    fn record(kind: &LoadedKind, field: &str, year: i16, of: u16) -> Record {
+        let owner = kind.kind.belongs_to.any_of[0].clone();
+        let number = Value::Text(person(of).id_number.expose().to_owned());
+        Record([(owner, number), (field.to_owned(), Value::Date(date(year, 1, 1)))].into())
+    }
+
+    /// A second source that holds another year, in a record of this person.
+    fn answer(kind: &LoadedKind, field: &str, of: u16) -> Answer {
+        let by = |source: &str| Provenance {
+            source: source.to_owned(),
+            as_of: None,
+            freshness: Freshness::Realtime,
+            authenticity: Authenticity::Session,
+            mapping_version: 1,
+        };
+        Answer {
+            outcome: Outcome::Found,
+            record: Some(record(kind, field, 2020, 1)),
+            rows: vec![],
+            provenance: Some(by("first")),
+            staler: false,
+            elsewhere: None,
+            report: None,
+            beside: vec![AskedBeside {
+                source: "second".to_owned(),
+                outcome: Outcome::Found,
+                said: Some(Beside {
+                    by: by("second"),
+                    record: record(kind, field, 2021, of),
+                    leads: vec![],
+                }),
+            }],
+        }
+    }
+
+    #[test]
+    fn what_another_source_says_is_for_the_subject_alone() {
+        let (kind, field) = kind();
+        let others = |relation, of| {
+            let (outcome, disclosed, _) =
+                minimise(&intent(&kind, &field, relation), &mut answer(&kind, &field, of));
+            assert_eq!((outcome, disclosed.len()), (Outcome::Found, 1));
+            assert_eq!(disclosed[0].value, Value::Date(date(2020, 1, 1)));
+            disclosed[0].others.clone()
+        };
+        let Others::Told(told) = others(Relation::Own, 1) else {
+            panic!("the subject sees it")
+        };
+        assert_eq!(told[0].value, Value::Date(date(2021, 1, 1)));
+        assert_eq!(others(Relation::Other, 1), Others::Withheld);
+        assert_eq!(
+            others(Relation::Own, 2),
+            Others::Agree,
+            "a record of somebody else is dropped here too"
+        );
+    }
+}
