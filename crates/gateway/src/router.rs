@@ -22,7 +22,7 @@ use utoipa_swagger_ui::SwaggerUi;
 use crate::{
     api::{
         self, account, body::MAX_BODY, catalogue, changes, coverage, health, history, images, log, lookups,
-        reviews, turns,
+        problems, reviews, turns,
     },
     app::App,
     portal,
@@ -60,6 +60,7 @@ fn api_routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(coverage::coverage))
         .routes(routes!(lookups::create, history::lookups))
         .routes(routes!(turns::show))
+        .routes(routes!(history::export))
         .routes(routes!(history::lookup))
         .routes(routes!(history::hide))
         .routes(routes!(lookups::report))
@@ -162,7 +163,13 @@ fn portal_routes() -> Router<Arc<App>> {
 /// The API's document, as it is served and as the snapshot has it.
 #[must_use]
 pub fn document() -> utoipa::openapi::OpenApi {
-    api_routes().split_for_parts().1
+    described().1
+}
+
+fn described() -> (Router<Arc<App>>, utoipa::openapi::OpenApi) {
+    let (api, mut document) = api_routes().split_for_parts();
+    problems::describe(&mut document);
+    (api, document)
 }
 
 /// The longest that a request may take, its body included: a look-up answers within three seconds, and a picture of
@@ -171,7 +178,7 @@ const LONGEST: Duration = Duration::from_secs(30);
 
 /// Everything that is served on the public listener.
 pub fn router(app: Arc<App>) -> Router {
-    let (api, document) = api_routes().split_for_parts();
+    let (api, document) = described();
     let served = document.clone();
     let router = Router::new()
         .merge(api)

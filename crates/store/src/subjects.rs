@@ -219,6 +219,15 @@ impl Store {
             "SELECT a.account_id FROM subject s JOIN account a ON a.account_id = s.account_id \
              WHERE s.subject_id = $1 AND a.state = 'closed'",
         );
+        const OWN: Sql = Sql::both(
+            "UPDATE lookup SET requester_id = $1 WHERE requester_id = $2 AND subject_id = $3 AND lookup_id IN \
+             (SELECT e.lookup_id FROM chain_place p JOIN entry e ON e.log_id = $4 AND e.leaf_index = p.leaf_index \
+             WHERE p.subject_id = $5)",
+        );
+        const ABOUT_OTHERS: Sql = Sql::both(
+            "UPDATE lookup SET requester_id = $1 WHERE requester_id = $2 AND lookup_id IN \
+             (SELECT lookup_id FROM requester_lookup WHERE requester_id = $3)",
+        );
         const TAKE_OVER: Sql =
             Sql::both("UPDATE requester_lookup SET requester_id = $1 WHERE requester_id = $2");
         const FORGET: Sql = Sql::both("DELETE FROM account WHERE account_id = $1");
@@ -243,7 +252,18 @@ impl Store {
                     return Ok(false);
                 }
                 if let Some(closed) = closed {
-                    tx.execute(&TAKE_OVER, &[new.clone(), closed.into()]).await?;
+                    let old = Value::from(closed);
+                    let own = [
+                        new.clone(),
+                        old.clone(),
+                        person.clone(),
+                        LOG.into(),
+                        person.clone(),
+                    ];
+                    tx.execute(&OWN, &own).await?;
+                    tx.execute(&ABOUT_OTHERS, &[new.clone(), old.clone(), old.clone()])
+                        .await?;
+                    tx.execute(&TAKE_OVER, &[new.clone(), old]).await?;
                     tx.execute(&FORGET, &[closed.into()]).await?;
                 }
                 tx.execute(&LEVEL, &[person, new]).await?;

@@ -12,6 +12,7 @@ pub mod prove_real_name;
 pub mod pursue_reviews;
 pub mod report;
 pub mod seal_change;
+pub mod search_history;
 pub mod send_code;
 pub mod sign_in;
 pub mod sign_out;

@@ -59,17 +59,28 @@ pub async fn receipt(app: &App, requester: &Requester, id: LookupId) -> Result<R
         .ok_or(Error::NotFound)
 }
 
-/// Who looked at me: the entries of the requester's own chain before number `before`, newest first.
+/// Which of the requester's own chains.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mine {
+    /// The person's: who looked at me. The account's as long as nobody is proven.
+    Person,
+    /// The account's: sign-ins and what else happened to it.
+    Account,
+}
+
+/// Who looked at me: the entries of one of the requester's own chains before number `before`, newest first.
 ///
 /// # Errors
 /// As [`lookups`].
 pub async fn access_log(
     app: &App,
     requester: &Requester,
+    of: Mine,
     before: Option<u64>,
 ) -> Result<Vec<EntryView>, Error> {
     guard(requester)?;
-    let owner = requester.subject.unwrap_or_else(|| requester.account.chain());
+    let person = requester.subject.filter(|_| of == Mine::Person);
+    let owner = person.unwrap_or_else(|| requester.account.chain());
     Ok(app.store.entries(owner, before, PAGE).await?)
 }
 

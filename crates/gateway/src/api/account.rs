@@ -18,8 +18,8 @@ use super::{
     catalogue::{LangQuery, NoticeBody},
     lookups::LookupBody,
     problem::ProblemBody,
+    problems::{AtPeak, CountedProblems},
     to_the_end,
-    turns::TurnBody,
 };
 use crate::{
     actions::{
@@ -37,6 +37,7 @@ use crate::{
 /// A phone that wants a code.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({ "phone": "17900100003", "lang": "en" }))]
 pub struct CodeRequest {
     /// A mainland mobile number.
     phone: String,
@@ -49,6 +50,7 @@ pub struct CodeRequest {
 /// A phone and the code that was sent to it.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({ "phone": "17900100003", "code": "1234 5678" }))]
 pub struct SessionRequest {
     /// The phone.
     phone: String,
@@ -70,6 +72,7 @@ pub struct SessionBody {
 /// Name and number of a person.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({ "name": "陈卫东", "id_number": "14222119700715035X" }))]
 pub struct PersonRequest {
     /// As on the document.
     pub name: String,
@@ -148,7 +151,7 @@ pub fn person(app: &App, name: &str, id_number: &str) -> Result<Person, Error> {
 }
 
 /// Sends a one-time code to a phone. The answer is the same whether it has an account or not.
-#[utoipa::path(post, path = "/v1/account/codes", request_body = CodeRequest, responses((status = 202), (status = 429, body = ProblemBody)), tag = "account")]
+#[utoipa::path(post, path = "/v1/account/codes", request_body = CodeRequest, responses((status = 202), CountedProblems), tag = "account")]
 pub async fn send_code(
     State(app): Shared,
     asking: Asking,
@@ -160,7 +163,7 @@ pub async fn send_code(
 }
 
 /// Signs in with a phone and its code; L1.
-#[utoipa::path(post, path = "/v1/account/sessions", request_body = SessionRequest, responses((status = 200, body = SessionBody), (status = 400, body = ProblemBody)), tag = "account")]
+#[utoipa::path(post, path = "/v1/account/sessions", request_body = SessionRequest, responses((status = 200, body = SessionBody), (status = 400, body = ProblemBody, description = "`CODE_WRONG`: wrong, used, outdated or never sent, all alike; `BAD_VALUE`, `BODY_NOT_JSON`")), tag = "account")]
 pub async fn sign_in(
     State(app): Shared,
     Body(request): Body<SessionRequest>,
@@ -178,7 +181,7 @@ pub async fn sign_out(State(app): Shared, Bearer(requester): Bearer) -> Result<S
 
 /// Proves a real name: register and carrier are both asked, one result. Show the person
 /// `GET /v1/kinds/identity/notices/account-proofing` first: its hash is sealed with the question.
-#[utoipa::path(post, path = "/v1/account/proof", request_body = PersonRequest, params(("mingcha-turn" = Option<String>, Header, description = "The turn that was told with 202")), responses((status = 200, body = ProofBody), (status = 202, body = TurnBody, description = "Many ask now: this is its place in line. Send it again after `retry-after` seconds, with the header `mingcha-turn`"), (status = 429, body = ProblemBody), (status = 503, body = ProblemBody, description = "No place is left in line")), tag = "account", security(("session" = [])))]
+#[utoipa::path(post, path = "/v1/account/proof", request_body = PersonRequest, params(("mingcha-turn" = Option<String>, Header, description = "The turn that was told with 202")), responses((status = 200, body = ProofBody), (status = 400, body = ProblemBody, description = "`BAD_VALUE` at `name` or `id_number`; `UNDER_FOURTEEN` by the number alone: a guardian asks (PIPL 31)"), CountedProblems, AtPeak), tag = "account", security(("session" = [])))]
 pub async fn prove(
     State(app): Shared,
     Entering(asking): Entering,
@@ -226,7 +229,7 @@ pub async fn portrait_consent(
 
 /// Raises the session to L3 by a portrait compared at the register. Besides the consent, the notice
 /// `GET /v1/kinds/identity/notices/account-proofing` is to be shown.
-#[utoipa::path(post, path = "/v1/account/portrait", request_body = PortraitRequest, responses((status = 200, body = ProofBody)), tag = "account", security(("session" = [])))]
+#[utoipa::path(post, path = "/v1/account/portrait", request_body = PortraitRequest, responses((status = 200, body = ProofBody), (status = 400, body = ProblemBody, description = "`CONSENT_NEEDED`, `PICTURE_UNUSABLE`, `PROVE_NAME_FIRST`"), CountedProblems), tag = "account", security(("session" = [])))]
 pub async fn portrait(
     State(app): Shared,
     Bearer(requester): Bearer,
@@ -283,7 +286,7 @@ pub async fn show(State(app): Shared, Bearer(requester): Bearer) -> Result<Json<
 }
 
 /// Erases the person and the account: data at once, evidence restricted until its retention ends.
-#[utoipa::path(delete, path = "/v1/account", responses((status = 204)), tag = "account", security(("session" = [])))]
+#[utoipa::path(delete, path = "/v1/account", responses((status = 204), (status = 400, body = ProblemBody, description = "`PROVE_NAME_FIRST`: the account is a person's, and the session is below L2")), tag = "account", security(("session" = [])))]
 pub async fn erase(State(app): Shared, Bearer(requester): Bearer) -> Result<StatusCode, Problem> {
     to_the_end(async move { erase_person::erase_person(&app, &requester).await }).await?;
     Ok(StatusCode::NO_CONTENT)

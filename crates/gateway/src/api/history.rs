@@ -1,29 +1,103 @@
 //! My look-ups, who looked at me, receipts.
 
-use axum::{Json, extract::State, http::StatusCode};
+use axum::{
+    Json,
+    extract::State,
+    http::{StatusCode, header},
+    response::{AppendHeaders, IntoResponse, Response},
+};
 use domain::{ids::LookupId, time::Timestamp};
+use jiff::civil::Date;
 use ledger::{Chain, Shared as Opening, cbor::Value};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use store::{EntryView, LookupPage, LookupView};
+use store::{EntryView, LookupView};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{Bearer, Body, Path, Problem, Query, Shared, problem::ProblemBody};
+use super::{Bearer, Body, Path, Problem, Query, Shared, problems::HistoryProblems};
 use crate::{
-    actions::view_history::{self, PAGE},
-    app::hex,
+    actions::{
+        search_history::{self, Class, Found, Search},
+        view_history::{self, Mine, PAGE},
+    },
+    app::{App, hex},
     error::Error,
 };
 
-/// Which page.
+/// Which look-ups.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
-pub struct PageQuery {
-    /// Only what is older than this look-up or entry.
+pub struct SearchQuery {
+    /// Only what is older than this look-up.
     before: Option<String>,
     /// Those put out of sight too.
     #[serde(default)]
     hidden: bool,
+    /// The record kind's id.
+    kind: Option<String>,
+    /// `answered`, `nothing`, `refused` or `failed`.
+    outcome: Option<String>,
+    /// Not before this day in China, `2026-11-22`.
+    from: Option<String>,
+    /// Not after this day in China.
+    to: Option<String>,
+}
+
+impl SearchQuery {
+    fn search(&self, app: &App) -> Result<Search, Error> {
+        if self
+            .kind
+            .as_ref()
+            .is_some_and(|kind| app.kinds.get(kind).is_none())
+        {
+            return Err(Error::bad("UNKNOWN_KIND", "kind", "the id of a kind"));
+        }
+        let day = |at: &'static str, text: &Option<String>| -> Result<Option<Date>, Error> {
+            let read = text.as_ref().map(|text| text.parse());
+            read.transpose()
+                .map_err(|_| Error::bad("BAD_VALUE", at, "a day, as 2026-11-22"))
+        };
+        let class = self.outcome.as_deref().map(|word| {
+            Class::from_word(word)
+                .ok_or_else(|| Error::bad("BAD_VALUE", "outcome", "answered, nothing, refused or failed"))
+        });
+        Ok(Search {
+            kind: self.kind.clone(),
+            class: class.transpose()?,
+            from: day("from", &self.from)?,
+            to: day("to", &self.to)?,
+            with_hidden: self.hidden,
+            before: self.before.as_deref().map(lookup_id).transpose()?,
+        })
+    }
+
+    /// The address of the next page (RFC 8288). What is in it was read and is safe in an address.
+    fn link(&self, next: LookupId) -> String {
+        let words = [
+            ("kind", &self.kind),
+            ("outcome", &self.outcome),
+            ("from", &self.from),
+            ("to", &self.to),
+        ];
+        let mut link = format!("</v1/lookups?before={next}&hidden={}", self.hidden);
+        for (name, word) in words
+            .into_iter()
+            .filter_map(|(name, word)| Some((name, word.as_ref()?)))
+        {
+            link.push_str(&format!("&{name}={word}"));
+        }
+        link + ">; rel=\"next\""
+    }
+}
+
+/// Which entries.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub struct LogQuery {
+    /// Only what is older than the entry of this number.
+    before: Option<String>,
+    /// `me` (who looked at me; the default) or `account` (sign-ins and what else happened to the account).
+    of: Option<String>,
 }
 
 /// One of my look-ups.
@@ -36,10 +110,36 @@ pub struct LookupLine {
     kind: Option<String>,
     mode: Option<String>,
     purpose: Option<String>,
+    basis: Option<String>,
     fields: Vec<String>,
+    disclosed: Vec<String>,
     outcome: Option<String>,
     reason: Option<String>,
+    source: Option<String>,
+    as_of: Option<String>,
+    /// The index of the entry that ended it.
+    log_index: u64,
     hidden: bool,
+}
+
+/// My look-ups to be kept elsewhere.
+#[derive(Serialize, ToSchema)]
+pub struct ExportBody {
+    /// `mingcha-look-ups-v1`.
+    format: &'static str,
+    look_ups: Vec<LookupLine>,
+    /// `before` of the export that goes on, where there are more than 5000.
+    next: Option<String>,
+}
+
+impl ExportBody {
+    pub(crate) fn of(found: &Found) -> Self {
+        ExportBody {
+            format: "mingcha-look-ups-v1",
+            look_ups: found.views.iter().map(LookupLine::from).collect(),
+            next: found.next.map(|id| id.to_string()),
+        }
+    }
 }
 
 impl From<&LookupView> for LookupLine {
@@ -52,36 +152,58 @@ impl From<&LookupView> for LookupLine {
             kind: opening.kind.clone(),
             mode: opening.mode.clone(),
             purpose: opening.purpose.clone(),
+            basis: opening.basis.clone(),
             fields: opening.fields.to_vec(),
+            disclosed: opening.disclosed.keys().cloned().collect(),
             outcome: opening.outcome.clone(),
             reason: opening.reason.clone(),
+            source: opening.source.clone(),
+            as_of: opening.as_of.map(|t| Timestamp(t).rfc3339()),
+            log_index: view.entry.leaf_index,
             hidden: view.hidden,
         }
     }
 }
 
-/// My look-ups, newest first.
-#[utoipa::path(get, path = "/v1/lookups", params(PageQuery), responses((status = 200, body = Vec<LookupLine>)), tag = "history", security(("session" = [])))]
+/// My look-ups, newest first, or those that are searched for. Where there may be more, the header `link` has the address
+/// of the next page; a search reads a bounded number and may give a short page before the end.
+#[utoipa::path(get, path = "/v1/lookups", params(SearchQuery), responses((status = 200, body = Vec<LookupLine>, headers(("link" = Option<String>, description = "The next page, `rel=\"next\"`"))), HistoryProblems), tag = "history", security(("session" = [])))]
 pub async fn lookups(
     State(app): Shared,
     Bearer(requester): Bearer,
-    Query(page): Query<PageQuery>,
-) -> Result<Json<Vec<LookupLine>>, Problem> {
-    let before = match &page.before {
-        Some(text) => Some(lookup_id(text)?),
-        None => None,
-    };
-    let page = LookupPage {
-        before,
-        with_hidden: page.hidden,
-        limit: PAGE,
-    };
-    let views = view_history::lookups(&app, &requester, page).await?;
-    Ok(Json(views.iter().map(LookupLine::from).collect()))
+    Query(query): Query<SearchQuery>,
+) -> Result<Response, Problem> {
+    let search = query.search(&app)?;
+    let found = search_history::find(&app, &requester, &search, PAGE.into()).await?;
+    let lines: Vec<LookupLine> = found.views.iter().map(LookupLine::from).collect();
+    let link = found
+        .next
+        .map(|next| AppendHeaders([(header::LINK, query.link(next))]));
+    Ok((link, Json(lines)).into_response())
+}
+
+/// Which export.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub struct ExportQuery {
+    /// Only what is older than this look-up.
+    before: Option<String>,
+}
+
+/// My look-ups to be kept elsewhere, those out of sight too, newest first: at most 5000 at once.
+#[utoipa::path(get, path = "/v1/lookups/export", params(ExportQuery), responses((status = 200, body = ExportBody), HistoryProblems), tag = "history", security(("session" = [])))]
+pub async fn export(
+    State(app): Shared,
+    Bearer(requester): Bearer,
+    Query(query): Query<ExportQuery>,
+) -> Result<Json<ExportBody>, Problem> {
+    let before = query.before.as_deref().map(lookup_id).transpose()?;
+    let found = search_history::export(&app, &requester, before).await?;
+    Ok(Json(ExportBody::of(&found)))
 }
 
 /// One of my look-ups.
-#[utoipa::path(get, path = "/v1/lookups/{id}", params(("id" = String, Path)), responses((status = 200, body = LookupLine), (status = 404, body = ProblemBody)), tag = "history", security(("session" = [])))]
+#[utoipa::path(get, path = "/v1/lookups/{id}", params(("id" = String, Path)), responses((status = 200, body = LookupLine), HistoryProblems), tag = "history", security(("session" = [])))]
 pub async fn lookup(
     State(app): Shared,
     Bearer(requester): Bearer,
@@ -99,7 +221,7 @@ pub struct HideRequest {
 }
 
 /// Puts one of my look-ups out of my sight, or back. It stays in the log and in the subject's view.
-#[utoipa::path(put, path = "/v1/lookups/{id}/hidden", params(("id" = String, Path)), request_body = HideRequest, responses((status = 204), (status = 404, body = ProblemBody)), tag = "history", security(("session" = [])))]
+#[utoipa::path(put, path = "/v1/lookups/{id}/hidden", params(("id" = String, Path)), request_body = HideRequest, responses((status = 204), HistoryProblems), tag = "history", security(("session" = [])))]
 pub async fn hide(
     State(app): Shared,
     Bearer(requester): Bearer,
@@ -111,7 +233,7 @@ pub async fn hide(
 }
 
 /// The receipt of one of my look-ups, against the newest head of the log.
-#[utoipa::path(get, path = "/v1/receipts/{id}", params(("id" = String, Path)), responses((status = 200, body = Object), (status = 404, body = ProblemBody)), tag = "history", security(("session" = [])))]
+#[utoipa::path(get, path = "/v1/receipts/{id}", params(("id" = String, Path)), responses((status = 200, body = Object), HistoryProblems), tag = "history", security(("session" = [])))]
 pub async fn receipt(
     State(app): Shared,
     Bearer(requester): Bearer,
@@ -159,21 +281,26 @@ pub struct EntryLine {
     by_me: bool,
 }
 
-/// Who looked at me: every entry of my chain, newest first, refused ones included.
-#[utoipa::path(get, path = "/v1/access-log", params(PageQuery), responses((status = 200, body = Vec<EntryLine>)), tag = "history", security(("session" = [])))]
+/// Who looked at me: every entry of my chain, newest first, refused ones included; or what happened to my account.
+#[utoipa::path(get, path = "/v1/access-log", params(LogQuery), responses((status = 200, body = Vec<EntryLine>), HistoryProblems), tag = "history", security(("session" = [])))]
 pub async fn access_log(
     State(app): Shared,
     Bearer(requester): Bearer,
-    Query(page): Query<PageQuery>,
+    Query(query): Query<LogQuery>,
 ) -> Result<Json<Vec<EntryLine>>, Problem> {
-    let before = match &page.before {
+    let of = match query.of.as_deref() {
+        None | Some("me") => Mine::Person,
+        Some("account") => Mine::Account,
+        Some(_) => return Err(Error::bad("BAD_VALUE", "of", "me or account").into()),
+    };
+    let before = match &query.before {
         Some(text) => Some(
             text.parse()
                 .map_err(|_| Error::bad("BAD_VALUE", "before", "the number of an entry"))?,
         ),
         None => None,
     };
-    let entries = view_history::access_log(&app, &requester, before).await?;
+    let entries = view_history::access_log(&app, &requester, of, before).await?;
     let line = |e: &EntryView| {
         entry_line(
             e.seq,

@@ -18,9 +18,8 @@ use utoipa::ToSchema;
 use super::{
     Asking, Bearer, Body, Entering, Problem, Shared, Written,
     account::{PersonRequest, person},
-    problem::ProblemBody,
+    problems::{AskProblems, AtPeak},
     to_the_end,
-    turns::TurnBody,
 };
 use crate::{
     actions::{
@@ -35,6 +34,10 @@ use crate::{
 /// A question.
 #[derive(Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({
+    "kind": "vehicle", "mode": "read", "subject": "self", "key": { "plate": "晋N35T08", "plate_class": "02" },
+    "fields": ["vin", "inspection_valid_until"], "purpose": "own-information"
+}))]
 pub struct LookupRequest {
     /// The record kind's id.
     kind: String,
@@ -431,7 +434,7 @@ fn repetition(
 }
 
 /// Asks one question. It is decided and sealed before any source is asked.
-#[utoipa::path(post, path = "/v1/lookups", request_body = LookupRequest, params(("idempotency-key" = Option<String>, Header, description = "Repeats the same answer for ten minutes"), ("mingcha-turn" = Option<String>, Header, description = "The turn that was told with 202")), responses((status = 200, body = LookupBody), (status = 202, body = TurnBody, description = "Many ask now: this is its place in line. Send it again after `retry-after` seconds, with the header `mingcha-turn`"), (status = 400, body = ProblemBody), (status = 403, body = ProblemBody), (status = 429, body = ProblemBody), (status = 503, body = ProblemBody, description = "No place is left in line")), tag = "look-ups", security(("session" = [])))]
+#[utoipa::path(post, path = "/v1/lookups", request_body = LookupRequest, params(("idempotency-key" = Option<String>, Header, description = "Repeats the same answer for ten minutes"), ("mingcha-turn" = Option<String>, Header, description = "The turn that was told with 202")), responses((status = 200, body = LookupBody), AskProblems, AtPeak), tag = "look-ups", security(("session" = [])))]
 pub async fn create(
     State(app): Shared,
     Entering(asking): Entering,
@@ -485,7 +488,7 @@ fn parts(app: &App, parts: Vec<(String, Result<Answered, Error>)>) -> Json<Vec<P
 }
 
 /// Asks for a record and its parts; each is a look-up of its own, with its own source, date and receipt.
-#[utoipa::path(post, path = "/v1/reports", request_body = LookupRequest, params(("idempotency-key" = Option<String>, Header, description = "Repeats the same answers for ten minutes"), ("mingcha-turn" = Option<String>, Header, description = "The turn that was told with 202")), responses((status = 200, body = Vec<PartBody>), (status = 202, body = TurnBody, description = "Many ask now: this is its place in line. Send it again after `retry-after` seconds, with the header `mingcha-turn`"), (status = 429, body = ProblemBody), (status = 503, body = ProblemBody, description = "No place is left in line")), tag = "look-ups", security(("session" = [])))]
+#[utoipa::path(post, path = "/v1/reports", request_body = LookupRequest, params(("idempotency-key" = Option<String>, Header, description = "Repeats the same answers for ten minutes"), ("mingcha-turn" = Option<String>, Header, description = "The turn that was told with 202")), responses((status = 200, body = Vec<PartBody>), AskProblems, AtPeak), tag = "look-ups", security(("session" = [])))]
 pub async fn report(
     State(app): Shared,
     Entering(asking): Entering,
@@ -512,7 +515,7 @@ pub struct MineRequest {
 }
 
 /// Lists what is in one's name, kind by kind, without typing.
-#[utoipa::path(post, path = "/v1/my-records", request_body = MineRequest, params(("mingcha-turn" = Option<String>, Header, description = "The turn that was told with 202")), responses((status = 200, body = Vec<PartBody>), (status = 202, body = TurnBody, description = "Many ask now: this is its place in line. Send it again after `retry-after` seconds, with the header `mingcha-turn`"), (status = 429, body = ProblemBody), (status = 503, body = ProblemBody, description = "No place is left in line")), tag = "look-ups", security(("session" = [])))]
+#[utoipa::path(post, path = "/v1/my-records", request_body = MineRequest, params(("mingcha-turn" = Option<String>, Header, description = "The turn that was told with 202")), responses((status = 200, body = Vec<PartBody>, description = "What is refused or fails stands in its part"), AtPeak), tag = "look-ups", security(("session" = [])))]
 pub async fn my_records(
     State(app): Shared,
     Entering(asking): Entering,

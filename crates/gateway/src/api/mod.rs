@@ -11,6 +11,7 @@ pub mod images;
 pub mod log;
 pub mod lookups;
 pub mod problem;
+pub mod problems;
 pub mod request;
 pub mod reviews;
 pub mod turns;

@@ -12,7 +12,7 @@ use super::{
     Answer, Holder, Page, Shared, html,
     sentences::{EntryLine, entry},
 };
-use crate::actions::view_history::{self, PAGE};
+use crate::actions::view_history::{self, Mine, PAGE};
 
 /// Which entries.
 #[derive(Deserialize)]
@@ -41,15 +41,9 @@ pub(super) struct AccessLogView {
 /// The entries, newest first.
 pub(crate) async fn show(State(app): Shared, holder: Holder, Query(which): Query<Which>) -> Answer {
     let requester = holder.requester;
-    let account = requester.account.chain();
     let of_account = which.of == "account" || requester.subject.is_none();
-    let entries = match of_account {
-        true => {
-            holder.needs_name_if_proven()?;
-            app.store.entries(account, which.before, PAGE).await?
-        }
-        false => view_history::access_log(&app, &requester, which.before).await?,
-    };
+    let of = if of_account { Mine::Account } else { Mine::Person };
+    let entries = view_history::access_log(&app, &requester, of, which.before).await?;
     let full = entries.len() == usize::from(PAGE);
     let older = entries.last().filter(|_| full).map(|last| {
         let of = if of_account { "of=account&" } else { "" };

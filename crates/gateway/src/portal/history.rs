@@ -7,35 +7,29 @@ use axum::{
     response::IntoResponse,
 };
 use domain::{ids::LookupId, requester::Requester, time::Timestamp};
-use jiff::civil::Date;
 use serde::Deserialize;
-use serde_json::json;
-use store::{LookupPage, LookupView};
+use store::LookupView;
 
-use super::{
-    Answer, Form, Holder, Page, Shared, html, kinds,
-    page::go,
-    sentences::{Class, field},
-};
+use super::{Answer, Form, Holder, Page, Shared, html, kinds, page::go, sentences::field};
 use crate::{
-    actions::{open_review, view_history, view_image::view_image},
-    api::images,
+    actions::{
+        open_review,
+        search_history::{self, Class, Found, Search},
+        view_history,
+        view_image::view_image,
+    },
+    api::{history::ExportBody, images},
     app::App,
     error::Error,
 };
 
 /// How many rows a page shows.
 const SHOWN: usize = 20;
-/// How many rows one request reads at most, to find those.
-const READ: u16 = 100;
-const READS: usize = 5;
-/// How many rows an export has at most.
-const EXPORTED: usize = 5000;
 
-/// What to search for. Nothing in it is about a person.
+/// What to search for, as it was typed.
 #[derive(Deserialize, Default)]
 #[serde(default)]
-pub(crate) struct Search {
+pub(crate) struct Typed {
     kind: String,
     outcome: String,
     from: String,
@@ -95,20 +89,21 @@ pub(super) struct DetailView {
 }
 
 /// The list.
-pub(crate) async fn list(State(app): Shared, holder: Holder, Query(search): Query<Search>) -> Answer {
-    let (rows, older) = find(&app, &holder.requester, &search).await?;
+pub(crate) async fn list(State(app): Shared, holder: Holder, Query(typed): Query<Typed>) -> Answer {
+    let search = typed.search();
+    let Found { views: rows, next } = search_history::find(&app, &holder.requester, &search, SHOWN).await?;
     let page = holder.page;
     let kinds = app.kinds.in_order();
-    let choice = |id: &String, name| (id.clone(), page.of(name).to_owned(), *id == search.kind);
-    let older = older.map(|id| {
-        let Search {
+    let choice = |id: &String, name| (id.clone(), page.of(name).to_owned(), *id == typed.kind);
+    let older = next.map(|id| {
+        let Typed {
             kind,
             outcome,
             from,
             to,
             hidden,
             ..
-        } = &search;
+        } = &typed;
         format!("/look-ups?kind={kind}&outcome={outcome}&from={from}&to={to}&hidden={hidden}&before={id}")
     });
     html(&LookUpsView {
@@ -116,15 +111,12 @@ pub(crate) async fn list(State(app): Shared, holder: Holder, Query(search): Quer
         kinds: kinds.iter().map(|k| choice(&k.kind.id, &k.kind.name)).collect(),
         outcomes: Class::ALL
             .iter()
-            .map(|c| (c.word(), c.word() == search.outcome))
+            .map(|c| (c.word(), Some(*c) == search.class))
             .collect(),
-        is_search: search.is_search(),
-        with_hidden: search.hidden == "1",
-        from: search
-            .date(&search.from)
-            .map(|d| d.to_string())
-            .unwrap_or_default(),
-        to: search.date(&search.to).map(|d| d.to_string()).unwrap_or_default(),
+        is_search: typed.is_search(),
+        with_hidden: search.with_hidden,
+        from: search.from.map(|d| d.to_string()).unwrap_or_default(),
+        to: search.to.map(|d| d.to_string()).unwrap_or_default(),
         older: older.filter(|address| super::preferences::local(address) == address),
         p: page,
     })
@@ -176,23 +168,9 @@ pub(crate) async fn image(State(app): Shared, holder: Holder, Path(id): Path<Str
 
 /// All of them as a file.
 pub(crate) async fn export(State(app): Shared, holder: Holder) -> Answer {
-    let mut rows = vec![];
-    let mut before = None;
-    while rows.len() < EXPORTED {
-        let page = LookupPage {
-            before,
-            with_hidden: true,
-            limit: READ,
-        };
-        let views = view_history::lookups(&app, &holder.requester, page).await?;
-        rows.extend(views.iter().map(exported));
-        before = views.last().map(|v| v.lookup);
-        if views.len() < usize::from(READ) {
-            break;
-        }
-    }
-    let text = serde_json::to_string_pretty(&json!({ "format": "mingcha-look-ups-v1", "look_ups": rows }))
-        .map_err(|e| Error::Internal(e.to_string()))?;
+    let found = search_history::export(&app, &holder.requester, None).await?;
+    let text =
+        serde_json::to_string_pretty(&ExportBody::of(&found)).map_err(|e| Error::Internal(e.to_string()))?;
     let headers = [
         (header::CONTENT_TYPE, "application/json"),
         (
@@ -203,62 +181,9 @@ pub(crate) async fn export(State(app): Shared, holder: Holder) -> Answer {
     Ok((headers, text).into_response())
 }
 
-fn exported(view: &LookupView) -> serde_json::Value {
-    let opening = &view.entry.shared;
-    json!({
-        "lookup_id": view.lookup.to_string(),
-        "time": view.time.rfc3339(),
-        "state": view.state,
-        "kind": opening.kind,
-        "mode": opening.mode,
-        "purpose": opening.purpose,
-        "basis": opening.basis,
-        "fields": opening.fields,
-        "disclosed": opening.disclosed.keys().collect::<Vec<_>>(),
-        "outcome": opening.outcome,
-        "reason": opening.reason,
-        "source": opening.source,
-        "as_of": opening.as_of.map(|t| Timestamp(t).rfc3339()),
-        "log_index": view.entry.leaf_index,
-        "hidden": view.hidden,
-    })
-}
-
 /// One look-up of this requester; what was just asked is there at once.
 pub(super) async fn one(app: &App, requester: &Requester, id: &str) -> Result<LookupView, Error> {
     view_history::lookup(app, requester, LookupId::parse(id).ok_or(Error::NotFound)?).await
-}
-
-/// Those that fit, newest first, and the id before which to go on.
-async fn find(
-    app: &App,
-    requester: &Requester,
-    search: &Search,
-) -> Result<(Vec<LookupView>, Option<LookupId>), Error> {
-    let mut found = vec![];
-    let mut before = LookupId::parse(&search.before);
-    for _ in 0..READS {
-        let page = LookupPage {
-            before,
-            with_hidden: search.hidden == "1",
-            limit: READ,
-        };
-        let views = view_history::lookups(app, requester, page).await?;
-        let full = views.len() == usize::from(READ);
-        for view in views {
-            before = Some(view.lookup);
-            if search.fits(&view) {
-                found.push(view);
-            }
-            if found.len() == SHOWN {
-                return Ok((found, before));
-            }
-        }
-        if !full {
-            return Ok((found, None));
-        }
-    }
-    Ok((found, before))
 }
 
 fn line(app: &App, page: &Page, view: &LookupView) -> LookUpLine {
@@ -273,23 +198,22 @@ fn line(app: &App, page: &Page, view: &LookupView) -> LookUpLine {
     }
 }
 
-impl Search {
+impl Typed {
     fn is_search(&self) -> bool {
         [&self.kind, &self.outcome, &self.from, &self.to, &self.hidden]
             .iter()
             .any(|v| !v.is_empty())
     }
 
-    fn date(&self, text: &str) -> Option<Date> {
-        text.parse().ok()
-    }
-
-    fn fits(&self, view: &LookupView) -> bool {
-        let opening = &view.entry.shared;
-        let day = view.time.date_in_china();
-        (self.kind.is_empty() || opening.kind.as_deref() == Some(self.kind.as_str()))
-            && (self.outcome.is_empty() || Class::of(opening).word() == self.outcome)
-            && self.date(&self.from).is_none_or(|from| day >= from)
-            && self.date(&self.to).is_none_or(|to| day <= to)
+    /// What it asks for; what cannot be read is not searched for.
+    fn search(&self) -> Search {
+        Search {
+            kind: Some(self.kind.clone()).filter(|kind| !kind.is_empty()),
+            class: Class::from_word(&self.outcome),
+            from: self.from.parse().ok(),
+            to: self.to.parse().ok(),
+            with_hidden: self.hidden == "1",
+            before: LookupId::parse(&self.before),
+        }
     }
 }

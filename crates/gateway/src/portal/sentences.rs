@@ -5,44 +5,10 @@ use ledger::{EntryType, Shared as Opening, cbor::Value};
 use store::EntryView;
 
 use super::{Page, kinds, messages, values};
-use crate::app::{App, hex};
-
-/// What became of a look-up, in four words, for lists and filters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Class {
-    /// Something was told.
-    Answered,
-    /// There is no record, or none is held there.
-    Nothing,
-    /// It was not permitted.
-    Refused,
-    /// It could not be done; it tells nothing about anybody.
-    Failed,
-}
-
-impl Class {
-    pub(super) const ALL: [Class; 4] = [Class::Answered, Class::Nothing, Class::Refused, Class::Failed];
-
-    /// Of an entry that ends a look-up.
-    pub(super) fn of(opening: &Opening) -> Self {
-        match (opening.entry_type, opening.outcome.as_deref()) {
-            (EntryType::Refusal, _) => Class::Refused,
-            (EntryType::Release, Some("found" | "match" | "mismatch" | "yes" | "no")) => Class::Answered,
-            (EntryType::Release, _) => Class::Nothing,
-            _ => Class::Failed,
-        }
-    }
-
-    /// The word in addresses and in the names of messages.
-    pub(super) fn word(self) -> &'static str {
-        match self {
-            Class::Answered => "answered",
-            Class::Nothing => "nothing",
-            Class::Refused => "refused",
-            Class::Failed => "failed",
-        }
-    }
-}
+use crate::{
+    actions::search_history::Class,
+    app::{App, hex},
+};
 
 /// One entry of a chain on a page.
 #[derive(Debug)]

@@ -14,8 +14,12 @@ use domain::{
 };
 use fluent_bundle::FluentResource;
 
-use super::{Page, messages, page::Context, sentences::Class, verify::WHY};
-use crate::{actions::strengthen::Shown, app::Lang, config::Operator};
+use super::{Page, messages, page::Context, verify::WHY};
+use crate::{
+    actions::{search_history::Class, strengthen::Shown},
+    app::Lang,
+    config::Operator,
+};
 
 mod samples;
 

@@ -22,6 +22,7 @@ on_both!(
     guesses_in_parallel_are_all_counted,
     who_has_an_account_is_not_told,
     codes_are_sent_within_bounds,
+    a_code_is_sent_in_the_language_that_is_asked_for,
     a_burst_closes_an_hour_and_leaves_nothing,
 );
 
@@ -284,4 +285,29 @@ async fn a_burst_closes_an_hour_and_leaves_nothing(bed: Arc<Bed>) {
     // Rows: of everybody, of four ranges, three of each phone that was sent a code, and two of the one proof.
     app.clock.advance_seconds(3 * 24 * 3600);
     assert_eq!(app.app.store.forget_attempts().await.unwrap(), 2 + 4 + 3 * 9 + 2);
+}
+
+async fn a_code_is_sent_in_the_language_that_is_asked_for(bed: Arc<Bed>) {
+    let app = bed.app().start().await;
+    for (lang, header, words) in [
+        (json!(null), "", "【明查测试】您的登录验证码"),
+        (json!(null), "en-GB,en", "[Mingcha test] Your sign-in code"),
+        (json!("zh"), "en", "您的登录验证码"),
+        (json!("en"), "", "Your sign-in code"),
+    ] {
+        app.clock.advance_seconds(31);
+        let body = json!({ "phone": phone(), "lang": lang }).to_string();
+        let mut request = TestApp::request(http::Method::POST, "/v1/account/codes", None, body);
+        let headers = request.headers_mut();
+        headers.insert(http::header::ACCEPT_LANGUAGE, header.parse().unwrap());
+        app.send(request).await.expect(202);
+        let Messenger::Outbox(outbox) = &app.app.messenger else {
+            panic!("there is an outbox")
+        };
+        let text = &outbox.messages()[0].text;
+        assert!(text.contains(words), "{lang} {header}: {text}");
+    }
+    let french = json!({ "phone": phone(), "lang": "fr" });
+    let reply = app.post_openly("/v1/account/codes", &french).await;
+    reply.expect_problem(400, "BODY_NOT_JSON");
 }

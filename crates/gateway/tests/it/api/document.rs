@@ -57,6 +57,42 @@ fn the_document_says_what_a_client_needs() {
     refers_only_to_what_is_there(&document, &document);
 }
 
+/// What can go wrong with an operation is told with it, with the codes by which a program decides.
+#[test]
+fn the_document_says_what_can_go_wrong() {
+    let document = serde_json::to_value(gateway::router::document()).unwrap();
+    // Elsewhere problems are plain: towards record holders, in the log and in probes.
+    let is_api = |path: &str| path.starts_with("/v1/") && !path.starts_with("/v1/sources/");
+    let paths = document["paths"].as_object().unwrap().iter();
+    let api = paths.filter(|(path, _)| is_api(path));
+    for (path, methods) in api {
+        for (method, route) in methods.as_object().unwrap() {
+            let name = format!("{method} {path}");
+            let answers = route["responses"].as_object().unwrap();
+            let mut expected = vec![];
+            expected.extend(route["requestBody"].is_object().then_some("400"));
+            expected.extend(route["security"].is_array().then_some("401"));
+            expected.extend(path.contains('{').then_some("404"));
+            expected.extend(route["security"].is_array().then_some("503"));
+            for status in expected {
+                assert!(answers.contains_key(status), "{name} does not tell of {status}");
+            }
+            for (status, answer) in answers.iter().filter(|(status, _)| status.as_str() >= "400") {
+                let answer = match answer["$ref"].as_str() {
+                    Some(reference) => document.pointer(reference.strip_prefix('#').unwrap()).unwrap(),
+                    None => answer,
+                };
+                let body = &answer["content"]["application/problem+json"]["schema"]["$ref"];
+                assert_eq!(body, "#/components/schemas/ProblemBody", "{name} {status}");
+            }
+        }
+    }
+    for request in ["CodeRequest", "SessionRequest", "PersonRequest", "LookupRequest"] {
+        let schema = &document["components"]["schemas"][request];
+        assert!(schema["example"].is_object(), "{request} has no example");
+    }
+}
+
 fn refers_only_to_what_is_there(part: &Value, document: &Value) {
     match part {
         Value::Object(members) => {

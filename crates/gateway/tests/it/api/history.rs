@@ -15,7 +15,9 @@ on_both!(
     my_look_ups_come_in_pages,
     what_is_hidden_comes_back,
     who_looked_at_me_comes_without_a_gap,
-    lines_have_one_shape
+    lines_have_one_shape,
+    my_look_ups_are_searched_and_exported,
+    what_happened_to_my_account_is_told_too,
 );
 
 async fn pages(app: &TestApp, token: &str, path: &str, of: fn(&Value) -> String) -> Vec<Vec<Value>> {
@@ -139,6 +141,105 @@ async fn who_looked_at_me_comes_without_a_gap(bed: Arc<Bed>) {
     assert!(app.access_log(&hers).await.len() < 10);
 }
 
+async fn my_look_ups_are_searched_and_exported(bed: Arc<Bed>) {
+    let app = bed.app().start().await;
+    let token = app.at_l2(chen()).await;
+    for n in 0..55 {
+        let kind = if n % 5 == 0 {
+            "traffic-violations"
+        } else {
+            "driving-licence"
+        };
+        app.look_up(&token, &about_me(kind)).await.expect_outcome("found");
+    }
+    app.clock.advance_seconds(2 * 3600);
+    let other = app.at_l2(chen()).await;
+    app.look_up(&other, &about_me("marriage")).await.expect(403);
+    app.clock.advance_seconds(24 * 3600);
+    let token = app.at_l2(chen()).await;
+    let find = async |query: &str| {
+        let reply = app.get(&token, &format!("/v1/lookups?{query}")).await.expect(200);
+        let link = reply.headers.get("link").map(|l| l.to_str().unwrap().to_owned());
+        (reply.json.as_array().unwrap().clone(), link)
+    };
+    let all_of = |lines: &[Value], member: &str, value: &str| lines.iter().all(|l| l[member] == value);
+    let (lines, next) = find("kind=traffic-violations").await;
+    assert_eq!((lines.len(), next), (11, None));
+    assert!(all_of(&lines, "kind", "traffic-violations"));
+    let (lines, next) = find("outcome=refused").await;
+    assert_eq!((lines.len(), next), (1, None));
+    assert!(all_of(&lines, "reason", "LEVEL_TOO_LOW"));
+    assert_eq!(
+        find("from=2026-11-23&outcome=answered").await.0.len(),
+        1,
+        "the last proof"
+    );
+    assert_eq!(find("to=2026-11-21").await.0.len(), 0);
+    // The address of the next page keeps what is searched for.
+    let (lines, next) = find("kind=driving-licence&to=2026-11-22").await;
+    assert_eq!((lines.len(), next), (44, None));
+    let (lines, next) = find("outcome=answered").await;
+    assert_eq!(lines.len(), 50);
+    let next = next.unwrap();
+    let address = next
+        .strip_prefix("</v1/lookups?")
+        .unwrap()
+        .strip_suffix(">; rel=\"next\"");
+    let (rest, end) = find(address.unwrap()).await;
+    assert_eq!((rest.len(), end), (8, None), "{next}");
+    assert!(rest.iter().all(|l| !lines.contains(l)));
+    for (query, code) in [
+        ("kind=%27", "UNKNOWN_KIND"),
+        ("outcome=found", "BAD_VALUE"),
+        ("from=yesterday", "BAD_VALUE"),
+        ("to=2026-13-01", "BAD_VALUE"),
+    ] {
+        let reply = app.get(&token, &format!("/v1/lookups?{query}")).await;
+        reply.expect_problem(400, code);
+    }
+    // An export has all of them, those out of sight too, and is what the portal's file is.
+    let hidden = text_at(&lines[7], "/lookup_id");
+    let hide = format!("/v1/lookups/{hidden}/hidden");
+    app.put(&token, &hide, &json!({ "hidden": true }))
+        .await
+        .expect(204);
+    let export = app.get(&token, "/v1/lookups/export").await.expect(200);
+    assert_eq!(export.text_at("/format"), "mingcha-look-ups-v1");
+    let exported = export.json["look_ups"].as_array().unwrap();
+    assert_eq!((exported.len(), &export.json["next"]), (59, &Value::Null));
+    let older = text_at(&exported[9], "/lookup_id");
+    let rest = app
+        .get(&token, &format!("/v1/lookups/export?before={older}"))
+        .await
+        .expect(200);
+    assert_eq!(rest.json["look_ups"].as_array().unwrap()[..], exported[10..]);
+}
+
+async fn what_happened_to_my_account_is_told_too(bed: Arc<Bed>) {
+    let app = bed.app().start().await;
+    let token = app.at_l2(chen()).await;
+    let of = async |query: &str| {
+        let log = app
+            .get(&token, &format!("/v1/access-log{query}"))
+            .await
+            .expect(200);
+        let abouts = log.json.as_array().unwrap().iter().map(|e| e["about"].clone());
+        abouts.filter(|a| !a.is_null()).collect::<Vec<Value>>()
+    };
+    assert_eq!(of("").await, of("?of=me").await);
+    assert_eq!(
+        of("?of=account").await,
+        ["raised-to-L2", "signed-in", "account-created"]
+    );
+    assert_eq!(of("?of=account&before=1").await, ["account-created"]);
+    app.get(&token, "/v1/access-log?of=him")
+        .await
+        .expect_problem(400, "BAD_VALUE");
+    let l1 = app.sign_in(chen()).await;
+    let phone_alone = app.get(&l1, "/v1/access-log?of=account").await;
+    phone_alone.expect_problem(403, "LEVEL_TOO_LOW");
+}
+
 async fn lines_have_one_shape(bed: Arc<Bed>) {
     let app = bed.app().start().await;
     let token = app.at_l3(chen()).await;
@@ -154,14 +255,19 @@ async fn lines_have_one_shape(bed: Arc<Bed>) {
     let lookups = app.get(&token, "/v1/lookups").await.expect(200);
     for line in lookups.json.as_array().unwrap() {
         let members = [
+            "as_of",
+            "basis",
+            "disclosed",
             "fields",
             "hidden",
             "kind",
+            "log_index",
             "lookup_id",
             "mode",
             "outcome",
             "purpose",
             "reason",
+            "source",
             "state",
             "time",
         ];
@@ -187,6 +293,9 @@ async fn lines_have_one_shape(bed: Arc<Bed>) {
             "log_index",
             "lookup_id",
             "mode",
+            "notice",
+            "notice_lang",
+            "notice_shown",
             "number",
             "outcome",
             "purpose",

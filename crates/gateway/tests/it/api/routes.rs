@@ -60,6 +60,7 @@ fn table() -> Vec<Row> {
             [401, 404, 404],
         ),
         ("GET", "/v1/receipts/{id}", None, [401, 404, 404]),
+        ("GET", "/v1/lookups/export", None, [401, 200, 200]),
         ("GET", "/v1/access-log", None, [401, 200, 200]),
         ("POST", "/v1/lookups", Some(question.clone()), [401, 403, 200]),
         ("POST", "/v1/reports", Some(question), [401, 200, 200]),
