@@ -185,13 +185,7 @@ pub async fn ask(app: &App, requester: &Requester, question: Ask) -> Result<Aske
     if let Err(refusal) = decide::hidden(app, &request, requester, about.relation, about.active) {
         let lookup = seal_refusal(app, requester, &question, Some(&request), &about, refusal).await?;
         settle(question.arrived).await;
-        #[cfg(feature = "planted")]
-        if let SubjectRef::Person(person) = &question.subject
-            && crate::planted::acts("leak-problem")
-        {
-            return Err(Error::bad("BAD_VALUE", "subject", person.id_number.expose()));
-        }
-        return Err(Error::NotPermitted { lookup });
+        return Err(not_permitted(&question, lookup));
     }
     let person = about
         .person
@@ -204,6 +198,20 @@ pub async fn ask(app: &App, requester: &Requester, question: Ask) -> Result<Aske
         (about.owner, person, about.relation),
     )
     .await
+}
+
+#[cfg_attr(
+    not(feature = "planted"),
+    expect(unused_variables, reason = "nothing of the question is told")
+)]
+fn not_permitted(question: &Ask, lookup: LookupId) -> Error {
+    #[cfg(feature = "planted")]
+    if let SubjectRef::Person(person) = &question.subject
+        && crate::planted::acts("leak-problem")
+    {
+        return Error::bad("BAD_VALUE", "subject", person.id_number.expose());
+    }
+    Error::NotPermitted { lookup }
 }
 
 /// Waits for the next multiple of the floor after arrival, so that the work that was done does not show in the time:

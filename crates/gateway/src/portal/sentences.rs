@@ -92,6 +92,18 @@ fn change(page: &Page, about: &str) -> String {
     }
 }
 
+/// A consent of its own: to which text, and how it was shown.
+fn consented_text(page: &Page, view: &EntryView) -> Option<String> {
+    let detail = |name| text_of(view.chain.detail.get(name));
+    let (lang, shown) = (detail("lang")?, detail("shown")?);
+    let text = [
+        page.word("lang", lang),
+        page.word("shown", shown),
+        page.with("text-digest", hex(view.shared.notice.as_ref()?)),
+    ];
+    Some(text.join(page.lang.separator()))
+}
+
 fn details(app: &App, page: &Page, view: &EntryView) -> Vec<(String, String)> {
     let (opening, chain) = (&view.shared, &view.chain);
     let kind = opening.kind.as_deref().unwrap_or_default();
@@ -117,19 +129,7 @@ fn details(app: &App, page: &Page, view: &EntryView) -> Vec<(String, String)> {
             .as_deref()
             .map(|code| page.t(&format!("basis-{code}"))),
     );
-    // A consent of its own: to which text, and how it was shown.
-    if let (Some(hash), Some(lang), Some(shown)) = (
-        &opening.notice,
-        text_of(chain.detail.get("lang")),
-        text_of(chain.detail.get("shown")),
-    ) {
-        let text = [
-            page.word("lang", lang),
-            page.word("shown", shown),
-            page.with("text-digest", hex(hash)),
-        ];
-        say("label-text", Some(text.join(separator)));
-    }
+    say("label-text", consented_text(page, view));
     let names = |ids: &mut dyn Iterator<Item = &String>| {
         let names: Vec<String> = ids.map(|id| field(app, page, kind, id)).collect();
         names.join(separator)

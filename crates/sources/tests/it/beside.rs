@@ -1,10 +1,7 @@
 //! A second source that is asked beside the one that answers: what it says is carried along, and what it does wrong
 //! harms nobody.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
 use domain::{
     beside::Told,
@@ -13,6 +10,7 @@ use domain::{
 };
 use serde_json::{Value as Json, json as value};
 use sources::{Answer, AskedBeside, Question, Realm, SourceFile, Sources, Span, Wanted};
+use tokio::time::Instant;
 
 use crate::{
     files::error_of,
