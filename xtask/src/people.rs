@@ -148,10 +148,10 @@ fn expect(reply: &Reply, status: u16, what: &str) -> Result<(), String> {
 /// There is none.
 pub(crate) fn code_for(client: &mut Client, phone: &str) -> Result<String, String> {
     let page = client.get("/demo/outbox")?.text();
-    // Newest first; each message is an item of a list.
-    let message = page.split("<li").find(|item| item.contains(phone));
-    message
-        .and_then(find_code)
+    // Newest first; each message is an item of a list, and some carry no code.
+    let mut messages = page.split("<li").filter(|item| item.contains(phone));
+    messages
+        .find_map(find_code)
         .ok_or_else(|| format!("the outbox has no code for {phone}"))
 }
 

@@ -9,7 +9,7 @@ use domain::{
     words::Bilingual,
 };
 use policy::Policy;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use sources::Sources;
 use store::Store;
 
@@ -87,7 +87,7 @@ impl App {
 }
 
 /// The language of a page or text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Lang {
     /// Simplified Chinese: what is shown first.

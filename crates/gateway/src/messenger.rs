@@ -1,4 +1,5 @@
-//! Who carries a code to a phone. What an SMS says is fixed here: who sends, what it is for, that nobody calls to ask.
+//! Who carries messages to phones. What an SMS says is fixed here: who sends, what it is for, that nobody calls to ask
+//! for codes. It has no link, and tells no kind of record, no plate and no result.
 
 #[cfg(feature = "demo")]
 mod outbox;
@@ -103,10 +104,6 @@ impl Messenger {
         code: &str,
         operator: &str,
         lang: Lang,
-        #[cfg_attr(
-            not(feature = "demo"),
-            expect(unused_variables, reason = "only the outbox tells the time")
-        )]
         now: Timestamp,
     ) -> Result<(), NotSent> {
         let spaced = format!("{} {}", &code[..code.len() / 2], &code[code.len() / 2..]);
@@ -118,6 +115,42 @@ impl Messenger {
                 "[{operator}] Your sign-in code is {spaced}, valid for 5 minutes. If this was not you, ignore it. We never call to ask for codes."
             ),
         };
+        self.send(phone, Some(code), text, now).await
+    }
+
+    /// Tells that something which the holder of the phone asked for has moved on; what, they see in the service.
+    ///
+    /// # Errors
+    /// It was not handed over, or the sender of SMS takes codes only.
+    pub async fn send_news(
+        &self,
+        phone: &Phone,
+        operator: &str,
+        lang: Lang,
+        now: Timestamp,
+    ) -> Result<(), NotSent> {
+        let text = match lang {
+            Lang::Zh => format!(
+                "【{operator}】您提交的一项申请有新进展。请自行打开本服务，在“我的申请”中查看。不是您本人的申请请不要理会。我们不会打电话索要验证码。"
+            ),
+            Lang::En => format!(
+                "[{operator}] A request of yours has moved on. Open the service yourself and see \"My requests\". If you asked for nothing, ignore this. We never call to ask for codes."
+            ),
+        };
+        self.send(phone, None, text, now).await
+    }
+
+    async fn send(
+        &self,
+        phone: &Phone,
+        code: Option<&str>,
+        text: String,
+        #[cfg_attr(
+            not(feature = "demo"),
+            expect(unused_variables, reason = "only the outbox tells the time")
+        )]
+        now: Timestamp,
+    ) -> Result<(), NotSent> {
         match self {
             Messenger::Http(http) => http.send(phone, code, &text).await,
             #[cfg(feature = "demo")]
@@ -125,7 +158,7 @@ impl Messenger {
                 outbox.put(Message {
                     phone: phone.expose().to_owned(),
                     text,
-                    code: code.to_owned(),
+                    code: code.map(str::to_owned),
                     time: now,
                 });
                 Ok(())
@@ -135,11 +168,17 @@ impl Messenger {
 }
 
 impl HttpMessenger {
-    async fn send(&self, phone: &Phone, code: &str, text: &str) -> Result<(), NotSent> {
+    async fn send(&self, phone: &Phone, code: Option<&str>, text: &str) -> Result<(), NotSent> {
+        let holds = |part| self.config.body.values().any(|member| member.contains(part));
+        if code.is_none() && !holds("{text}") {
+            return Err(NotSent(
+                "messenger.body has no {text}, so that only codes are sent".into(),
+            ));
+        }
         let fill = |template: &String| {
             template
                 .replace("{phone}", phone.expose())
-                .replace("{code}", code)
+                .replace("{code}", code.unwrap_or_default())
                 .replace("{text}", text)
         };
         let body: BTreeMap<&String, String> = self.config.body.iter().map(|(k, v)| (k, fill(v))).collect();
@@ -174,5 +213,51 @@ impl HttpMessenger {
             }
             _ => Err(NotSent("the sender of SMS refused it".into())),
         }
+    }
+}
+
+#[cfg(all(test, feature = "demo"))]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn news_say_who_sends_and_nothing_of_what_it_is_about() {
+        let messenger = Messenger::Outbox(Outbox::default());
+        let phone = Phone::parse("17900100077").unwrap().value;
+        for lang in [Lang::Zh, Lang::En] {
+            messenger
+                .send_news(&phone, "Example City", lang, Timestamp(0))
+                .await
+                .unwrap();
+        }
+        let Messenger::Outbox(outbox) = &messenger else {
+            panic!("there is an outbox")
+        };
+        for (message, never_call) in outbox.messages().iter().zip(["never call", "不会打电话"]) {
+            let text = &message.text;
+            assert!(
+                text.contains("Example City") && text.contains(never_call),
+                "{text}"
+            );
+            assert!(!text.contains("http") && !text.contains('{'), "{text}");
+            assert!(!text.bytes().any(|b| b.is_ascii_digit()) && message.code.is_none());
+            // One SMS carries 70 letters of Chinese; three are the most that is worth its price.
+            assert!(text.chars().count() <= 210);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_sender_of_codes_alone_gets_no_news() {
+        let config = MessengerConfig {
+            endpoint: "https://127.0.0.1:1/".into(),
+            headers: BTreeMap::new(),
+            body: BTreeMap::from([("to".into(), "{phone}".into()), ("code".into(), "{code}".into())]),
+            success_at: "/Code".into(),
+            success_is: "OK".into(),
+        };
+        let messenger = Messenger::http(&config).unwrap();
+        let phone = Phone::parse("17900100077").unwrap().value;
+        let sent = messenger.send_news(&phone, "x", Lang::Zh, Timestamp(0)).await;
+        assert!(sent.unwrap_err().0.contains("{text}"));
     }
 }

@@ -18,6 +18,7 @@ pub mod sign_in;
 pub mod sign_out;
 pub mod strengthen;
 pub mod take_change;
+mod tell_news;
 pub mod view_history;
 pub mod view_image;
 pub mod view_reviews;

@@ -25,7 +25,11 @@ use super::{
     view_history,
     view_reviews::{self, Review, ReviewContent},
 };
-use crate::{app::App, error::Error, evidence};
+use crate::{
+    app::{App, Lang},
+    error::Error,
+    evidence,
+};
 
 /// Reviews that one account may open within a day.
 const PER_DAY: i64 = 10;
@@ -42,6 +46,8 @@ pub struct Opening {
     pub pictures: Vec<Bytes>,
     /// The requester's idempotency key, and a hash of the whole request.
     pub repeat: ([u8; 32], [u8; 32]),
+    /// The language in which the person is told how it goes on.
+    pub lang: Lang,
 }
 
 impl std::fmt::Debug for Opening {
@@ -178,6 +184,7 @@ async fn seal(
         result: None,
         answer: None,
         repeated: None,
+        lang: opening.lang,
     };
     let entry = act(
         app,

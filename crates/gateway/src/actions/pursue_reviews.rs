@@ -3,25 +3,32 @@
 //! Each step is a compare-and-set that is sealed with what it says, so that two nodes, or the job and the person who
 //! just opened a review, may do the same at once: the source knows the number, and one of the two steps counts.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, future::ready, time::Duration};
 
 use domain::{
     ids::{ReviewId, SubjectId},
     review::{ReviewResult, ReviewState},
 };
+use futures_util::{StreamExt, future::join_all, stream};
 use ledger::EntryType;
 use sources::{ReviewQuestion, ReviewReply, ReviewStatus};
-use store::{Act, Seal};
+use store::{Act, Outcome, Seal};
 use tokio::time::Instant;
 
 use super::{
     open_review::{act, digest},
+    tell_news::tell_news,
     view_reviews::{self, Review, advance},
 };
 use crate::{app::App, error::Error};
 
-/// How many one turn of the job takes.
-const AT_ONCE: u16 = 50;
+/// How many one turn of the job looks at.
+const AT_ONCE: u16 = 200;
+/// How many of one source it goes on with at once. The sources do not wait for each other.
+const PER_SOURCE: usize = 4;
+/// For how long a turn begins with further ones: what is left is due at the next turn, in which a source that answers
+/// is not behind one that does not.
+const TURN: Duration = Duration::from_secs(10);
 /// For how long a source is tried that is away, and how long after its due day one is asked that does not answer.
 const PATIENCE_SECONDS: i64 = 14 * 24 * 3600;
 const ANSWER_PATIENCE_SECONDS: i64 = 180 * 24 * 3600;
@@ -36,11 +43,30 @@ const DEADLINE: Duration = Duration::from_secs(10);
 /// # Errors
 /// None could be gone on with.
 pub async fn pursue_reviews(app: &App) -> Result<u64, Error> {
+    let mut by_source: BTreeMap<String, Vec<Review>> = BTreeMap::new();
     let (mut done, mut failed) = (0, None);
     for (subject, id) in app.store.due_reviews(AT_ONCE).await? {
-        match pursue(app, subject, id).await {
-            Ok(()) => done += 1,
+        match view_reviews::one(app, subject, id).await {
+            Ok(review) => by_source
+                .entry(review.content.source.clone())
+                .or_default()
+                .push(review),
+            // Erased or forgotten meanwhile.
+            Err(Error::NotFound) => {}
             // One that cannot be read must not hold up the others.
+            Err(error) => failed = Some(error),
+        }
+    }
+    let until = Instant::now() + TURN;
+    let each = by_source.into_values().map(|reviews| {
+        let some = stream::iter(reviews).take_while(move |_| ready(Instant::now() < until));
+        some.map(|review| go_on(app, review))
+            .buffer_unordered(PER_SOURCE)
+            .collect::<Vec<_>>()
+    });
+    for result in join_all(each).await.into_iter().flatten() {
+        match result {
+            Ok(()) => done += 1,
             Err(error) => failed = Some(error),
         }
     }
@@ -55,11 +81,14 @@ pub async fn pursue_reviews(app: &App) -> Result<u64, Error> {
 /// # Errors
 /// The database, or nothing can be sealed now: then it stays as it is.
 pub(super) async fn pursue(app: &App, subject: SubjectId, id: ReviewId) -> Result<(), Error> {
-    let review = match view_reviews::one(app, subject, id).await {
-        // Erased or forgotten meanwhile.
-        Err(Error::NotFound) => return Ok(()),
-        other => other?,
-    };
+    match view_reviews::one(app, subject, id).await {
+        Err(Error::NotFound) => Ok(()),
+        review => go_on(app, review?).await,
+    }
+}
+
+async fn go_on(app: &App, review: Review) -> Result<(), Error> {
+    let (subject, id) = (review.view.subject, review.view.review);
     let about = app.store.subject(subject).await?.filter(|s| s.active);
     let Some(person) = about.and_then(|s| s.person) else {
         return Ok(());
@@ -165,17 +194,17 @@ async fn seal(
     act: Act,
 ) -> Result<(), Error> {
     let owner = review.view.subject;
-    // Another node, or the erasure of the person, may have been first: then nothing is written.
-    drop(
-        app.store
-            .seal(Seal {
-                owner,
-                shared,
-                chain,
-                act,
-            })
-            .await?,
-    );
+    let seal = Seal {
+        owner,
+        shared,
+        chain,
+        act,
+    };
+    match app.store.seal(seal).await? {
+        Outcome::Sealed(_) => tell_news(app, review.view.requester, review.content.lang).await,
+        // Another node, or the erasure of the person, was first: nothing was written, and there is nothing to tell.
+        Outcome::Refused(_) | Outcome::Nothing => {}
+    }
     Ok(())
 }
 

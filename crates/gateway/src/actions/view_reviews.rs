@@ -55,6 +55,9 @@ pub struct ReviewContent {
     pub answer: Option<String>,
     /// The look-up that was repeated.
     pub repeated: Option<LookupId>,
+    /// The language in which it was opened, in which the person is told how it goes on.
+    #[serde(default)]
+    pub lang: Lang,
 }
 
 /// A review as the person sees it.

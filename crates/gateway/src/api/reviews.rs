@@ -176,6 +176,7 @@ pub async fn open(
         text: request.text,
         pictures,
         repeat,
+        lang: asking.lang,
     };
     let body = to_the_end(async move {
         let review = open_review::open_review(&app, &requester, opening).await?;

@@ -21,8 +21,8 @@ pub struct Message {
     pub phone: String,
     /// What it says.
     pub text: String,
-    /// The code alone.
-    pub code: String,
+    /// The code alone, where it carries one.
+    pub code: Option<String>,
     /// When.
     pub time: Timestamp,
 }

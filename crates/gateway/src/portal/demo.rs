@@ -44,8 +44,8 @@ pub(super) struct OutboxView {
 pub(super) struct MessageLine {
     pub(super) phone: String,
     pub(super) text: String,
-    /// Four and four.
-    pub(super) code: String,
+    /// Four and four, where it carries one.
+    pub(super) code: Option<String>,
     pub(super) time: String,
 }
 
@@ -80,11 +80,14 @@ pub(crate) async fn outbox(State(app): Shared, guest: Guest) -> Answer {
         Messenger::Http(_) => vec![],
     };
     let line = |m: &crate::messenger::Message| {
-        let (first, last) = m.code.split_at(m.code.len() / 2);
+        let spaced = |code: &String| {
+            let (first, last) = code.split_at(code.len() / 2);
+            format!("{first} {last}")
+        };
         MessageLine {
             phone: m.phone.clone(),
             text: m.text.clone(),
-            code: format!("{first} {last}"),
+            code: m.code.as_ref().map(spaced),
             time: page.time(m.time),
         }
     };

@@ -139,6 +139,7 @@ pub(crate) async fn open(State(app): Shared, guest: Guest, holder: Holder, parts
         text: upload.text.clone(),
         pictures: upload.pictures,
         repeat,
+        lang: holder.page.lang,
     };
     let (shared, requester) = (Arc::clone(&app), holder.requester);
     let task = tokio::spawn(async move { open_review::open_review(&shared, &requester, opening).await });

@@ -284,9 +284,9 @@ impl TestApp {
         outbox
             .messages()
             .into_iter()
-            .find(|m| m.phone == phone)
+            .filter(|m| m.phone == phone)
+            .find_map(|m| m.code)
             .unwrap()
-            .code
     }
 
     /// Tries a code.

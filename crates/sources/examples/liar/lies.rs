@@ -1,11 +1,10 @@
-//! The lies: mutations of somebody else's record, and tricks of the connection.
+//! The lies: mutations of what is somebody else's, in each of the ways to ask.
 
 use rand_chacha::ChaCha20Rng;
 use rand_core::Rng;
-use serde_json::{Value as Json, json};
+use serde_json::{Map, Value as Json, json};
 
 use crate::{
-    server::{Act, http},
     somebody_else,
     world::{car_answer, number},
 };
@@ -93,34 +92,97 @@ pub(crate) const MUTATIONS: [Mutation; 24] = [
     M::OtherKey,
 ];
 
-/// A reply with one to three mutations. It never says that the record is the asker's.
-pub(crate) fn reply(rng: &mut ChaCha20Rng, first: Mutation) -> Vec<u8> {
+/// Somebody else's record. It never says that it is the asker's.
+pub(crate) fn record(rng: &mut ChaCha20Rng, first: Mutation) -> Vec<u8> {
     let mut record = car_answer();
     record["d"]["syr"] = json!(somebody_else(rng.next_u32()));
-    let mut bytes = mutate(rng, first, record.clone());
+    let own = number(1);
+    mutated(rng, first, &record, |json| {
+        [&json["d"]["syr"], &json["d"]["gyr"]]
+            .iter()
+            .any(|owner| **owner == own.expose())
+    })
+}
+
+/// A list of what is other people's.
+pub(crate) fn list(rng: &mut ChaCha20Rng, first: Mutation) -> Vec<u8> {
+    let row = |draw| json!({ "hphm": "京A12345", "hpzl": "02", "syr": somebody_else(draw) });
+    let rows: Vec<Json> = (0..=below(rng, 5)).map(|_| row(rng.next_u32())).collect();
+    let own = number(1);
+    mutated(rng, first, &json!({ "code": 0, "list": rows }), |json| {
+        let rows = json["list"].as_array();
+        rows.is_some_and(|rows| rows.iter().any(|row| row["syr"] == own.expose()))
+    })
+}
+
+/// What was compared differs, or something that is almost the word for a match.
+pub(crate) fn comparison(rng: &mut ChaCha20Rng, first: Mutation) -> Vec<u8> {
+    let almost = [
+        json!("2"),
+        json!("3"),
+        json!(2),
+        json!(" 1"),
+        json!("１"),
+        json!("01"),
+        json!("1\u{0}"),
+        json!("1 "),
+        json!(1.0),
+        json!(-1),
+        json!(true),
+        json!(null),
+        json!(["1"]),
+        json!({ "1": "1" }),
+        json!("match"),
+        json!(""),
+    ];
+    let said = json!({ "r": almost[below(rng, almost.len())], "d": { "r": "1" } });
+    mutated(rng, first, &said, |json| json["r"] == "1" || json["r"] == 1)
+}
+
+/// The record of another vehicle, where no owner is named.
+pub(crate) fn visit(rng: &mut ChaCha20Rng, first: Mutation) -> Vec<u8> {
+    let mut record = car_answer();
+    let plates = ["京A12346", "京B12345", "京AD12345", "京A12345D", "*", "京A%", ""];
+    match below(rng, plates.len() + 1) {
+        // Another class is another vehicle.
+        at if at == plates.len() => record["d"]["hpzl"] = json!("01"),
+        at => record["d"]["hphm"] = json!(plates[at]),
+    }
+    mutated(rng, first, &record, |json| {
+        let plate = json["d"]["hphm"].as_str().unwrap_or_default();
+        let plain: String = plate.chars().filter(char::is_ascii_alphanumeric).collect();
+        plain.eq_ignore_ascii_case("A12345") && json["d"]["hpzl"] == "02"
+    })
+}
+
+/// The reply with one to three mutations; without any where chance made it true.
+fn mutated(rng: &mut ChaCha20Rng, first: Mutation, said: &Json, is_true: impl Fn(&Json) -> bool) -> Vec<u8> {
+    let mut bytes = mutate(rng, first, said.clone());
     for _ in 0..rng.next_u32() % 3 {
         let next = MUTATIONS[below(rng, MUTATIONS.len())];
         if let Ok(parsed) = serde_json::from_slice(&bytes) {
             bytes = mutate(rng, next, parsed);
         }
     }
-    // Chance may have written the asker's number where the owner's stands: then it would be their record.
-    let own = number(1);
     match serde_json::from_slice::<Json>(&bytes) {
-        Ok(json)
-            if [&json["d"]["syr"], &json["d"]["gyr"]]
-                .iter()
-                .any(|v| **v == own.expose()) =>
-        {
-            record.to_string().into_bytes()
-        }
+        Ok(json) if is_true(&json) => said.to_string().into_bytes(),
         _ => bytes,
     }
 }
 
+/// The object that mutations work on: the record, or the first row of a list.
+fn object(said: &mut Json) -> Option<&mut Map<String, Json>> {
+    let at = if said.pointer("/list/0").is_some() {
+        "/list/0"
+    } else {
+        "/d"
+    };
+    said.pointer_mut(at).and_then(Json::as_object_mut)
+}
+
 fn mutate(rng: &mut ChaCha20Rng, mutation: Mutation, mut record: Json) -> Vec<u8> {
-    let (one, other) = (any_member(rng, &record), any_member(rng, &record));
-    let Some(d) = record.get_mut("d").and_then(Json::as_object_mut) else {
+    let (one, other) = (any_member(rng, &mut record), any_member(rng, &mut record));
+    let Some(d) = object(&mut record) else {
         return mutate_text(rng, M::BytesFlipped, &record);
     };
     let mut put = |member: &str, value: Json| drop(d.insert(member.to_owned(), value));
@@ -179,13 +241,9 @@ fn mutate_text(rng: &mut ChaCha20Rng, mutation: Mutation, record: &Json) -> Vec<
     bytes
 }
 
-fn any_member(rng: &mut ChaCha20Rng, record: &Json) -> String {
+fn any_member(rng: &mut ChaCha20Rng, said: &mut Json) -> String {
     // The owners stay somebody else's.
-    let names = record
-        .get("d")
-        .and_then(Json::as_object)
-        .into_iter()
-        .flat_map(|d| d.keys());
+    let names = object(said).into_iter().flat_map(|object| object.keys());
     let names: Vec<&String> = names.filter(|n| !["syr", "gyr"].contains(&n.as_str())).collect();
     match names.len() {
         0 => "pp".to_owned(),
@@ -219,142 +277,6 @@ fn dressed_up(rng: &mut ChaCha20Rng) -> String {
     }
 }
 
-fn below(rng: &mut ChaCha20Rng, bound: usize) -> usize {
+pub(crate) fn below(rng: &mut ChaCha20Rng, bound: usize) -> usize {
     usize::try_from(rng.next_u32()).unwrap() % bound.max(1)
 }
-
-/// A trick of the connection.
-pub(crate) struct Trick {
-    pub(crate) name: &'static str,
-    pub(crate) act: fn() -> Act,
-}
-
-const JSON: &str = "content-type: application/json\r\n";
-
-fn foreign() -> Vec<u8> {
-    let mut record = car_answer();
-    record["d"]["syr"] = json!(somebody_else(1));
-    record.to_string().into_bytes()
-}
-
-fn head(length: usize) -> Vec<u8> {
-    format!("HTTP/1.1 200 OK\r\n{JSON}content-length: {length}\r\n\r\n").into_bytes()
-}
-
-fn chunked() -> Vec<u8> {
-    format!("HTTP/1.1 200 OK\r\n{JSON}transfer-encoding: chunked\r\n\r\n").into_bytes()
-}
-
-fn status(line: &str, headers: &str) -> Act {
-    Act::Raw(http(line, headers, &foreign()))
-}
-
-/// All of them: stalls, floods, half replies, and statuses that say one thing while the body says another.
-pub(crate) const TRICKS: [Trick; 24] = [
-    Trick {
-        name: "hangs before the head",
-        act: || Act::Hang,
-    },
-    Trick {
-        name: "hangs within the head",
-        act: || Act::Raw(b"HTTP/1.1 200 OK\r\ncontent-".to_vec()),
-    },
-    Trick {
-        name: "hangs before the body",
-        act: || Act::Raw(head(100)),
-    },
-    Trick {
-        name: "hangs within the body",
-        act: || Act::Raw([head(900), foreign()[..100].to_vec()].concat()),
-    },
-    Trick {
-        name: "drips its head",
-        act: || Act::Drip(b"HTTP/1.1 200 OK\r\nx:".to_vec(), 20),
-    },
-    Trick {
-        name: "drips its body",
-        act: || Act::Drip(head(60_000), 20),
-    },
-    Trick {
-        name: "never ends its chunks",
-        act: || Act::Drip([chunked(), b"1\r\n".to_vec()].concat(), 50),
-    },
-    Trick {
-        name: "sends 1xx for ever",
-        act: || Act::Raw(b"HTTP/1.1 102 Processing\r\n\r\n".repeat(50)),
-    },
-    Trick {
-        name: "floods",
-        act: || Act::Flood([head(usize::MAX / 2), foreign()].concat()),
-    },
-    Trick {
-        name: "floods without a length",
-        act: || Act::Flood(format!("HTTP/1.1 200 OK\r\n{JSON}\r\n").into_bytes()),
-    },
-    Trick {
-        name: "floods its head",
-        act: || Act::Flood(b"HTTP/1.1 200 OK\r\nx: ".to_vec()),
-    },
-    Trick {
-        name: "closes at once",
-        act: || Act::RawThenClose(vec![]),
-    },
-    Trick {
-        name: "closes within the head",
-        act: || Act::RawThenClose(b"HTTP/1.1 20".to_vec()),
-    },
-    Trick {
-        name: "closes within the body",
-        act: || Act::RawThenClose([head(5000), foreign()].concat()),
-    },
-    Trick {
-        name: "a length that is too short",
-        act: || Act::Raw([head(40), foreign()].concat()),
-    },
-    Trick {
-        name: "two lengths",
-        act: || {
-            status(
-                "200 OK",
-                "content-type: application/json\r\ncontent-length: 3\r\n",
-            )
-        },
-    },
-    Trick {
-        name: "redirects inward",
-        act: || status("302 Found", "location: http://127.0.0.1:1/\r\n"),
-    },
-    Trick {
-        name: "redirects to metadata",
-        act: || status("307 Moved", "location: http://169.254.169.254/\r\n"),
-    },
-    Trick {
-        name: "500 with a record",
-        act: || status("500 Oops", JSON),
-    },
-    Trick {
-        name: "404 with a record",
-        act: || status("404 Not Found", JSON),
-    },
-    Trick {
-        name: "another type",
-        act: || status("200 OK", "content-type: text/html\r\n"),
-    },
-    Trick {
-        name: "zipped",
-        act: || {
-            status(
-                "200 OK",
-                "content-type: application/json\r\ncontent-encoding: gzip\r\n",
-            )
-        },
-    },
-    Trick {
-        name: "not HTTP",
-        act: || Act::RawThenClose(b"SSH-2.0-OpenSSH\r\n\r\n".to_vec()),
-    },
-    Trick {
-        name: "two answers",
-        act: || Act::Raw([http("200 OK", JSON, &foreign()), http("200 OK", JSON, &foreign())].concat()),
-    },
-];

@@ -12,8 +12,8 @@ use std::{
 use tokio::time::{Instant, sleep};
 
 use crate::{
-    lies::TRICKS,
     server::{Act, Heard, Server, json},
+    tricks::TRICKS,
     world::{REGISTER, TRAFFIC, car_answer, car_question, file, match_question, sources},
 };
 

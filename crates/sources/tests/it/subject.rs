@@ -9,7 +9,7 @@ use sources::{Answer, Problem, Sources};
 
 use crate::{
     server::{Act, Server, json},
-    world::{TRAFFIC, car_answer, car_question, file, number, sources},
+    world::{SHOPS, TRAFFIC, car_answer, car_question, file, number, sources, visit_question},
 };
 
 /// A source whose next reply is set from outside.
@@ -122,4 +122,22 @@ async fn no_record_and_somebody_elses_look_the_same() {
     assert_eq!(answers[0], answers[1]);
     assert_eq!(answers[0], answers[2]);
     assert!(answers[0].provenance.is_some());
+}
+
+#[tokio::test]
+async fn where_no_owner_is_named_another_vehicles_record_is_dropped() {
+    for (plate, class, outcome) in [
+        ("京A·12345", "02", Outcome::Found),
+        ("京A12346", "02", Outcome::BadAnswer),
+        ("京A12345", "01", Outcome::BadAnswer),
+    ] {
+        let mut answer = car_answer();
+        answer["d"]["hphm"] = json!(plate);
+        answer["d"]["hpzl"] = json!(class);
+        let server = Server::always(json(answer)).await;
+        let sources = sources(&[file("shops.toml", SHOPS, server.port())]);
+        let answer = sources.ask(visit_question()).await;
+        assert_eq!(answer.outcome, outcome, "{plate} {class}");
+        assert_eq!(answer.record.is_some(), outcome == Outcome::Found);
+    }
 }

@@ -26,6 +26,7 @@ pub(crate) const IMAGES: &str = include_str!("data/images.toml");
 pub(crate) const REVIEWS: &str = include_str!("data/reviews.toml");
 pub(crate) const REGISTER: &str = include_str!("data/register.toml");
 pub(crate) const CARRIER: &str = include_str!("data/carrier.toml");
+pub(crate) const SHOPS: &str = include_str!("data/shops.toml");
 
 /// 2026-11-22T02:25:04Z, half past ten in China.
 pub(crate) const NOW: Timestamp = Timestamp(1_795_314_304_000_000);
@@ -50,6 +51,7 @@ fn read_kinds() -> Catalogue {
     let folders = [
         folder("car", include_str!("data/car.toml")),
         folder("person", include_str!("data/person.toml")),
+        folder("visit", include_str!("data/shop.toml")),
     ];
     Catalogue::new(&folders).unwrap()
 }
@@ -126,6 +128,16 @@ pub(crate) fn match_question(claims: &[(&str, Value)]) -> Question {
         key: BTreeMap::new(),
         fields: Arc::default(),
         claims,
+        ..car_question()
+    }
+}
+
+/// The visits of a vehicle to a shop, which name no owner.
+pub(crate) fn visit_question() -> Question {
+    let kind = Arc::clone(kinds().get("visit").unwrap());
+    Question {
+        fields: Arc::clone(&kind.disclosable),
+        kind,
         ..car_question()
     }
 }

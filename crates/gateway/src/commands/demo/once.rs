@@ -98,8 +98,8 @@ async fn sign_in(app: &App, client: &mut ApiClient, persona: &Persona) -> Result
     let code = outbox
         .messages()
         .into_iter()
-        .find(|m| m.phone == phone)
-        .map(|m| m.code)
+        .filter(|m| m.phone == phone)
+        .find_map(|m| m.code)
         .unwrap_or_default();
     let session = client
         .post("/v1/account/sessions", &json!({ "phone": phone, "code": code }))

@@ -452,7 +452,7 @@ fn demo(p: &Page, add: Add<'_>) {
     let message = MessageLine {
         phone: "1".into(),
         text: "a".into(),
-        code: "1234 5678".into(),
+        code: Some("1234 5678".into()),
         time: "b".into(),
     };
     add(

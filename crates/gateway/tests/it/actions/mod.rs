@@ -17,6 +17,7 @@ mod proofs;
 mod purposes;
 mod records;
 mod reports;
+mod review_news;
 mod reviews;
 pub(crate) mod routing;
 mod sources;
