@@ -15,7 +15,7 @@ mod servers;
 
 use clap::Args;
 
-use crate::run::Stopwatch;
+use crate::run::{self, Stopwatch};
 use cores::Cores;
 use figures::{Figures, median};
 use load::{Load, Measured, Target};
@@ -125,6 +125,7 @@ impl Bench {
             people,
             first_answer_ms,
             idle_rss_mb,
+            routing_share: self.routing_us()? / median(&each(&rounds.gateway, |m| m.cpu_us)),
             ..rounds.figures()
         };
         self.half_load(
@@ -156,6 +157,14 @@ impl Bench {
             gateway.stop()?;
         }
         Ok((median(&answers), median(&memory)))
+    }
+
+    /// Microseconds of CPU by which a choice among eight regional sources is dearer than none.
+    fn routing_us(&self) -> Result<f64, String> {
+        let told = run::output(&mut self.cores.server(&self.programs.routing))?;
+        let told = told.trim();
+        told.parse()
+            .map_err(|_| format!("routing_speed told no figure: {told}"))
     }
 
     /// All three as fast as they answer, in turn.

@@ -3,6 +3,7 @@
 
 use std::{
     collections::BTreeMap,
+    fs::File,
     io::{self, ErrorKind, Write},
     path::{Path, PathBuf},
 };
@@ -102,6 +103,16 @@ pub fn measures_file(folder: &Path) -> PathBuf {
     folder.join("sources-measured.json")
 }
 
+/// Lets one process at a time change the orders, until what is returned is dropped.
+///
+/// # Errors
+/// The folder cannot be written.
+pub fn lock_orders(folder: &Path) -> io::Result<File> {
+    let file = File::create(folder.join("sources-paused.lock"))?;
+    file.lock()?;
+    Ok(file)
+}
+
 /// Reads the orders; none where there is no file.
 ///
 /// # Errors
@@ -141,8 +152,35 @@ pub fn read(path: &Path) -> io::Result<Option<String>> {
 /// The folder cannot be written.
 pub fn replace(path: &Path, text: &str) -> io::Result<()> {
     let new = path.with_extension("new");
-    let mut file = std::fs::File::create(&new)?;
+    let mut file = File::create(&new)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
     std::fs::rename(new, path)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::Barrier, thread};
+
+    use super::*;
+
+    #[test]
+    fn orders_that_are_given_at_once_are_all_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, barrier) = (folder.path(), Barrier::new(8));
+        thread::scope(|scope| {
+            for id in 0..8 {
+                let barrier = &barrier;
+                scope.spawn(move || {
+                    barrier.wait();
+                    let _lock = lock_orders(path).unwrap();
+                    let mut orders = read_orders(path).unwrap();
+                    let by = "op".to_owned();
+                    orders.insert(format!("source-{id}"), Order { paused: true, by });
+                    write_orders(path, &orders).unwrap();
+                });
+            }
+        });
+        assert_eq!(read_orders(path).unwrap().len(), 8);
+    }
 }

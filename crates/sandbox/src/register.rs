@@ -102,25 +102,27 @@ impl Owned {
     }
 }
 
-/// What the authorities search: the personas by every key, and behind them the crowd.
+/// What the authorities search: the personas by every key, and behind them guests and crowd.
 pub(crate) struct Register {
     by_number: BTreeMap<&'static str, &'static Persona>,
     by_phone: BTreeMap<&'static str, &'static Persona>,
     by_plate: BTreeMap<(&'static str, &'static str), (&'static Persona, usize)>,
     shared: BTreeMap<&'static str, Vec<(&'static Persona, usize)>>,
     marriages: BTreeMap<&'static str, Vec<&'static Marriage>>,
-    crowd: Crowd,
+    pub(crate) crowd: Crowd,
+    pub(crate) guests: Vec<Persona>,
 }
 
 impl Register {
-    pub(crate) fn new(crowd: Crowd) -> Self {
+    pub(crate) fn new() -> Self {
         let mut register = Register {
             by_number: BTreeMap::new(),
             by_phone: BTreeMap::new(),
             by_plate: BTreeMap::new(),
             shared: BTreeMap::new(),
             marriages: BTreeMap::new(),
-            crowd,
+            crowd: Crowd::default(),
+            guests: Vec::new(),
         };
         for who in personas() {
             register.by_number.insert(&who.id_number, who);
@@ -153,7 +155,12 @@ impl Register {
     pub(crate) fn person(&self, number: &str) -> Option<Cow<'static, Persona>> {
         match self.by_number.get(number) {
             Some(who) => Some(Cow::Borrowed(*who)),
-            None => self.crowd.by_number(number).map(Cow::Owned),
+            None => {
+                let crowd = || self.crowd.by_number(number);
+                self.guest(|guest| guest.id_number == number)
+                    .or_else(crowd)
+                    .map(Cow::Owned)
+            }
         }
     }
 
@@ -161,8 +168,17 @@ impl Register {
     pub(crate) fn phone_holder(&self, phone: &str) -> Option<Cow<'static, Persona>> {
         match self.by_phone.get(phone) {
             Some(who) => Some(Cow::Borrowed(*who)),
-            None => self.crowd.by_phone(phone).map(Cow::Owned),
+            None => {
+                let crowd = || self.crowd.by_phone(phone);
+                self.guest(|guest| guest.phone.as_deref() == Some(phone))
+                    .or_else(crowd)
+                    .map(Cow::Owned)
+            }
         }
+    }
+
+    fn guest(&self, is_meant: impl Fn(&&Persona) -> bool) -> Option<Persona> {
+        self.guests.iter().find(is_meant).cloned()
     }
 
     /// The vehicle that bears a plate of a class now.

@@ -19,6 +19,7 @@ use crate::{
     insurance_drop::{InsuranceMessage, Renewal, renewal_message, write_insurance_drop},
     journal::{Journal, JournalEntry},
     keys::Keys,
+    persona::Persona,
     register::Register,
     reviews::Reviews,
     sessions::Sessions,
@@ -69,7 +70,7 @@ impl Sandbox {
     #[must_use]
     pub fn new(keys: Keys, clock: Arc<dyn Clock>, rng: impl CryptoRng + Send + 'static) -> Self {
         Sandbox {
-            register: Register::new(Crowd::default()),
+            register: Register::new(),
             gateway: keys.gateway().peer(),
             keys,
             clock,
@@ -85,8 +86,22 @@ impl Sandbox {
     /// Besides the personas, `size` more people with a car each, computed when asked for ([`crate::crowd_member`]).
     #[must_use]
     pub fn with_crowd(mut self, size: u64) -> Self {
-        self.register = Register::new(Crowd::of(size));
+        self.register.crowd = Crowd::of(size);
         self
+    }
+
+    /// Besides the personas, these people, of whom register and carrier know name, number and phone
+    /// ([`crate::guests`]).
+    #[must_use]
+    pub fn with_guests(mut self, guests: Vec<Persona>) -> Self {
+        self.register.guests = guests;
+        self
+    }
+
+    /// The people who were added.
+    #[must_use]
+    pub fn guests(&self) -> &[Persona] {
+        &self.register.guests
     }
 
     /// Appends the journal to a file too, one JSON object a line.

@@ -8,6 +8,7 @@
 mod changes;
 mod check;
 mod csv;
+mod draft;
 mod import;
 mod lines;
 mod name;
@@ -35,6 +36,7 @@ use tokio::sync::Semaphore;
 
 pub(crate) use changes::{Changes, RawChanges};
 pub use changes::{NotTaken, PushedChange};
+pub use draft::{Draft, DraftColumn, draft};
 pub use news::{DropEvent, DropNews, DropProgress, DropState, Quarantine, Reading, RowError, Stage};
 pub(crate) use raw::RawDrops;
 pub(crate) use way::DropWay;

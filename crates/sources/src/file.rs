@@ -8,7 +8,7 @@
 //! endpoint = "https://host:443/base"    # no redirect is followed, no identifier stands in an address
 //! freshness = "realtime"                # or daily, weekly: what the agreement promises
 //! deadline_ms = 3000                    # for connecting, handshake, request and reply together
-//! concurrency = 64                      # questions at once, fewer while it is slow; one waits 50 ms for a place at most
+//! concurrency = 64                      # questions at once, of sql 8; fewer while it is slow; one waits 50 ms for a place
 //! hedge_ms = 800                        # a question without an answer by then is put a second time; never without this
 //! charset = "utf-8"                     # gb18030, gbk: in what the register keeps names
 //! max_body = 1048576                    # bytes of a reply
@@ -84,7 +84,8 @@
 //! [serves.fields]
 //! vin = "/data/clsbdh"
 //! fuel = { at = "/data/rlzl", codes = { A = "petrol" } }
-//! registered_on = { at = "/data/djrq", format = "yyyyMMdd" }   # yyyyMMddHHmmss, china-datetime, yuan
+//! registered_on = { at = "/data/djrq", format = "yyyyMMdd" }   # yyyy/M/d, yyyy年M月d日, yyyyMMddHHmmss,
+//!                                       # china-datetime, yuan; without one 2026-11-22
 //! states = { at = "/data/zt", split = "," }                    # a text into rows of one item; "" cuts everywhere
 //! visits = { at = "/data/wx", items = { place = "/dd", cost = { at = "/fy", format = "yuan" } } }
 //!                                       # the list may also be written as a text of JSON

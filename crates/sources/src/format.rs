@@ -17,6 +17,12 @@ pub(crate) enum Format {
     /// `20261122`.
     #[serde(rename = "yyyyMMdd")]
     CompactDate,
+    /// `2026/3/5`, with or without noughts, as spreadsheets write it.
+    #[serde(rename = "yyyy/M/d")]
+    SlashedDate,
+    /// `2026年3月5日`, with or without noughts.
+    #[serde(rename = "yyyy年M月d日")]
+    ChineseDate,
     /// `20261122102504` in China's time.
     #[serde(rename = "yyyyMMddHHmmss")]
     CompactDateTime,
@@ -32,7 +38,7 @@ impl Format {
     /// Whether a field of this type can be written in this way.
     pub(crate) fn fits(self, of_type: &FieldType) -> bool {
         match self {
-            Format::CompactDate => *of_type == FieldType::Date,
+            Format::CompactDate | Format::SlashedDate | Format::ChineseDate => *of_type == FieldType::Date,
             Format::CompactDateTime | Format::ChinaDateTime => {
                 matches!(of_type, FieldType::Date | FieldType::DateTime)
             }
@@ -49,6 +55,10 @@ impl Format {
             (Format::Yuan, Json::String(_)) => of_type.read(raw).ok(),
             (Format::CompactDate, Json::String(text)) => compact_date(text).map(Value::Date),
             (Format::CompactDate, Json::Number(number)) => compact_date(&number.to_string()).map(Value::Date),
+            (Format::SlashedDate, Json::String(text)) => parted_date(text, ['/', '/'], "").map(Value::Date),
+            (Format::ChineseDate, Json::String(text)) => {
+                parted_date(text, ['年', '月'], "日").map(Value::Date)
+            }
             (Format::CompactDateTime, Json::String(text)) => at(compact_date_time(text)?, of_type),
             (Format::CompactDateTime, Json::Number(number)) => {
                 at(compact_date_time(&number.to_string())?, of_type)
@@ -91,6 +101,14 @@ fn compact_date(text: &str) -> Option<Date> {
         number(text.get(6..)?)?,
     )
     .ok()
+}
+
+fn parted_date(text: &str, [year_end, month_end]: [char; 2], end: &str) -> Option<Date> {
+    let (year, rest) = text.strip_suffix(end)?.split_once(year_end)?;
+    let (month, day) = rest.split_once(month_end)?;
+    let short = |digits: &str| matches!(digits.len(), 1 | 2);
+    let sound = year.len() == 4 && short(month) && short(day);
+    sound.then(|| Date::new(number(year)?, number(month)?, number(day)?).ok())?
 }
 
 fn dashed_date(text: &str) -> Option<Date> {
@@ -176,6 +194,29 @@ mod tests {
     }
 
     #[test]
+    fn dates_of_spreadsheets_are_read_exactly() {
+        let slashed = |raw, expected| check(Format::SlashedDate, &FieldType::Date, &json!(raw), expected);
+        slashed("2024/2/29", Some("2024-02-29"));
+        slashed("2024/02/29", Some("2024-02-29"));
+        for raw in [
+            "2023/2/29",
+            "24/2/9",
+            "2024/2/029",
+            "2024/2",
+            "2024/2/+9",
+            "2024/2/9/1",
+            "2024/2/9 0:00",
+        ] {
+            slashed(raw, None);
+        }
+        let chinese = |raw, expected| check(Format::ChineseDate, &FieldType::Date, &json!(raw), expected);
+        chinese("2024年2月29日", Some("2024-02-29"));
+        for raw in ["2024年2月29", "2024年13月1日", "二〇二四年2月1日"] {
+            chinese(raw, None);
+        }
+    }
+
+    #[test]
     fn amounts_are_read_exactly() {
         let yuan = |raw, expected| check(Format::Yuan, &FieldType::Money, &raw, expected);
         yuan(json!("200.5"), Some("20050"));
@@ -214,7 +255,7 @@ mod tests {
         #[test]
         fn no_text_makes_it_panic(text in "\\PC{0,24}|[0-9: -]{0,20}") {
             let raw = Json::String(text.clone());
-            for format in [Format::CompactDate, Format::CompactDateTime, Format::ChinaDateTime, Format::Yuan] {
+            for format in [Format::CompactDate, Format::SlashedDate, Format::ChineseDate, Format::CompactDateTime, Format::ChinaDateTime, Format::Yuan] {
                 for of_type in [FieldType::Date, FieldType::DateTime, FieldType::Money] {
                     let _ = format.read(&raw, &of_type);
                 }

@@ -53,8 +53,8 @@ pub use agreement::{ALARM_DAYS, Agreement, Paper, PaperKind};
 pub use choices::Choices;
 pub use dial::Realm;
 pub use drops::{
-    DropEvent, DropNews, DropProgress, DropState, NotTaken, PushedChange, Quarantine, Reading, RowError,
-    Stage,
+    Draft, DraftColumn, DropEvent, DropNews, DropProgress, DropState, NotTaken, PushedChange, Quarantine,
+    Reading, RowError, Stage, draft,
 };
 pub use file::{SourceError, SourceFile};
 pub use image::{ImageBytes, ImageQuestion, NoImage};
@@ -65,4 +65,5 @@ pub use region::{Elsewhere, Region};
 pub use report::{Problem, Report};
 pub use source::SourceInfo;
 pub use sources::{Coverage, Sources};
+pub use sql::Trial;
 pub use submit::{NoReply, ReviewQuestion, ReviewReply, ReviewStatus, ReviewTerms};

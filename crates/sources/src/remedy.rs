@@ -99,7 +99,7 @@ impl Problem {
                 "rows of the file do not fit the mapping: the traces name line and column; mend `fields` or the file"
             }
             Problem::HeaderMalformed => {
-                "the header lacks a column that `fields` names, or has one twice: compare the names letter by letter"
+                "the header lacks a column that the mapping names, or has one twice or without a name: compare them letter by letter, and is the `delimiter` right?"
             }
             Problem::NoDropFolder => {
                 "the folder `drops.folder` cannot be listed: is it there, and may this user read it?"
@@ -120,6 +120,14 @@ impl Problem {
             Problem::MappingChanged => {
                 "the mapping changed: the newest file is read again, and must still lie in the folder"
             }
+            Problem::CharsetWrong => {
+                "the text is not in the `charset` of the source's file: write the one it is in: utf-8, gb18030 or gbk"
+            }
+            Problem::RowRagged => {
+                "the row has more or fewer cells than the header: a cell with a delimiter in it stands in quotes"
+            }
+            Problem::RowTooLong => "a quote that is never closed? Otherwise raise `max_row_bytes`",
+            Problem::DropTooLarge => "raise `max_bytes`, or let the record holder send less",
             Problem::WrongSubject => {
                 "the record is somebody else's: the source must compare name and number with the record before it answers"
             }

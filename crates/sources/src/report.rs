@@ -116,6 +116,14 @@ pub enum Problem {
     TooManyChanges,
     /// What was read before was read by another mapping.
     MappingChanged,
+    /// Text of a drop or a database is not in the charset that the source's file names.
+    CharsetWrong,
+    /// A row of a drop has more or fewer cells than its header.
+    RowRagged,
+    /// A row of a drop is longer than the configuration allows.
+    RowTooLong,
+    /// A drop is longer than the configuration allows.
+    DropTooLarge,
     /// The record is about somebody else than the subject; it was dropped.
     WrongSubject,
     /// The record carries another key than the one asked about.
@@ -199,6 +207,10 @@ impl Problem {
             Problem::ChangeMalformed => "change_malformed",
             Problem::TooManyChanges => "too_many_changes",
             Problem::MappingChanged => "mapping_changed",
+            Problem::CharsetWrong => "charset_wrong",
+            Problem::RowRagged => "row_ragged",
+            Problem::RowTooLong => "row_too_long",
+            Problem::DropTooLarge => "drop_too_large",
             Problem::WrongSubject => "wrong_subject",
             Problem::OtherRecord => "other_record",
             Problem::HandshakeFailed => "handshake_failed",

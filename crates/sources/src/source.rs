@@ -100,7 +100,9 @@ impl Source {
         let raw = file.parse()?;
         let bounded =
             |name, value: &Option<Spanned<usize>>, default, max| bounded(file, name, value, default, max);
-        let concurrency = bounded("concurrency", &raw.concurrency, 64, 4096)?;
+        // A front-end database is another's, and each place is a connection to it.
+        let places = if raw.protocol == Protocol::Sql { 8 } else { 64 };
+        let concurrency = bounded("concurrency", &raw.concurrency, places, 4096)?;
         let max_body = bounded("max_body", &raw.max_body, 1 << 20, 16 << 20)?;
         let deadline_ms = self::bounded(file, "deadline_ms", &raw.deadline_ms, 3000, 60_000)?;
         let deadline = Duration::from_millis(deadline_ms);

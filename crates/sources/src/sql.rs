@@ -9,6 +9,7 @@ mod postgres;
 mod statement;
 mod text;
 mod tls;
+mod trial;
 
 use std::{ops::Range, sync::Arc, time::Duration};
 
@@ -29,6 +30,7 @@ use address::Address;
 use mysql::Mysql;
 use postgres::Postgres;
 pub(crate) use text::decode;
+pub use trial::Trial;
 
 /// How many rows one answer may have; the same as a list, and far more than a record has.
 const MAX_ROWS: usize = 500;
@@ -70,6 +72,8 @@ pub(crate) struct SqlWay {
     engine: Arc<Engine>,
     statement: String,
     parameters: Parameters,
+    /// For each place its word, where text stands there.
+    texts: Vec<Option<String>>,
     outcomes: Option<Outcomes>,
 }
 
@@ -132,6 +136,7 @@ impl Sql {
         Ok(SqlWay {
             engine: Arc::clone(&self.0),
             parameters: Parameters::compile(scope, &words).map_err(wrong)?,
+            texts: trial::texts(scope, &words),
             statement,
             outcomes: outcome
                 .map(|o| Outcomes::compile(file, line, mode, o))

@@ -17,6 +17,8 @@ pub(crate) struct Programs {
     pub(crate) proxy: PathBuf,
     /// The load.
     pub(crate) load: PathBuf,
+    /// What choosing among sources costs.
+    pub(crate) routing: PathBuf,
 }
 
 impl Programs {
@@ -39,12 +41,14 @@ impl Programs {
         let unsealed = kept.join("mingcha-unsealed");
         run::show(run::cargo(gateway).args(["--features", "bench-unsealed"]))?;
         relocate(&release.join("mingcha"), &unsealed)?;
-        run::show(run::cargo(gateway).args(["--example", "bare_proxy", "--example", "load"]))?;
+        let examples = ["bare_proxy", "load", "routing_speed"].map(|name| ["--example", name]);
+        run::show(run::cargo(gateway).args(examples.concat()))?;
         Ok(Programs {
             gateway: release.join("mingcha"),
             unsealed,
             proxy: release.join("examples/bare_proxy"),
             load: release.join("examples/load"),
+            routing: release.join("examples/routing_speed"),
         })
     }
 }

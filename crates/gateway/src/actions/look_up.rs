@@ -448,9 +448,6 @@ pub async fn release(app: &App, intent: Intent) -> Result<Answered, Error> {
             deadline: intent.arrived + DEADLINE,
         })
         .await;
-    if let Some(report) = &answer.report {
-        tracing::warn!(lookup = %intent.lookup, source = %report.source, problem = report.problem.code(), "a source misbehaved");
-    }
     let said = answer.outcome;
     let (outcome, disclosed, rows) = minimise(&intent, &mut answer);
     // Of a proof that failed, which of register and carrier did not agree is for the person and the auditor alone:

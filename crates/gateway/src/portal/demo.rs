@@ -61,7 +61,7 @@ pub(crate) async fn people(State(app): Shared, guest: Guest) -> Answer {
         about: page.of(&persona.about).to_owned(),
     };
     html(&DemoView {
-        personas: sandbox::personas().iter().map(line).collect(),
+        personas: everybody(&app).map(line).collect(),
         authorities: app
             .demo
             .as_ref()
@@ -101,7 +101,7 @@ pub(crate) async fn outbox(State(app): Shared, guest: Guest) -> Answer {
 pub(crate) async fn portrait(State(app): Shared, Path(file): Path<String>) -> Answer {
     only_demo(&app)?;
     let name = file.strip_suffix(".png").ok_or(Error::NotFound)?;
-    let persona = |id| sandbox::persona(id).ok_or(Error::NotFound);
+    let persona = |id| everybody(&app).find(|p| p.id == id).ok_or(Error::NotFound);
     let png = match name.strip_suffix("-blurred") {
         Some(id) => sandbox::blurred_portrait_of(persona(id)?),
         None => sandbox::portrait_of(persona(name)?),
@@ -116,10 +116,14 @@ pub(super) async fn portrait_of(app: &App, subject: Option<SubjectId>) -> Result
     };
     let person = app.store.subject(id).await?.and_then(|s| s.person);
     let number = person.map(|p| p.id_number.expose().to_owned());
-    let persona = sandbox::personas()
-        .iter()
-        .find(|p| Some(&p.id_number) == number.as_ref());
+    let persona = everybody(app).find(|p| Some(&p.id_number) == number.as_ref());
     Ok(persona.map(|p| format!("/demo/portraits/{}.png", p.id)))
+}
+
+/// The test subjects of whoever rehearses, and the personas.
+fn everybody(app: &App) -> impl Iterator<Item = &sandbox::Persona> {
+    let guests = app.demo.iter().flat_map(|demo| demo.sandbox.guests());
+    guests.chain(sandbox::personas())
 }
 
 fn only_demo(app: &App) -> Result<(), Error> {

@@ -85,7 +85,7 @@ pub(crate) struct TestApp {
 
 impl Builder {
     pub(crate) fn new(bed: Arc<Bed>) -> Self {
-        let clock = Arc::new(ManualClock::new(Timestamp::parse_rfc3339(START).unwrap()));
+        let clock = Arc::new(ManualClock::new(TestApp::begins()));
         Builder {
             bed,
             suite: Suite::Intl,
@@ -206,6 +206,11 @@ impl Drop for TestApp {
 }
 
 impl TestApp {
+    /// The time at which it starts.
+    pub(crate) fn begins() -> Timestamp {
+        Timestamp::parse_rfc3339(START).unwrap()
+    }
+
     /// Sends a request. The clock moves on by 2 ms, so that no two ids are of the same instant.
     pub(crate) async fn send(&self, request: Request<Body>) -> Reply {
         self.clock.set(self.clock.now().plus_micros(2000));

@@ -43,6 +43,13 @@ impl Bed {
         Builder::new(Arc::clone(self))
     }
 
+    pub(crate) fn engine(&self) -> Engine {
+        match self.databases.data {
+            DbConfig::Sqlite { .. } => Engine::Sqlite,
+            DbConfig::Postgres { .. } => Engine::Postgres,
+        }
+    }
+
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }

@@ -123,7 +123,7 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     ("version = 1", "versoin = 1", "unknown field `versoin`"),
 ];
 
-fn world() -> World {
+pub(crate) fn world() -> World {
     let now = Timestamp::parse_rfc3339("2026-11-22T04:00:00Z").unwrap();
     World {
         clock: Arc::new(ManualClock::new(now)) as Arc<dyn Clock>,

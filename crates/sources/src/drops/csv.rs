@@ -80,7 +80,7 @@ impl Csv {
         if cells.len() != self.header.len() {
             return Ok(Some(Line {
                 line,
-                row: Err(Problem::BadRows),
+                row: Err(Problem::RowRagged),
             }));
         }
         let members: Map<String, Json> = self
@@ -117,7 +117,7 @@ impl Csv {
                 ReadRecordResult::InputEmpty => {}
                 // One long row: a quote that is never closed swallows the rest of the file.
                 ReadRecordResult::OutputFull | ReadRecordResult::OutputEndsFull => {
-                    return Err(Stop::At(self.reader.line(), Problem::BodyTooLarge));
+                    return Err(Stop::At(self.reader.line(), Problem::RowTooLong));
                 }
                 ReadRecordResult::Record => return self.decode(cells).map(Some),
                 ReadRecordResult::End => return Ok(None),
@@ -130,7 +130,7 @@ impl Csv {
         let mut decoded = Vec::with_capacity(cells);
         for end in &self.ends[..cells] {
             let cell = sql::decode(&self.output[start..*end], self.charset);
-            decoded.push(cell.map_err(|_| Stop::At(self.reader.line(), Problem::NotUtf8))?);
+            decoded.push(cell.map_err(|_| Stop::At(self.reader.line(), Problem::CharsetWrong))?);
             start = *end;
         }
         Ok(decoded)

@@ -178,7 +178,7 @@ impl<'a> Import<'a> {
                 Err(stop) => return Err(stopped(stop)),
             };
             if lines.bytes() > drops.bounds.bytes {
-                return Err(Problem::BodyTooLarge.into());
+                return Err(Problem::DropTooLarge.into());
             }
             count.rows += 1;
             match line

@@ -95,7 +95,7 @@ impl JsonLines {
             };
             self.line += 1;
             let text =
-                sql::decode(&bytes, self.charset).map_err(|_| Stop::At(self.line, Problem::NotUtf8))?;
+                sql::decode(&bytes, self.charset).map_err(|_| Stop::At(self.line, Problem::CharsetWrong))?;
             let text = text.trim_start_matches('\u{feff}').trim();
             if text.is_empty() {
                 continue;
@@ -130,7 +130,7 @@ impl JsonLines {
             let end = rest.iter().position(|byte| *byte == b'\n');
             line.extend_from_slice(&rest[..end.unwrap_or(rest.len())]);
             if line.len() > self.row_bytes {
-                return Err(Stop::At(self.line + 1, Problem::BodyTooLarge));
+                return Err(Stop::At(self.line + 1, Problem::RowTooLong));
             }
             self.from += end.map_or(rest.len(), |end| end + 1);
             if end.is_some() {

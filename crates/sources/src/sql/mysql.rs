@@ -73,7 +73,7 @@ impl Mysql {
         self.ask(fresh, statement, parameters).await
     }
 
-    async fn connect(&self) -> Result<Conn, Failure> {
+    pub(super) async fn connect(&self) -> Result<Conn, Failure> {
         let target = &self.target;
         let broken = |problem| Failure::new(Outcome::Broken, problem);
         let addresses = dial::addresses(target.realm, &target.host, target.port).await;
@@ -109,8 +109,9 @@ impl Mysql {
         lease.0.take().ok_or(broken(Problem::NotConnected))
     }
 
-    /// Makes the session read-only, in China's time, and bounds its statements: MariaDB in seconds, MySQL in
-    /// milliseconds, each by a variable that the other does not know (error 1193).
+    /// Makes the session read-only, in China's time, and bounds its statements, by rows and by time: MariaDB in
+    /// seconds, MySQL in milliseconds, each by a variable that the other does not know (error 1193). A statement that
+    /// stood inside another would lose its order.
     async fn prepare(&self, connection: &mut Conn) -> Result<(), Failure> {
         let refused = |e: Error| explain(&e);
         connection
@@ -121,6 +122,8 @@ impl Mysql {
             .query_drop("SET time_zone = '+08:00'")
             .await
             .map_err(refused)?;
+        let rows = format!("SET sql_select_limit = {}", MAX_ROWS + 1);
+        connection.query_drop(rows).await.map_err(refused)?;
         let millis = self.bounds.statement.as_millis();
         let (seconds, rest) = (millis / 1000, millis % 1000);
         let of_mariadb = format!("SET SESSION max_statement_time = {seconds}.{rest:03}");
@@ -143,15 +146,17 @@ impl Mysql {
         let Some(connection) = &mut lease.0 else {
             return Err(Failure::new(Outcome::Broken, Problem::NotConnected));
         };
-        let bounded = format!("SELECT * FROM ({statement}\n) AS r LIMIT {}", MAX_ROWS + 1);
         let values: Vec<Value> = parameters
             .iter()
             .map(|p| p.clone().map_or(Value::NULL, Value::from))
             .collect();
-        let mut result = match connection.exec_iter(bounded, values).await {
+        let mut result = match connection.exec_iter(statement, values).await {
             Ok(result) => result,
             Err(e) => return self.give_back(lease, Err(explain(&e))),
         };
+        if has_one_twice(result.columns_ref()) {
+            return Err(Failure::bad_answer(Problem::StatementRefused));
+        }
         let (mut rows, mut size) = (Vec::new(), 0);
         while let Some(row) = result.next().await.map_err(|e| explain(&e))? {
             rows.push(read(&row, self.bounds.charset, &mut size)?);
@@ -181,6 +186,15 @@ impl Mysql {
         }
         answered
     }
+}
+
+/// Two columns of one name would be one member of the answer.
+fn has_one_twice(columns: &[Column]) -> bool {
+    let names: Vec<_> = columns.iter().map(Column::name_ref).collect();
+    names
+        .iter()
+        .enumerate()
+        .any(|(at, name)| names[..at].contains(name))
 }
 
 fn read(row: &Row, charset: Charset, size: &mut usize) -> Result<Json, Failure> {
@@ -233,7 +247,7 @@ fn read_value(
 }
 
 /// What an error amounts to: by its code, for its text may hold values.
-fn explain(error: &Error) -> Failure {
+pub(super) fn explain(error: &Error) -> Failure {
     if let Some(problem) = tls::refused(error) {
         return Failure::new(Outcome::Broken, problem);
     }

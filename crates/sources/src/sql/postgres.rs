@@ -39,8 +39,8 @@ pub(super) struct Postgres {
 }
 
 /// One connection with the statements that were prepared on it.
-struct Connection {
-    client: Client,
+pub(super) struct Connection {
+    pub(super) client: Client,
     /// The server keeps no encoding, so that nothing was converted.
     raw: bool,
     prepared: Vec<Prepared>,
@@ -111,7 +111,7 @@ impl Postgres {
         answered
     }
 
-    async fn connect(&self) -> Result<Connection, Failure> {
+    pub(super) async fn connect(&self) -> Result<Connection, Failure> {
         let target = &self.target;
         let stream = dial::dial_database(target.realm, &target.host, target.port)
             .await
@@ -341,7 +341,7 @@ fn unconnected(error: &Error) -> Failure {
 }
 
 /// What an error amounts to: by its code, for its text may hold values.
-fn explain(error: &Error) -> Failure {
+pub(super) fn explain(error: &Error) -> Failure {
     let Some(code) = error.code() else {
         let broken = error.is_closed() || error.source().is_some_and(|e| e.is::<std::io::Error>());
         let problem = if broken {

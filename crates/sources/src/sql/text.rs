@@ -18,7 +18,7 @@ pub(crate) fn decode(bytes: &[u8], charset: Charset) -> Result<String, Failure> 
             .decode_without_bom_handling_and_without_replacement(bytes)
             .map(Into::into),
     };
-    text.ok_or(Failure::bad_answer(Problem::NotUtf8))
+    text.ok_or(Failure::bad_answer(Problem::CharsetWrong))
 }
 
 /// Encodes a parameter for a server that does not convert; `None` where the charset lacks a character.

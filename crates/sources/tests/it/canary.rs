@@ -11,7 +11,10 @@ use sources::ImageQuestion;
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::{
+    drops::{Bed, TODAY, YESTERDAY, gbk, line, refresh},
+    front::{BOTH, Engine, about, files, row},
     images::image_question,
+    reviews::{review, with_reviews},
     server::{Act, Server, http, json},
     world::{IMAGES, TRAFFIC, car_answer, car_question, file, list_question, number, sources},
 };
@@ -67,6 +70,8 @@ fn traces_and_metrics_carry_ids_of_ours_only() {
             number(2).expose(),
             "LSVAA",
             "某牌",
+            "某地",
+            "颜色",
             "canary",
         ] {
             assert!(!written.contains(secret), "{secret} is in the {name}:\n{written}");
@@ -79,6 +84,11 @@ fn traces_and_metrics_carry_ids_of_ours_only() {
         "mingcha_source_milliseconds_count{source=\"test-traffic\",kind=\"car\"} 8",
         "mingcha_source_images_total{source=\"test-traffic\",outcome=\"bad_answer\"} 2",
         "mingcha_source_problems_total{source=\"test-traffic\",problem=\"not_an_image\"} 1",
+        "mingcha_source_answers_total{source=\"test-front\",kind=\"car\",outcome=\"found\"} 2",
+        "mingcha_source_problems_total{source=\"test-front\",problem=\"wrong_subject\"} 2",
+        "mingcha_source_problems_total{source=\"test-front\",problem=\"statement_refused\"} 2",
+        "mingcha_source_answers_total{source=\"test-drops\",kind=\"car\",outcome=\"found\"} 1",
+        "mingcha_source_problems_total{source=\"test-drops\",problem=\"drop_row_malformed\"} 1",
     ] {
         assert!(measured.contains(line), "{line} is not in\n{measured}");
     }
@@ -119,6 +129,66 @@ async fn ask_in_every_way() -> String {
             ..image_question(b"canary")
         };
         debugged += &format!("{question:?} {:?}\n", sources.image(&question).await);
+    }
+    for engine in BOTH {
+        debugged += &ask_a_database(engine).await;
+    }
+    debugged + &ask_drops().await + &hand_in_reviews().await
+}
+
+/// A row, somebody else's row, a field that cannot be read, and an error whose text holds the value.
+async fn ask_a_database(engine: Engine) -> String {
+    let rows = [
+        row("京A12345", 1, ""),
+        row("京A12346", 2, "loose"),
+        row("京A12347", 1, "").replace("'AG'", "'canary'"),
+    ];
+    engine.table("canary", &rows).await;
+    let front = sources(&files("canary", &engine.url(), |text| text));
+    let mut debugged = String::new();
+    for plate in ["京A12345", "京A12346", "京A12347"] {
+        debugged += &format!("{:?}\n", front.ask(about(plate)).await);
+    }
+    let cast = match engine {
+        Engine::Postgres => "= {key.plate}::date::text AND",
+        Engine::MariaDb => "= {key.plate} AND canary = {key.plate} AND",
+    };
+    let refused = sources(&files("canary", &engine.url(), |text| {
+        text.replace("= {key.plate} AND", cast)
+    }));
+    debugged + &format!("{:?}\n", refused.ask(about("京A12345")).await)
+}
+
+/// A drop that answers, and one whose rows cannot be read.
+async fn ask_drops() -> String {
+    let bed = Bed::new();
+    let (sources, _) = bed.sources();
+    bed.drop(
+        YESTERDAY,
+        &gbk(&[line("京A12345", "某牌", 1), line("京A12346", "某牌", 2)]),
+    );
+    let mut debugged = format!("{:?}\n", refresh(&sources));
+    for plate in ["京A12345", "京A12346"] {
+        debugged += &format!("{:?}\n", sources.ask(about(plate)).await);
+    }
+    let malformed = line("京A12345", "某牌", 1).replace("小型汽车", "canary");
+    bed.drop(TODAY, &gbk(&[malformed]));
+    debugged + &format!("{:?}\n", refresh(&sources))
+}
+
+async fn hand_in_reviews() -> String {
+    let mut debugged = format!("{:?}\n", review());
+    for act in [
+        json(json!({ "code": 0, "d": { "slh": 4711 } })),
+        json(json!({ "code": 0, "d": { "slh": "<canary>" } })),
+        json(json!({ "code": "canary" })),
+        json(json!({ "d": { "zt": "canary", "bh": "canary" } })),
+        Act::Raw(http("500 canary", "canary: canary\r\n", b"canary")),
+    ] {
+        let server = Server::always(act).await;
+        let sources = with_reviews(server.port());
+        debugged += &format!("{:?}\n", sources.submit(&review()).await);
+        debugged += &format!("{:?}\n", sources.review_status(&review()).await);
     }
     debugged
 }

@@ -354,7 +354,7 @@ fn malformed() -> Vec<Bad> {
         plain("no owner", row, with(number(1).expose(), "")),
         plain("a renamed column", Problem::HeaderMalformed, with("品牌", "厂牌")),
         plain("a column twice", Problem::HeaderMalformed, with("备注", "品牌")),
-        plain("an open quote", Problem::BodyTooLarge, with(",无", &open_quote)),
+        plain("an open quote", Problem::RowTooLong, with(",无", &open_quote)),
         plain(
             "no rows",
             Problem::DropEmpty,
@@ -363,7 +363,7 @@ fn malformed() -> Vec<Bad> {
         plain("nothing", Problem::HeaderMalformed, Vec::new()),
         plain(
             "not GBK",
-            Problem::NotUtf8,
+            Problem::CharsetWrong,
             [&good()[..], b"\xff\xff\xff\n"].concat(),
         ),
     ]
@@ -406,8 +406,8 @@ async fn packed_files_are_bounded_and_whole() {
     let cut = packed(&good);
     let cut = cut[..cut.len() - 9].to_vec();
     for (case, content, expected) in [
-        ("one endless row", zeros, Problem::BodyTooLarge),
-        ("endless rows", many, Problem::BodyTooLarge),
+        ("one endless row", zeros, Problem::RowTooLong),
+        ("endless rows", many, Problem::DropTooLarge),
         ("cut off", cut, Problem::DropUnreadable),
         ("not packed", good.clone(), Problem::DropUnreadable),
     ] {

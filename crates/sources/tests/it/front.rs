@@ -55,7 +55,7 @@ impl Engine {
     }
 
     /// A table of cars under a name of its own; on MariaDB its text is kept in GBK.
-    async fn table(self, name: &str, rows: &[String]) {
+    pub(crate) async fn table(self, name: &str, rows: &[String]) {
         let (json, instant, tail) = match self {
             Engine::Postgres => ("json", "timestamp", ""),
             Engine::MariaDb => ("text", "datetime", " CHARACTER SET gbk"),
@@ -74,7 +74,7 @@ impl Engine {
     }
 }
 
-fn row(plate: &str, owner: u16, note: &str) -> String {
+pub(crate) fn row(plate: &str, owner: u16, note: &str) -> String {
     format!(
         "'{plate}', '02', NULL, '红旗某牌', 2, '2020-02-29', '2026-01-31 08:00:00', 5, 300.50, 'AG', \
          '[{{\"dd\": \"某地\", \"sj\": \"20260301120000\"}}]', '{}', NULL, '2026-11-21 02:00:00', '{note}'",
@@ -82,7 +82,7 @@ fn row(plate: &str, owner: u16, note: &str) -> String {
     )
 }
 
-fn files(table: &str, url: &str, change: impl Fn(String) -> String) -> Vec<SourceFile> {
+pub(crate) fn files(table: &str, url: &str, change: impl Fn(String) -> String) -> Vec<SourceFile> {
     let text = FRONT.replace("TABLE", table).replace("URL", url);
     vec![SourceFile {
         name: "front.toml".into(),
@@ -94,7 +94,7 @@ fn front(engine: Engine, table: &str) -> Sources {
     sources(&files(table, &engine.url(), |text| text))
 }
 
-fn about(plate: &str) -> Question {
+pub(crate) fn about(plate: &str) -> Question {
     let mut question = car_question();
     question.key.insert("plate".into(), text(plate));
     question
@@ -198,6 +198,23 @@ async fn a_list_gives_the_subjects_rows() {
             front(engine, "list").ask(list_question()).await.outcome,
             Outcome::NotFound
         );
+    }
+}
+
+#[tokio::test]
+async fn rows_come_in_the_order_of_the_statement() {
+    for engine in BOTH {
+        let rows = ["京A12345", "京C12345", "京B12345"].map(|plate| row(plate, 1, ""));
+        engine.table("ordered", &rows).await;
+        for (order, expected) in [
+            ("ORDER BY hphm", ["京A12345", "京B12345", "京C12345"]),
+            ("ORDER BY hphm DESC", ["京C12345", "京B12345", "京A12345"]),
+        ] {
+            let files = files("ordered", &engine.url(), |t| t.replace("ORDER BY hphm", order));
+            let answer = sources(&files).ask(list_question()).await;
+            let plates: Vec<_> = answer.rows.iter().map(|r| r["plate"].text()).collect();
+            assert_eq!(plates, expected, "{engine:?} {order}");
+        }
     }
 }
 

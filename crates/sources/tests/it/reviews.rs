@@ -15,7 +15,7 @@ use crate::{
     world::{REVIEWS, TRAFFIC, file, number, person, sources},
 };
 
-fn with_reviews(port: u16) -> Sources {
+pub(crate) fn with_reviews(port: u16) -> Sources {
     sources(&[file("traffic.toml", &format!("{TRAFFIC}{REVIEWS}"), port)])
 }
 

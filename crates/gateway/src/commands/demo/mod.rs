@@ -3,6 +3,7 @@
 mod client;
 mod holders;
 mod once;
+mod own;
 mod seed;
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
@@ -12,6 +13,8 @@ use crypto::Suite;
 use sandbox::Sandbox;
 use sources::SourceFile;
 use tokio::net::TcpListener;
+
+use own::{Own, OwnArgs};
 
 use super::{Outcome, doctor, listen, lock::FolderLock, serve};
 use crate::{
@@ -28,7 +31,7 @@ use crate::{
 #[derive(Debug, Args)]
 pub struct DemoArgs {
     /// Look up one record of each kind over the API, verify every receipt offline, print a table, and end.
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["files", "kinds", "subjects"])]
     once: bool,
     /// Where to listen; on this machine only.
     #[arg(long, default_value = "127.0.0.1:8700")]
@@ -55,6 +58,8 @@ pub struct DemoArgs {
     /// without it over HTTP like the rest.
     #[arg(long, value_name = "URL")]
     maintenance_database: Option<String>,
+    #[command(flatten)]
+    own: OwnArgs,
     /// For benchmarks: register and prove the first so many of the crowd, print the token of each, and end.
     #[arg(long, requires = "data", hide = true)]
     seed: Option<u64>,
@@ -95,13 +100,15 @@ pub async fn run(args: DemoArgs, world: &World) -> Outcome {
     };
     let listener = TcpListener::bind(listen).await?;
     let address = listener.local_addr()?;
-    let app = Arc::new(open(&args, scratch.folder(), address, world).await?);
+    let own = Own::read(&args.own, &scratch.folder(), world)?;
+    let app = Arc::new(open(&args, &own, scratch.folder(), address, world).await?);
     if args.check {
         return doctor::check(&app).await;
     }
     if let Some(people) = args.seed {
         return seed::run(app, people).await;
     }
+    own.read_drops(&app);
     // Nobody is told "no file yet" because they were quick.
     jobs::look_for_drops::look(&app).await;
     jobs::start(&app);
@@ -125,6 +132,7 @@ pub async fn run(args: DemoArgs, world: &World) -> Outcome {
 
 async fn open(
     args: &DemoArgs,
+    own: &Own,
     folder: PathBuf,
     address: SocketAddr,
     world: &World,
@@ -138,8 +146,9 @@ async fn open(
     if let Some(url) = &args.maintenance_database {
         holders::maintenance(&mut files, url, world.clock.now()).await?;
     }
-    let mut sandbox =
-        Sandbox::new(keys, Arc::clone(&world.clock), world.random.fork()).with_crowd(args.crowd);
+    let mut sandbox = Sandbox::new(keys, Arc::clone(&world.clock), world.random.fork())
+        .with_crowd(args.crowd)
+        .with_guests(own.guests.clone());
     if let Some(journal) = &args.journal {
         sandbox = sandbox.with_journal(journal)?;
     }
@@ -148,14 +157,16 @@ async fn open(
     tokio::spawn(axum::serve(sandbox_listener, sandbox.router()).into_future());
     let mut config = config(&folder, address)?;
     config.limits.lookups_in_work = args.in_work;
+    config.kinds_folder.clone_from(&args.own.kinds);
     let root = start::root_keys(&config.keys, "demo", Some(args.suite), world)?;
-    let files = match &args.sources {
+    let mut files: Vec<_> = match &args.sources {
         Some(elsewhere) => serve::source_files(elsewhere)?,
         None => files
             .into_iter()
             .map(|(name, text)| SourceFile { name, text })
             .collect(),
     };
+    files.extend_from_slice(&own.files);
     let messenger = Messenger::Outbox(Outbox::default());
     let mut app = start::start(config, root, &files, messenger, world).await?;
     start::begin(&app).await?;
@@ -207,7 +218,13 @@ fn log_keys(app: &App, separator: &str) -> String {
 
 #[expect(clippy::print_stdout, reason = "the welcome is what the command prints")]
 fn welcome(app: &App, address: SocketAddr, metrics: SocketAddr) {
-    println!("Mingcha 明查 demo. Everybody in it is invented.\n");
+    let brought = app.demo.iter().flat_map(|demo| demo.sandbox.guests());
+    let but = if brought.clone().next().is_some() {
+        ", but for whom you brought along"
+    } else {
+        ""
+    };
+    println!("Mingcha 明查 demo. Everybody in it is invented{but}.\n");
     println!("  Portal        http://{address}/");
     println!("  API           http://{address}/docs/");
     println!("  Personas      http://{address}/demo");
@@ -218,6 +235,10 @@ fn welcome(app: &App, address: SocketAddr, metrics: SocketAddr) {
     println!("  Metrics       http://{metrics}/metrics");
     println!("  Log keys      {}\n", log_keys(app, "\n                "));
     println!("{}", sandbox::outline());
+    for guest in brought {
+        let phone = guest.phone.as_deref().unwrap_or_default();
+        println!("  Your test subject {}, phone {phone}", guest.name);
+    }
     println!(
         "Open the portal, sign in with a persona's phone, take the code from the outbox page, and prove the name."
     );

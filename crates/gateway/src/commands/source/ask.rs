@@ -55,6 +55,35 @@ struct Case {
     expect: Outcome,
 }
 
+impl Tests {
+    fn read(path: &Path) -> Result<Self, StartError> {
+        let name = path.display();
+        let text = std::fs::read_to_string(path).map_err(|e| StartError(format!("{name}: {e}")))?;
+        toml::from_str(&text).map_err(|e| StartError(format!("{name}: {e}")))
+    }
+}
+
+/// Name and number of each test subject of a file, in normal form; who stands in several cases comes as often.
+///
+/// # Errors
+/// The file cannot be read, or a name or number is none.
+#[cfg(feature = "demo")]
+pub(in crate::commands) fn subjects(
+    tests: &Path,
+    world: &World,
+) -> Result<Vec<(String, String)>, StartError> {
+    let today = world.clock.now().date_in_china();
+    let one = |(n, case): (usize, &Case)| {
+        let person = person(case, today);
+        let person = person.map_err(|e| StartError(format!("{}: case {}: {e}", tests.display(), n + 1)))?;
+        Ok((
+            person.name.expose().to_owned(),
+            person.id_number.expose().to_owned(),
+        ))
+    };
+    Tests::read(tests)?.cases.iter().enumerate().map(one).collect()
+}
+
 /// Asks about every case and writes the findings; whether all is well.
 pub(super) async fn ask(
     sources: &Sources,
@@ -64,8 +93,7 @@ pub(super) async fn ask(
     out: &mut String,
 ) -> Result<bool, StartError> {
     let name = tests.display();
-    let text = std::fs::read_to_string(tests).map_err(|e| StartError(format!("{name}: {e}")))?;
-    let tests: Tests = toml::from_str(&text).map_err(|e| StartError(format!("{name}: {e}")))?;
+    let tests = Tests::read(tests)?;
     let mut sound = true;
     let mut tried = vec![];
     for (n, case) in tests.cases.iter().enumerate() {
@@ -180,17 +208,12 @@ fn question(case: &Case, kinds: &Catalogue, world: &World) -> Result<Question, S
     let now = world.clock.now();
     let today = now.date_in_china();
     let kind = kinds.get(&case.kind).ok_or("there is no such kind")?;
-    let name = PersonName::parse(&case.name).map_err(|e| format!("name: {e}"))?;
-    let id_number = IdNumber::parse(&case.id_number, today).map_err(|e| format!("id_number: {e}"))?;
     let key = kind.kind.key.iter().map(|k| (&k.id, &k.of_type));
     let claims = kind.kind.claims.iter().map(|c| (&c.id, &c.of_type));
     Ok(Question {
         lookup: world.random.id(now, LookupId::new),
         mode: case.mode,
-        person: Person {
-            name: name.value,
-            id_number: id_number.value,
-        },
+        person: person(case, today)?,
         key: read(
             &case.key,
             "key",
@@ -205,6 +228,15 @@ fn question(case: &Case, kinds: &Catalogue, world: &World) -> Result<Question, S
         wanted: Wanted::default(),
         arrived: now,
         deadline: Instant::now() + DEADLINE,
+    })
+}
+
+fn person(case: &Case, today: Date) -> Result<Person, String> {
+    let name = PersonName::parse(&case.name).map_err(|e| format!("name: {e}"))?;
+    let id_number = IdNumber::parse(&case.id_number, today).map_err(|e| format!("id_number: {e}"))?;
+    Ok(Person {
+        name: name.value,
+        id_number: id_number.value,
     })
 }
 

@@ -4,9 +4,13 @@ use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
 use clap::Args;
 use domain::kind::Catalogue;
-use sources::{Realm, SourceFile, Sources};
+use sources::{Realm, SourceFile, Sources, Trial};
 
-use super::{ask, list::paper_text, rehearsal::Rehearsal};
+use super::{
+    ask,
+    list::paper_text,
+    rehearsal::{self, Rehearsal},
+};
 use crate::{
     commands::Outcome,
     error::StartError,
@@ -76,10 +80,27 @@ pub async fn check(args: &CheckArgs, world: &World, out: &mut String) -> Result<
         let moved = files.iter().map(|file| rehearsal.moved(file));
         let moved = moved.collect::<Result<Vec<_>, _>>()?;
         let sources = load(&moved, &kinds, realm, world)?;
-        sound = rehearsal.read_drops(&sources, out);
+        for source in sources.drop_sources() {
+            sound &= rehearsal::read_drop(&sources, source, out);
+        }
+        for trial in sources.try_statements().await {
+            sound &= tell(&trial, out);
+        }
         sound &= ask::ask(&sources, &kinds, tests, world, out).await?;
     }
     Ok(sound)
+}
+
+/// Writes what a database says to one statement; whether it is sound.
+fn tell(trial: &Trial, out: &mut String) -> bool {
+    let at = format!("{}: {} {}", trial.source, trial.kind, trial.mode);
+    for fault in &trial.faults {
+        out.push_str(&format!("WRONG {at}: {fault}\n"));
+    }
+    if trial.faults.is_empty() {
+        out.push_str(&format!("ok    {at}: the database takes the statement\n"));
+    }
+    trial.faults.is_empty()
 }
 
 fn load(

@@ -2,11 +2,12 @@
 //! a drop that is held back.
 
 pub mod accept;
-mod ask;
+pub(super) mod ask;
 pub mod check;
+pub mod draft;
 pub mod list;
 pub mod pause;
-mod rehearsal;
+pub(super) mod rehearsal;
 
 use clap::{Args, Subcommand};
 
@@ -26,6 +27,8 @@ enum SourceCommand {
     List(list::ListArgs),
     /// Check source files, and with `--ask` the endpoint behind one, before they go live.
     Check(check::CheckArgs),
+    /// From a CSV file of records, write a first draft of a kind, a source and a test subject.
+    Draft(draft::DraftArgs),
     /// Leave a source alone from now on; it answers `maintenance`, or another one stands in.
     Pause(pause::OperatorArgs),
     /// Ask a paused source again.
@@ -42,6 +45,7 @@ pub async fn run(args: SourceArgs, world: &World) -> Outcome {
     match args.command {
         SourceCommand::List(args) => list::run(&args, world),
         SourceCommand::Check(args) => check::run(&args, world).await,
+        SourceCommand::Draft(args) => draft::run(&args, world),
         SourceCommand::Pause(args) => pause::run(&args, true),
         SourceCommand::Resume(args) => pause::run(&args, false),
         SourceCommand::Accept(args) => accept::run(&args),

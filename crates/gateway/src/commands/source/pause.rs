@@ -8,7 +8,7 @@ use crate::{
     commands::Outcome,
     config::Config,
     error::StartError,
-    source_files::{Order, orders_file, read_orders, write_orders},
+    source_files::{Order, lock_orders, orders_file, read_orders, write_orders},
 };
 
 /// Which source, and who says so.
@@ -57,6 +57,7 @@ impl OperatorArgs {
 #[expect(clippy::print_stdout, reason = "what happens next is what the command prints")]
 pub fn run(args: &OperatorArgs, paused: bool) -> Outcome {
     let folder = args.folder()?;
+    let _lock = lock_orders(&folder)?;
     let mut orders = read_orders(&folder)?;
     let by = args.by.clone();
     let before = orders.insert(args.id.clone(), Order { paused, by });

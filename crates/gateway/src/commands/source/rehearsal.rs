@@ -1,7 +1,11 @@
 //! Reads a source's drop for a check, as the gateway would, onto a shelf in a temporary folder that is removed
 //! afterwards: what a running server keeps is not touched.
 
-use std::{fs, os::unix::fs::DirBuilderExt, path::PathBuf};
+use std::{
+    fs,
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+};
 
 use sources::{DropEvent, DropNews, Problem, SourceFile, Sources};
 
@@ -22,40 +26,7 @@ impl Rehearsal {
 
     /// The same source with its rows and their keys in this folder. The file was found sound before.
     pub(super) fn moved(&self, file: &SourceFile) -> Result<SourceFile, StartError> {
-        let wrong = |problem: String| StartError(format!("{}: {problem}", file.name));
-        let mut table: toml::Table = file
-            .text
-            .parse()
-            .map_err(|e: toml::de::Error| wrong(e.message().to_owned()))?;
-        if let Some(drops) = table.get_mut("drops").and_then(toml::Value::as_table_mut) {
-            for folder in ["store", "keys"] {
-                let path = self.0.join(folder).display().to_string();
-                drops.insert(folder.to_owned(), path.into());
-            }
-        }
-        Ok(SourceFile {
-            name: file.name.clone(),
-            text: toml::to_string(&table).map_err(|e| wrong(e.to_string()))?,
-        })
-    }
-
-    /// Reads the newest drop of each source that has drops, and writes what became of it; whether all is well.
-    pub(super) fn read_drops(&self, sources: &Sources, out: &mut String) -> bool {
-        let mut sound = true;
-        for source in sources.drop_sources() {
-            let news = sources.refresh(source, &|_| {});
-            for news in &news {
-                sound &= tell(news, out);
-            }
-            if news.is_empty() {
-                let remedy = Problem::NoDrop.remedy();
-                out.push_str(&format!(
-                    "WRONG {source}: no file whose name fits `name`, with its checksum beside it. {remedy}\n"
-                ));
-                sound = false;
-            }
-        }
-        sound
+        moved(file, &self.0)
     }
 }
 
@@ -63,6 +34,45 @@ impl Drop for Rehearsal {
     fn drop(&mut self) {
         drop(fs::remove_dir_all(&self.0));
     }
+}
+
+/// The same source with its rows and their keys below a folder. The file was found sound before.
+///
+/// # Errors
+/// It was not.
+pub(in crate::commands) fn moved(file: &SourceFile, to: &Path) -> Result<SourceFile, StartError> {
+    let wrong = |problem: String| StartError(format!("{}: {problem}", file.name));
+    let mut table: toml::Table = file
+        .text
+        .parse()
+        .map_err(|e: toml::de::Error| wrong(e.message().to_owned()))?;
+    if let Some(drops) = table.get_mut("drops").and_then(toml::Value::as_table_mut) {
+        for folder in ["store", "keys"] {
+            let path = to.join(folder).display().to_string();
+            drops.insert(folder.to_owned(), path.into());
+        }
+    }
+    Ok(SourceFile {
+        name: file.name.clone(),
+        text: toml::to_string(&table).map_err(|e| wrong(e.to_string()))?,
+    })
+}
+
+/// Reads the newest drop of a source, and writes what became of it; whether all is well.
+pub(in crate::commands) fn read_drop(sources: &Sources, source: &str, out: &mut String) -> bool {
+    let news = sources.refresh(source, &|_| {});
+    let mut sound = true;
+    for news in &news {
+        sound &= tell(news, out);
+    }
+    if news.is_empty() {
+        let remedy = Problem::NoDrop.remedy();
+        out.push_str(&format!(
+            "WRONG {source}: no file whose name fits `name`, with its checksum beside it. {remedy}\n"
+        ));
+        sound = false;
+    }
+    sound
 }
 
 /// Writes what became of one drop: counts, lines and names of fields, never a value.

@@ -4,16 +4,20 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use sandbox::{Fault, Switch};
 use serde_json::{Value, json};
+use sources::SourceFile;
 
 use crate::{
     app::TestApp,
     bed::Bed,
     cast::{chen, gulbahar, my_vehicle, subject, with},
+    front::Server,
     reply::{text_at, verify_receipt},
 };
 
 on_both!(
     each_part_has_its_own_source_date_and_receipt,
+    three_protocols_give_three_ages_with_postgres,
+    three_protocols_give_three_ages_with_mariadb,
     a_part_that_is_missing_hides_no_other,
     a_report_about_somebody_else_has_no_part,
 );
@@ -83,6 +87,76 @@ async fn each_part_has_its_own_source_date_and_receipt(bed: Arc<Bed>) {
         parts[3]["lookup"]["record"].as_object().unwrap().len() > 1,
         "a part gives what it has"
     );
+}
+
+async fn three_protocols_give_three_ages_with_postgres(bed: Arc<Bed>) {
+    three_ages(bed, Server::Postgres).await;
+}
+
+async fn three_protocols_give_three_ages_with_mariadb(bed: Arc<Bed>) {
+    three_ages(bed, Server::MariaDb).await;
+}
+
+/// The registration over http, the maintenance out of a database, the insurance out of a file in GB18030.
+async fn three_ages(bed: Arc<Bed>, server: Server) {
+    let schema = format!("mingcha_report_{:?}", bed.engine()).to_lowercase();
+    let now = TestApp::begins();
+    let (name, text) = server.filled(&schema, now).await;
+    let app = bed.app().drops().sources(move |files| {
+        files.retain(|file| file.name != name);
+        files.push(SourceFile {
+            name: name.clone(),
+            text: text.clone(),
+        });
+    });
+    let app = app.start().await;
+    app.sandbox
+        .drop_insurance(&bed.folder().join("drops/in"))
+        .unwrap();
+    assert_eq!(app.app.sources.refresh("sandbox-insurance", &|_| {}).len(), 1);
+    let token = app.at_l2(chen()).await;
+    let parts = report(&app, &token, &my_vehicle("vehicle", &chen().vehicles[0])).await;
+    let told = |part: &Value, member: &str| {
+        let record = part["lookup"]["record"].as_object().unwrap();
+        let values: BTreeSet<&str> = record.values().map(|field| text_at(field, member)).collect();
+        assert_eq!(values.len(), 1, "{server:?}: {part}");
+        values.into_iter().next().unwrap().to_owned()
+    };
+    let ages = [&parts[0], &parts[2], &parts[3]].map(|part| {
+        assert_eq!(part["lookup"]["outcome"], "found", "{server:?}: {part}");
+        [
+            told(part, "/source"),
+            told(part, "/freshness"),
+            told(part, "/as_of")[..10].to_owned(),
+        ]
+    });
+    let expected = [
+        ["sandbox-traffic", "realtime", "2026-11-22"],
+        // Monday at three in the morning in China.
+        ["sandbox-repair", "weekly", "2026-11-15"],
+        // The day of the file, from its beginning in China on.
+        ["sandbox-insurance", "daily", "2026-11-21"],
+    ];
+    assert_eq!(ages, expected.map(|age| age.map(str::to_owned)), "{server:?}");
+    let visits = parts[2]["lookup"]["record"]["visits"]["value"]
+        .as_array()
+        .unwrap();
+    let days: Vec<&str> = visits.iter().map(|visit| text_at(visit, "/date")).collect();
+    assert!(
+        days.len() > 1 && days.is_sorted_by(|a, b| a >= b),
+        "{server:?}: the newest first: {days:?}"
+    );
+    let asked: BTreeSet<String> = app
+        .sandbox
+        .journal()
+        .into_iter()
+        .map(|entry| entry.path)
+        .collect();
+    assert!(asked.contains("traffic/vehicle/query"), "{asked:?}");
+    let by_http = asked
+        .iter()
+        .any(|path| path.starts_with("repair/") || path.starts_with("insurance/"));
+    assert!(!by_http, "{asked:?}");
 }
 
 async fn a_part_that_is_missing_hides_no_other(bed: Arc<Bed>) {

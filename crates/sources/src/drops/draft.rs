@@ -1,0 +1,389 @@
+//! Reads a CSV file that nobody has described yet and guesses what its columns hold: the first draft of a mapping.
+
+use std::{
+    collections::BTreeMap,
+    io::{BufRead, BufReader, Read},
+    path::Path,
+};
+
+use crypto::Suite;
+use domain::kind::FieldType;
+use jiff::civil::Date;
+use serde_json::Value as Json;
+
+use super::{
+    RowError,
+    csv::Csv,
+    lines::{Line, Stop},
+    raw::MAX_ROW_BYTES,
+    read::Content,
+};
+use crate::{file::Charset, format::Format, report::Problem};
+
+/// A column is of a type if at most one cell in so many is not.
+const ONE_WRONG_IN: u64 = 50;
+/// A column with at most so many different values may be one of codes.
+const MAX_CODES: usize = 12;
+/// Each code stands at least so often, on the average; otherwise the column is text.
+const TIMES_EACH: u64 = 10;
+/// The longest name of a code, in characters.
+const MAX_CODE: usize = 20;
+/// Numbers of people that are remembered to see whether one comes twice.
+const MAX_REMEMBERED: usize = 100_000;
+/// Lines that are told.
+const MAX_TOLD: usize = 20;
+
+/// What a file seems to hold. It has personal data, and does not print itself.
+pub struct Draft {
+    /// `utf-8`, or `gb18030`, which contains GBK.
+    pub charset: &'static str,
+    /// Between the cells.
+    pub delimiter: char,
+    /// How many rows there are.
+    pub rows: u64,
+    /// Its columns, in order.
+    pub columns: Vec<DraftColumn>,
+    /// The column that tells whose a row is: the first of identity numbers.
+    pub owner: Option<usize>,
+    /// Somebody stands in several rows.
+    pub is_repeated: bool,
+    /// How many rows are not as guessed.
+    pub wrong: u64,
+    /// The first of them.
+    pub told: Vec<RowError>,
+    /// A row that is as guessed, cell by cell.
+    pub sample: Vec<String>,
+}
+
+/// What one column seems to hold.
+pub struct DraftColumn {
+    /// As in the header.
+    pub name: String,
+    /// The type's word in `kind.toml`.
+    pub of_type: &'static str,
+    /// The format's word in a source's file, where one is needed.
+    pub format: Option<&'static str>,
+    /// What it is one of, where `of_type` is `code`.
+    pub codes: Vec<String>,
+    /// Some cells are empty.
+    pub is_optional: bool,
+}
+
+/// A type that a column may have, with the words of which one must be in its name.
+struct Candidate {
+    of_type: FieldType,
+    format: Option<(Format, &'static str)>,
+    hints: &'static [&'static str],
+}
+
+const fn plain(of_type: FieldType) -> Candidate {
+    hinted(of_type, &[])
+}
+
+const fn hinted(of_type: FieldType, hints: &'static [&'static str]) -> Candidate {
+    Candidate {
+        of_type,
+        format: None,
+        hints,
+    }
+}
+
+const fn written(of_type: FieldType, format: Format, word: &'static str) -> Candidate {
+    Candidate {
+        of_type,
+        format: Some((format, word)),
+        hints: &[],
+    }
+}
+
+/// The narrowest first.
+static CANDIDATES: [Candidate; 12] = [
+    plain(FieldType::IdNumber),
+    plain(FieldType::Phone),
+    plain(FieldType::Plate),
+    // An instant reads as a date, too, and would lose its time.
+    written(FieldType::DateTime, Format::ChinaDateTime, "china-datetime"),
+    written(FieldType::DateTime, Format::CompactDateTime, "yyyyMMddHHmmss"),
+    plain(FieldType::DateTime),
+    plain(FieldType::Date),
+    written(FieldType::Date, Format::SlashedDate, "yyyy/M/d"),
+    written(FieldType::Date, Format::ChineseDate, "yyyy年M月d日"),
+    hinted(
+        FieldType::Money,
+        &["元", "金额", "费", "价", "余额", "amount", "price"],
+    ),
+    plain(FieldType::Integer),
+    hinted(
+        FieldType::PersonName,
+        &["姓名", "名字", "员名", "人名", "学员", "持卡人", "户主", "name"],
+    ),
+];
+
+impl Candidate {
+    fn fits(&self, cell: &str, today: Date) -> bool {
+        let raw = Json::String(cell.to_owned());
+        match &self.format {
+            Some((format, _)) => format.read(&raw, &self.of_type).is_some(),
+            // What begins with a nought is a number of something, and no amount of it.
+            None if self.of_type == FieldType::Integer => {
+                cell.parse::<i64>().is_ok_and(|number| number.to_string() == cell)
+            }
+            None => self.of_type.read_on(&raw, today).is_ok(),
+        }
+    }
+
+    fn is_hinted(&self, name: &str) -> bool {
+        let name = name.to_lowercase().replace(' ', "");
+        self.hints.is_empty() || self.hints.iter().any(|hint| name.contains(hint))
+    }
+}
+
+/// What was counted of one column.
+#[derive(Default)]
+struct Count {
+    filled: u64,
+    empty: u64,
+    misfits: [u64; CANDIDATES.len()],
+    /// Value → how often; cleared for good once there are too many.
+    values: Option<BTreeMap<String, u64>>,
+}
+
+/// Guesses what a file holds. `today` is the day in China, which no birthday may pass.
+///
+/// # Errors
+/// The file cannot be read as CSV in UTF-8, GBK or GB18030; the line is told.
+pub fn draft(path: &Path, today: Date) -> Result<Draft, RowError> {
+    let in_charset = |charset, word| {
+        let delimiter = delimiter(path)?;
+        read(path, charset, delimiter, today).map(|draft| Draft {
+            charset: word,
+            ..draft
+        })
+    };
+    match in_charset(Charset::Utf8, "utf-8") {
+        Err(Stop::At(_, Problem::CharsetWrong)) => in_charset(Charset::Gb18030, "gb18030"),
+        read => read,
+    }
+    .map_err(|stop| {
+        let (line, problem) = match stop {
+            Stop::At(line, problem) => (line, problem),
+            Stop::Whole(problem) => (1, problem),
+        };
+        RowError {
+            line,
+            field: None,
+            problem,
+        }
+    })
+}
+
+fn open(path: &Path, charset: Charset, delimiter: u8) -> Result<(Content, Csv), Stop> {
+    let unreadable = |_| Stop::Whole(Problem::DropUnreadable);
+    let mut content = Content::open(path, is_packed(path), Suite::Intl).map_err(unreadable)?;
+    let csv = Csv::open(&mut content, delimiter, charset, MAX_ROW_BYTES)?;
+    Ok((content, csv))
+}
+
+/// The one that stands most often in the first line. In GBK no second byte of a letter is one of them.
+fn delimiter(path: &Path) -> Result<u8, Stop> {
+    let unreadable = |_| Stop::Whole(Problem::DropUnreadable);
+    let content = Content::open(path, is_packed(path), Suite::Intl).map_err(unreadable)?;
+    let mut first = Vec::new();
+    let mut line = BufReader::new(content.take(MAX_ROW_BYTES as u64));
+    line.read_until(b'\n', &mut first).map_err(unreadable)?;
+    let times = |delimiter: &u8| first.iter().filter(|byte| *byte == delimiter).count();
+    // Of equals the last counts, which is the most usual one.
+    Ok(b"\t;,".iter().copied().max_by_key(times).unwrap_or(b','))
+}
+
+fn is_packed(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending == "gz")
+}
+
+fn each_row(
+    (mut content, mut csv): (Content, Csv),
+    mut take: impl FnMut(u64, Result<Vec<String>, Problem>),
+) -> Result<(), Stop> {
+    while let Some(Line { line, row }) = csv.next(&mut content)? {
+        let cells = |row: Json| {
+            let cell = |name: &String| {
+                row.get(name)
+                    .and_then(Json::as_str)
+                    .unwrap_or_default()
+                    .to_owned()
+            };
+            csv.header().iter().map(cell).collect()
+        };
+        take(line, row.map(cells));
+    }
+    Ok(())
+}
+
+/// Counts in a first pass, and finds in a second what is not as guessed.
+fn read(path: &Path, charset: Charset, delimiter: u8, today: Date) -> Result<Draft, Stop> {
+    let opened = open(path, charset, delimiter)?;
+    let header = opened.1.header().to_vec();
+    let new = || Count {
+        values: Some(BTreeMap::new()),
+        ..Count::default()
+    };
+    let mut counts: Vec<Count> = header.iter().map(|_| new()).collect();
+    let mut rows = 0;
+    each_row(opened, |_, row| {
+        rows += 1;
+        for (count, cell) in counts.iter_mut().zip(row.unwrap_or_default()) {
+            count.take(cell, today);
+        }
+    })?;
+    if rows == 0 {
+        return Err(Stop::Whole(Problem::DropEmpty));
+    }
+    let mut chosen: Vec<_> = header
+        .iter()
+        .zip(&counts)
+        .map(|(name, count)| count.choose(name))
+        .collect();
+    let owner = chosen
+        .iter()
+        .position(|(column, _)| column.of_type == FieldType::IdNumber.word());
+    if let Some(at) = owner {
+        chosen[at].0.is_optional = false;
+    }
+    let mut draft = Draft {
+        charset: "",
+        delimiter: char::from(delimiter),
+        rows,
+        columns: Vec::new(),
+        owner,
+        is_repeated: owner.is_some_and(|at| counts[at].is_repeated()),
+        wrong: 0,
+        told: Vec::new(),
+        sample: Vec::new(),
+    };
+    each_row(open(path, charset, delimiter)?, |line, row| {
+        draft.judge(line, row, &chosen, today)
+    })?;
+    draft.columns = chosen.into_iter().map(|(column, _)| column).collect();
+    Ok(draft)
+}
+
+impl Count {
+    fn take(&mut self, cell: String, today: Date) {
+        if cell.is_empty() {
+            self.empty += 1;
+            return;
+        }
+        self.filled += 1;
+        for (misfits, candidate) in self.misfits.iter_mut().zip(&CANDIDATES) {
+            // Once it cannot be chosen any more, it is not tried.
+            if *misfits <= self.filled / ONE_WRONG_IN || self.filled < 2 * ONE_WRONG_IN {
+                *misfits += u64::from(!candidate.fits(&cell, today));
+            }
+        }
+        let most = if self.fits(0) { MAX_REMEMBERED } else { MAX_CODES };
+        if let Some(values) = &mut self.values {
+            *values.entry(cell).or_default() += 1;
+            // A value that stands once may be a slip; some of these are borne with.
+            if values.len() > most.max(2 * MAX_CODES) {
+                self.values = None;
+            }
+        }
+    }
+
+    fn fits(&self, at: usize) -> bool {
+        self.filled > 0 && self.misfits[at] <= self.filled / ONE_WRONG_IN
+    }
+
+    /// Whether a value comes twice, as far as that is known.
+    fn is_repeated(&self) -> bool {
+        self.values
+            .as_ref()
+            .is_some_and(|values| values.values().any(|times| *times > 1))
+    }
+
+    fn codes(&self) -> Vec<String> {
+        let values = self.values.iter().flatten();
+        // In a long file, what stands once is a slip.
+        let often = values.filter(|(_, times)| **times > 1 || self.filled < 10 * TIMES_EACH);
+        let codes: Vec<String> = often.map(|(value, _)| value.clone()).collect();
+        let are_codes = codes.len() <= MAX_CODES
+            && self.filled >= TIMES_EACH * codes.len() as u64
+            && codes.iter().all(|code| code.chars().count() <= MAX_CODE);
+        if are_codes { codes } else { Vec::new() }
+    }
+
+    fn choose(&self, name: &str) -> (DraftColumn, Option<&'static Candidate>) {
+        let candidates = CANDIDATES.iter().enumerate();
+        let chosen = candidates
+            .filter(|(at, candidate)| self.fits(*at) && candidate.is_hinted(name))
+            .map(|(_, candidate)| candidate)
+            .next();
+        let codes = if chosen.is_none() {
+            self.codes()
+        } else {
+            Vec::new()
+        };
+        let column = DraftColumn {
+            name: name.to_owned(),
+            of_type: match chosen {
+                Some(candidate) => candidate.of_type.word(),
+                None if codes.is_empty() => "text",
+                None => "code",
+            },
+            format: chosen
+                .and_then(|candidate| candidate.format.as_ref())
+                .map(|(_, word)| *word),
+            codes,
+            is_optional: self.empty > 0,
+        };
+        (column, chosen)
+    }
+}
+
+impl Draft {
+    fn judge(
+        &mut self,
+        line: u64,
+        row: Result<Vec<String>, Problem>,
+        chosen: &[(DraftColumn, Option<&'static Candidate>)],
+        today: Date,
+    ) {
+        let (field, problem) = match row {
+            Err(problem) => (None, problem),
+            Ok(cells) => {
+                let pairs = cells.iter().zip(chosen);
+                let mut wrong =
+                    pairs.filter_map(|(cell, chosen)| Some((&chosen.0.name, trouble(cell, chosen, today)?)));
+                match wrong.next() {
+                    Some((name, problem)) => (Some(name.clone()), problem),
+                    None => {
+                        if self.sample.is_empty() {
+                            self.sample = cells;
+                        }
+                        return;
+                    }
+                }
+            }
+        };
+        self.wrong += 1;
+        if self.told.len() < MAX_TOLD {
+            self.told.push(RowError { line, field, problem });
+        }
+    }
+}
+
+fn trouble(
+    cell: &str,
+    (column, candidate): &(DraftColumn, Option<&'static Candidate>),
+    today: Date,
+) -> Option<Problem> {
+    let fits = match candidate {
+        _ if cell.is_empty() => return (!column.is_optional).then_some(Problem::FieldMissing),
+        Some(candidate) => candidate.fits(cell, today),
+        None if column.codes.is_empty() => FieldType::Text
+            .read_on(&Json::String(cell.to_owned()), today)
+            .is_ok(),
+        None => column.codes.iter().any(|code| code == cell),
+    };
+    (!fits).then_some(Problem::FieldMalformed)
+}
