@@ -128,6 +128,9 @@ fn measure(options: &Options, program: &Path, bug: Option<&str>, answers: usize)
     drop(just_enough.end());
     eprintln!("  {capacity:.1} answers a second");
     let many = Clients::start(setup.address, &tokens, Some(TIMES * capacity));
+    // Until the pace of so many is known, more is told than need be, and whoever floods has the places of those away.
+    watch(&many, accounts, Duration::ZERO);
+    many.count();
     let (_, offered) = watch(&many, answers, Duration::ZERO);
     let journal = many.end();
     demo.stop_and_wait()?;
@@ -140,20 +143,19 @@ fn measure(options: &Options, program: &Path, bug: Option<&str>, answers: usize)
 
 /// Waits for so many answers and at least so long; answers and requests a second.
 fn watch(clients: &Clients, answers: usize, at_least: Duration) -> (f64, f64) {
-    let watch = Stopwatch::start();
-    let mut shown = 0;
-    while clients.answers() < answers || watch.elapsed() < at_least {
+    let (watch, before) = (Stopwatch::start(), (clients.answers(), clients.requests()));
+    let (mut counted, mut shown) = (0, 0);
+    while counted < answers || watch.elapsed() < at_least {
         sleep(Duration::from_millis(20));
-        if clients.answers() >= shown + 100 {
-            shown = clients.answers() / 100 * 100;
+        counted = clients.answers() - before.0;
+        if counted >= shown + 100 {
+            shown = counted / 100 * 100;
             eprintln!("  {shown} of {answers} answers");
         }
     }
     let seconds = watch.elapsed().as_secs_f64();
-    (
-        clients.answers() as f64 / seconds,
-        clients.requests() as f64 / seconds,
-    )
+    let requests = clients.requests() - before.1;
+    (counted as f64 / seconds, requests as f64 / seconds)
 }
 
 fn round(ratio: f64) -> f64 {

@@ -26,6 +26,8 @@ const NAP: Duration = Duration::from_millis(50);
 
 #[derive(Default)]
 struct Shared {
+    /// What becomes of a question is written down.
+    counting: AtomicBool,
     ended: AtomicBool,
     answers: AtomicUsize,
     requests: AtomicUsize,
@@ -66,6 +68,11 @@ impl Clients {
         }
     }
 
+    /// From now on what becomes of each question is written down; what is wrong was from the beginning.
+    pub(super) fn count(&self) {
+        self.shared.counting.store(true, Ordering::Relaxed);
+    }
+
     /// How many look-ups were answered.
     pub(super) fn answers(&self) -> usize {
         self.shared.answers.load(Ordering::Relaxed)
@@ -102,7 +109,7 @@ impl Asks {
         let mut ended = vec![];
         while !self.is_over() {
             if let Some(end) = self.one() {
-                ended.push(end);
+                self.write(&mut ended, end);
             }
         }
         ended
@@ -154,7 +161,7 @@ impl Asks {
                 Ok((Some(told), _)) => self.turn = Some(told.turn),
                 Ok((None, reply)) => {
                     self.turn = None;
-                    ends.push(ended(reply, watch.elapsed(), None));
+                    self.write(&mut ends, ended(reply, watch.elapsed(), None));
                 }
                 Err(error) => ends.push(Ended::Wrong(error.clone())),
             }
@@ -179,6 +186,12 @@ impl Asks {
             self.shared.answers.fetch_add(1, Ordering::Relaxed);
         }
         Ok(reply)
+    }
+
+    fn write(&self, ends: &mut Vec<Ended>, end: Ended) {
+        if self.shared.counting.load(Ordering::Relaxed) || matches!(end, Ended::Wrong(_)) {
+            ends.push(end);
+        }
     }
 
     fn is_over(&self) -> bool {
