@@ -76,6 +76,7 @@ pub(crate) struct Setup<'a> {
     trace: &'a str,
     under: Vec<String>,
     further: Vec<String>,
+    variables: Vec<(&'static str, String)>,
     /// Where the portal and the API are.
     pub(crate) address: SocketAddr,
     /// Where the metrics are.
@@ -103,6 +104,7 @@ impl<'a> Setup<'a> {
             trace: "warn",
             under: vec![],
             further: vec![],
+            variables: vec![],
             address,
             metrics,
         })
@@ -137,6 +139,11 @@ impl<'a> Setup<'a> {
         Ok(tokens.lines().map(str::to_owned).collect())
     }
 
+    /// With these variables of the environment.
+    pub(crate) fn with_variables(self, variables: Vec<(&'static str, String)>) -> Self {
+        Setup { variables, ..self }
+    }
+
     /// The folder of the demo's database.
     pub(crate) fn data(&self) -> PathBuf {
         self.folder.join("data")
@@ -162,7 +169,8 @@ impl<'a> Setup<'a> {
         command
             .args(words)
             .env("MINGCHA_TRACE", self.trace)
-            .env_remove("MINGCHA_PLANTED");
+            .env_remove("MINGCHA_PLANTED")
+            .envs(self.variables.iter().cloned());
         if let Some(bug) = self.bug {
             command.env("MINGCHA_PLANTED", bug);
         }

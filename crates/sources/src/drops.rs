@@ -142,15 +142,22 @@ impl Drops {
         if !matches!(*self.serving(), Serving::Unknown) {
             return;
         }
-        let found = match self.files.newest().map(Arc::new) {
-            Some(shelf) if *shelf.mapping() == self.mapping => Serving::Shelf(shelf),
-            Some(shelf) => Serving::Outdated(shelf),
-            None => Serving::Nothing,
+        let found = match self.files.newest().map(|shelf| shelf.map(Arc::new)) {
+            Ok(Some(shelf)) if *shelf.mapping() == self.mapping => Serving::Shelf(shelf),
+            Ok(Some(shelf)) => Serving::Outdated(shelf),
+            Ok(None) => Serving::Nothing,
+            // The disk does not say: whoever asks next asks it again.
+            Err(_) => return,
         };
         let mut serving = self.serving.write().unwrap_or_else(PoisonError::into_inner);
         if matches!(*serving, Serving::Unknown) {
             *serving = found;
         }
+    }
+
+    /// Whether it is known what lies on the shelf: else nothing may be destroyed, and nothing put in its place.
+    fn is_known(&self) -> bool {
+        !matches!(*self.serving(), Serving::Unknown)
     }
 
     fn changing(&self) -> MutexGuard<'_, ()> {

@@ -11,8 +11,11 @@ use std::{path::Path, thread::sleep, time::Duration};
 use clap::Args;
 use serde_json::Value;
 
-pub(super) use self::clients::Clients;
-use self::journals::{Exception, Journals};
+use self::clients::Clients;
+pub(super) use self::{
+    clients::{Answer, Session},
+    journals::{DROPPED, Exception, Journals},
+};
 use super::{Verdict, tell};
 use crate::{
     people::{self, Person},

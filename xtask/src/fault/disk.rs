@@ -1,33 +1,31 @@
-//! The rig `disk`: the disk fails once, at some write, sync or opening, while people look up.
+//! The rig `disk`: each call that opens, writes or syncs a file of ours fails once.
 //!
-//! In each round the program runs under strace, which makes one call fail with an error of the disk. Whatever it does
-//! then (refuse to start, answer that nothing can be recorded, stop), no answer may be without evidence, and the next
-//! start on the same files must find everything sound. The journals are compared as in the rig `crash`.
+//! A workload that is always the same is counted first: a start with an import, look-ups, the end. Then it is run again
+//! for each call that it makes, and that call fails. Whatever the program does then (refuse to start, answer that
+//! nothing can be recorded, stop), no answer may be without evidence, and on a sound disk all must be found in order.
+//! The import of a drop is tried for itself besides, where one drop takes the place of another, and so is a full disk.
 
-use std::{cell::Cell, path::Path, thread::sleep, time::Duration};
+mod drops;
+mod full;
+mod shim;
+mod workload;
 
 use clap::Args;
 use serde_json::Value;
 
-use super::{
-    Verdict,
-    crash::{Found, Trial},
-};
+use self::{shim::Fault, workload::Workload};
+use super::{Verdict, tell};
 use crate::{
-    machine::{self, Need},
-    program::{self, Build, Setup},
-    random::Dice,
+    program::{self, Build},
+    scratch::Scratch,
 };
 
 /// How it is run.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// How often the disk fails
-    #[arg(long, default_value_t = 60)]
-    faults: u64,
-    /// What decides which call fails
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
+    /// Let only so many of the calls fail, evenly spread, each in one way; all of them in every way by default
+    #[arg(long)]
+    sites: Option<usize>,
     /// Use optimised builds
     #[arg(long)]
     release: bool,
@@ -40,121 +38,120 @@ impl Options {
     /// As it runs among the tests.
     pub(super) fn small() -> Self {
         Options {
-            faults: 12,
-            seed: 1,
+            sites: Some(16),
             release: false,
             keep: false,
         }
     }
 }
 
-/// The planted bug must be found within so many faults.
-const PLANTED_FAULTS: u64 = 20;
-/// How long the program is asked while one of its calls fails.
-const LIFE: Duration = Duration::from_millis(700);
-/// The calls that fail, and how many of them a thread makes in a round: one of these is drawn. The journal of the
-/// simulated authorities is written otherwise, because it must stay true.
-const CALLS: [(&str, u64); 5] = [
-    ("pwrite64", 300),
-    ("fdatasync", 30),
-    ("fsync", 3),
-    ("openat", 40),
-    ("ftruncate", 2),
-];
-/// What the disk says: broken, or full.
-const ERRORS: [&str; 2] = ["EIO", "ENOSPC"];
+/// The planted bugs must be found within so many faults.
+const PLANTED_SITES: usize = 40;
+
+/// What was found.
+#[derive(Default)]
+struct Found {
+    /// How many calls the workload makes.
+    sites: usize,
+    /// How many of them failed, each time in a run of its own.
+    faults: u64,
+    exceptions: Vec<String>,
+    /// Answers without evidence, and drops of which half answers.
+    grave: u64,
+}
 
 /// Runs it.
 ///
 /// # Errors
-/// strace is missing or may not trace, or the program does not build, or does not start on a sound disk.
+/// There is no C compiler, a small disk may not be mounted, or the program does not build, or does not start on a
+/// sound disk.
 pub(super) fn run(options: &Options) -> Result<Verdict, String> {
-    machine::ensure(&[Need::Strace])?;
+    let mut scratch = Scratch::new("disk")?;
+    if options.keep {
+        scratch.keep();
+    }
+    let shim = shim::build(scratch.path())?;
     let plain = program::build(Build::Plain, options.release)?;
-    let (found, seen) = measure(options, &plain, None, options.faults)?;
-    found.tell();
-    let planted = program::build(Build::Planted, options.release)?;
-    eprintln!("again, with a program that answers before it seals");
-    let few = options.faults.clamp(1, PLANTED_FAULTS);
-    let (caught, _) = measure(options, &planted, Some("answer-before-seal"), few)?;
-    let mut more = found.more(options.seed);
-    more.push(("starts_refused", Value::from(seen.starts_refused)));
-    more.push(("stopped", Value::from(seen.stopped)));
+    let workload = Workload::new(&plain, None, &shim, &scratch.path().join("program"))?;
+    let (found, seen) = workload.measure(options.sites)?;
+    seen.tell();
+    tell(&found.exceptions);
+    let full = full::measure(&workload)?;
+    tell(&full);
+    let importer = drops::build(false)?;
+    let imports = drops::measure(
+        &importer,
+        None,
+        &shim,
+        &scratch.path().join("drops"),
+        options.sites,
+    )?;
+    tell(&imports.exceptions);
+    let caught = planted(options, &shim, &scratch)?;
+    let exceptions = found.exceptions.len() + full.len() + imports.exceptions.len();
+    if exceptions > 0 {
+        scratch.keep();
+    }
+    let more = [
+        ("sites", Value::from(found.sites)),
+        ("import_sites", Value::from(imports.sites)),
+        ("starts_refused", Value::from(seen.starts_refused)),
+        ("stopped", Value::from(seen.stopped)),
+        ("answers", Value::from(seen.answers)),
+        ("half_drops", Value::from(imports.grave)),
+    ];
     Ok(Verdict {
         rig: "disk",
-        n: options.faults,
-        exceptions: found.exceptions(),
-        planted_caught: caught.unsealed() > 0,
-        more,
+        n: found.faults + imports.faults + 1,
+        exceptions: exceptions as u64,
+        planted_caught: caught,
+        more: more.to_vec(),
     })
 }
 
-/// What the program did about the faults.
-#[derive(Default, Clone, Copy)]
-struct Seen {
-    starts_refused: u64,
-    stopped: u64,
+/// Whether both planted bugs are found.
+fn planted(options: &Options, shim: &shim::Shim, scratch: &Scratch) -> Result<bool, String> {
+    let few = Some(options.sites.unwrap_or(PLANTED_SITES).max(PLANTED_SITES));
+    eprintln!("again, with a program that answers before it seals");
+    let planted = program::build(Build::Planted, options.release)?;
+    let folder = scratch.path().join("program-planted");
+    let workload = Workload::new(&planted, Some("answer-before-seal"), shim, &folder)?;
+    let (answered, _) = workload.measure(few)?;
+    eprintln!("{} answers without evidence were found there", answered.grave);
+    eprintln!("again, with an import that overlooks what the disk says");
+    let folder = scratch.path().join("drops-planted");
+    let imports = drops::measure(&drops::build(true)?, Some("half-import"), shim, &folder, None)?;
+    eprintln!("{} half drops were found there", imports.grave);
+    Ok(answered.grave > 0 && imports.grave > 0)
 }
 
-fn measure(
-    options: &Options,
-    program: &Path,
-    bug: Option<&str>,
-    faults: u64,
-) -> Result<(Found, Seen), String> {
-    let trial = Trial {
-        rig: "disk",
-        program,
-        bug,
-        rounds: faults,
-        people: 4,
-        seed: options.seed,
-        keep: options.keep,
-    };
-    let seen = Cell::new(Seen::default());
-    let found = trial.run(|setup, demo, _, dice| {
-        demo.stop_and_wait()?;
-        let mut now = seen.get();
-        match setup.clone().with_under(failing(dice)).start() {
-            // It met the fault before it served anybody, and said so.
-            Err(_) => now.starts_refused += 1,
-            Ok(mut afflicted) => {
-                sleep(LIFE);
-                now.stopped += u64::from(afflicted.has_ended());
-                afflicted.kill();
-            }
-        }
-        seen.set(now);
-        restart(setup)
-    })?;
-    Ok((found, seen.get()))
+/// The faults of a run: each of `sites` in each way, or an even sample, of which each fails in one way.
+fn faults(sites: usize, ways: &[Fault], sample: Option<usize>) -> Vec<(usize, Fault)> {
+    match sample {
+        None => ways
+            .iter()
+            .flat_map(|way| (1..=sites).map(|at| (at, *way)))
+            .collect(),
+        Some(0) => vec![],
+        Some(count) => (0..count.min(sites))
+            .map(|n| (1 + n * sites / count.min(sites), ways[n % ways.len()]))
+            .collect(),
+    }
 }
 
-/// On a sound disk everything must be found in order.
-fn restart(setup: &Setup<'_>) -> Result<program::Demo, String> {
-    setup
-        .start()
-        .map_err(|e| format!("after a fault of the disk: {e}"))
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// strace, which makes one call fail.
-fn failing(dice: &mut Dice) -> Vec<String> {
-    let (call, calls) = CALLS[usize::try_from(dice.below(CALLS.len() as u64)).unwrap_or_default()];
-    let error = ERRORS[usize::try_from(dice.below(ERRORS.len() as u64)).unwrap_or_default()];
-    let at = 1 + dice.below(calls);
-    let inject = format!("inject={call}:error={error}:when={at}");
-    let trace = format!("trace={call}");
-    [
-        "strace",
-        "-f",
-        "--seccomp-bpf",
-        "-e",
-        &trace,
-        "-e",
-        &inject,
-        "-o",
-        "/dev/null",
-    ]
-    .map(str::to_owned)
-    .to_vec()
+    #[test]
+    fn a_sample_is_spread_over_all() {
+        let ways = [Fault::Broken, Fault::Full];
+        let all = faults(3, &ways, None);
+        assert_eq!(all.len(), 6);
+        assert_eq!((all[2], all[3]), ((3, Fault::Broken), (1, Fault::Full)));
+        let some: Vec<usize> = faults(100, &ways, Some(4)).iter().map(|f| f.0).collect();
+        assert_eq!(some, [1, 26, 51, 76]);
+        assert_eq!(faults(2, &ways, Some(9)).len(), 2);
+        assert!(faults(0, &ways, Some(9)).is_empty());
+    }
 }

@@ -117,6 +117,8 @@ impl<'a> Import<'a> {
         digests.push(expected);
         let about = About { digests, lacking };
         let finished = builder.finish(&drops.mapping, drops.signer.is_some(), &about);
+        #[cfg(feature = "planted")]
+        let finished = overlooked(finished);
         let (rows, repeated) = finished.map_err(|_| Problem::DropNotStored)?;
         self.tell(Stage::Built, self.of_bytes, rows);
         // From here on until it answers no change is taken: none may be left behind.
@@ -271,6 +273,15 @@ impl Count {
             });
         }
         Ok(())
+    }
+}
+
+/// A bug planted on purpose, where `MINGCHA_PLANTED` is `half-import`: what the disk says to the rows is not heard.
+#[cfg(feature = "planted")]
+fn overlooked(finished: rusqlite::Result<(u64, u64)>) -> rusqlite::Result<(u64, u64)> {
+    match std::env::var("MINGCHA_PLANTED").as_deref() {
+        Ok("half-import") => Ok(finished.unwrap_or_default()),
+        _ => finished,
     }
 }
 

@@ -127,6 +127,9 @@ impl Drops {
         };
         let kept = self.kept();
         let kept = kept.as_deref();
+        if !self.is_known() {
+            return vec![self.refused("", Problem::DropNotStored)];
+        }
         let mut news = Vec::new();
         if self.files.destroy_others(kept.map(Shelf::place)).is_err() {
             news.push(self.refused("", Problem::DropNotStored));

@@ -4,6 +4,7 @@
 //! rows goes through in bounded memory; afterwards it is only read.
 
 use std::{
+    io,
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
 };
@@ -11,7 +12,7 @@ use std::{
 use crypto::{DataKey, DirectoryKey, envelope};
 use domain::{outcome::Outcome, time::Timestamp};
 use rand_chacha::ChaCha20Rng;
-use rusqlite::{Connection, OpenFlags, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags, params};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
@@ -156,30 +157,37 @@ impl Label {
 
 impl Shelf {
     /// Opens what was built; `None` where it is not whole.
-    pub(super) fn open(path: &Path, label: Label, keys: ShelfKeys) -> Option<Self> {
-        let connection = open(path).ok()?;
-        let read = "SELECT mapping, signed, row_count, row.sealed FROM meta JOIN row ON row.id = ?";
-        let read = connection.query_row(read, [ABOUT], |row| {
-            let meta = Meta {
-                mapping: row.get(0)?,
-                signed: row.get(1)?,
-                rows: row.get::<_, i64>(2)?.unsigned_abs(),
-            };
-            Ok((meta, row.get::<_, Vec<u8>>(3)?))
-        });
-        let (meta, sealed) = read.ok()?;
-        let about = serde_json::from_slice(&label.open(&keys, ABOUT, &sealed)?).ok()?;
-        let overlay = Overlay::open(&changes_path(path), false).ok()?;
-        let connections = Mutex::new(vec![connection]);
-        Some(Shelf {
+    ///
+    /// # Errors
+    /// The disk does not give it now.
+    pub(super) fn open(path: &Path, label: Label, keys: ShelfKeys) -> io::Result<Option<Self>> {
+        let (connection, meta, sealed) = match read_meta(path) {
+            Ok(read) => read,
+            Err(error) => {
+                return match error.sqlite_error_code() {
+                    // No row in it, no such table, no database: it was never finished.
+                    None
+                    | Some(ErrorCode::Unknown | ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
+                        Ok(None)
+                    }
+                    Some(_) => Err(io::Error::other(error)),
+                };
+            }
+        };
+        let about = label.open(&keys, ABOUT, &sealed);
+        let Some(about) = about.and_then(|about| serde_json::from_slice(&about).ok()) else {
+            return Ok(None);
+        };
+        let overlay = Overlay::open(&changes_path(path), false).map_err(io::Error::other)?;
+        Ok(Some(Shelf {
             path: path.to_owned(),
             label,
             keys,
             meta,
             about,
             overlay: Mutex::new(overlay),
-            connections,
-        })
+            connections: Mutex::new(vec![connection]),
+        }))
     }
 
     /// The date of the drop.
@@ -277,6 +285,21 @@ impl Shelf {
 /// A shelf, or what lies beside it, that cannot be read.
 pub(super) fn unreadable() -> Failure {
     Failure::new(Outcome::Broken, Problem::DropUnreadable)
+}
+
+/// A connection, what is kept in the clear, and what is sealed beside it.
+fn read_meta(path: &Path) -> rusqlite::Result<(Connection, Meta, Vec<u8>)> {
+    let connection = open(path)?;
+    let read = "SELECT mapping, signed, row_count, row.sealed FROM meta JOIN row ON row.id = ?";
+    let (meta, sealed) = connection.query_row(read, [ABOUT], |row| {
+        let meta = Meta {
+            mapping: row.get(0)?,
+            signed: row.get(1)?,
+            rows: row.get::<_, i64>(2)?.unsigned_abs(),
+        };
+        Ok((meta, row.get(3)?))
+    })?;
+    Ok((connection, meta, sealed))
 }
 
 fn open(path: &Path) -> rusqlite::Result<Connection> {

@@ -46,17 +46,30 @@ pub(super) struct ShelfFiles {
 
 impl ShelfFiles {
     /// The newest shelf that is whole and has its key, by whatever mapping it was built.
-    pub(super) fn newest(&self) -> Option<Shelf> {
-        let mut places = self.places(&self.store, "rows");
+    ///
+    /// # Errors
+    /// The disk does not say what lies there, which is not the same as nothing: what cannot be read now is not lost.
+    pub(super) fn newest(&self) -> io::Result<Option<Shelf>> {
+        let mut places = self.places(&self.store, "rows")?;
         places.sort_unstable();
-        places.into_iter().rev().find_map(|place| self.open(place))
+        for place in places.into_iter().rev() {
+            if let Some(shelf) = self.open(place)? {
+                return Ok(Some(shelf));
+            }
+        }
+        Ok(None)
     }
 
-    fn open(&self, place: Place) -> Option<Shelf> {
+    fn open(&self, place: Place) -> io::Result<Option<Shelf>> {
         let mut bytes = Zeroizing::new(Vec::new());
-        let key = File::open(self.path(&self.keys, place, "key")).ok()?;
-        key.take(KEY_BYTES as u64 + 1).read_to_end(&mut bytes).ok()?;
-        let keys = self.read_keys(&bytes)?;
+        let key = match File::open(self.path(&self.keys, place, "key")) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+            opened => opened?,
+        };
+        key.take(KEY_BYTES as u64 + 1).read_to_end(&mut bytes)?;
+        let Some(keys) = self.read_keys(&bytes) else {
+            return Ok(None);
+        };
         Shelf::open(&self.path(&self.store, place, "rows"), self.label(place), keys)
     }
 
@@ -65,7 +78,7 @@ impl ShelfFiles {
         for folder in [&self.store, &self.keys] {
             fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
         }
-        let editions = self.places(&self.store, "rows").into_iter();
+        let editions = self.places(&self.store, "rows")?.into_iter();
         let editions = editions
             .filter(|place| place.as_of == as_of)
             .map(|place| place.edition);
@@ -98,7 +111,7 @@ impl ShelfFiles {
         let (path, label, keys) = builder.close().map_err(io::Error::other)?;
         File::open(&path)?.sync_all()?;
         let named = self.path(&self.store, label.place, "rows");
-        let shelf = Shelf::open(&path, label, keys).ok_or(io::ErrorKind::InvalidData)?;
+        let shelf = Shelf::open(&path, label, keys)?.ok_or(io::ErrorKind::InvalidData)?;
         hand_over(&shelf)?;
         sync(&self.store)?;
         fs::rename(&path, &named)?;
@@ -108,9 +121,9 @@ impl ShelfFiles {
 
     /// Destroys what is not `kept`: keys first, for without them the rows are nothing.
     pub(super) fn destroy_others(&self, kept: Option<Place>) -> io::Result<()> {
-        let mut places = self.places(&self.keys, "key");
+        let mut places = self.places(&self.keys, "key")?;
         for kind in FILES {
-            places.extend(self.places(&self.store, kind));
+            places.extend(self.places(&self.store, kind)?);
         }
         for place in places.into_iter().filter(|place| Some(*place) != kept) {
             self.discard(place)?;
@@ -137,7 +150,7 @@ impl ShelfFiles {
         Ok(())
     }
 
-    fn places(&self, folder: &Path, kind: &str) -> Vec<Place> {
+    fn places(&self, folder: &Path, kind: &str) -> io::Result<Vec<Place>> {
         let place = |name: &str| {
             let rest = name.strip_prefix(self.id.as_str())?.strip_prefix('.')?;
             let numbers = rest.strip_suffix(kind)?.strip_suffix('.')?;
@@ -149,9 +162,11 @@ impl ShelfFiles {
             Some(Place { as_of, edition })
         };
         let mut places = Vec::new();
-        // A folder that is not there has none.
-        drop(each(folder, |name| places.extend(place(&name))));
-        places
+        match each(folder, |name| places.extend(place(&name))) {
+            // It is made with the first drop.
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            listed => listed.map(|()| places),
+        }
     }
 
     fn path(&self, folder: &Path, place: Place, kind: &str) -> PathBuf {

@@ -21,16 +21,16 @@ use crate::{
 
 /// A whole answer that reached a client.
 #[derive(Debug, Clone)]
-pub(super) struct Answer {
-    pub(super) status: u16,
+pub(in crate::fault) struct Answer {
+    pub(in crate::fault) status: u16,
     pub(super) lookup: Option<String>,
     /// The outcome, or the code of the problem.
-    pub(super) word: String,
+    pub(in crate::fault) word: String,
     pub(super) receipt: Option<String>,
 }
 
 impl Answer {
-    fn of(reply: &Reply) -> Self {
+    pub(in crate::fault) fn of(reply: &Reply) -> Self {
         let json = reply.json();
         let text = |key: &str| json[key].as_str().map(str::to_owned);
         Answer {
@@ -44,9 +44,9 @@ impl Answer {
 
 /// A session that lives through all kills.
 #[derive(Debug, Clone)]
-pub(super) struct Session {
-    pub(super) person: Person,
-    pub(super) token: String,
+pub(in crate::fault) struct Session {
+    pub(in crate::fault) person: Person,
+    pub(in crate::fault) token: String,
 }
 
 /// What all clients were answered, and the news of it.

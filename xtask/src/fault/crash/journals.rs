@@ -15,16 +15,19 @@ use crate::{
     program::Setup,
 };
 
+/// The kind that is answered from a file which was dropped before, so that nobody is asked.
+pub(in crate::fault) const DROPPED: &str = "vehicle-insurance";
+
 /// What must not be.
 #[derive(Debug)]
-pub(super) struct Exception {
+pub(in crate::fault) struct Exception {
     unsealed: bool,
     what: String,
 }
 
 impl Exception {
     /// About no single look-up.
-    pub(super) fn of_the_whole(what: String) -> Self {
+    pub(in crate::fault) fn of_the_whole(what: String) -> Self {
         Exception {
             unsealed: false,
             what,
@@ -32,7 +35,7 @@ impl Exception {
     }
 
     /// An answer was given, and the person's view has nothing of it.
-    pub(super) fn is_unsealed(&self) -> bool {
+    pub(in crate::fault) fn is_unsealed(&self) -> bool {
         self.unsealed
     }
 }
@@ -50,10 +53,11 @@ struct Entry {
     index: u64,
     sort: String,
     outcome: String,
+    kind: String,
 }
 
 /// All four.
-pub(super) struct Journals {
+pub(in crate::fault) struct Journals {
     /// What clients were answered.
     pub(super) answers: Vec<Answer>,
     /// Look-ups of which the authorities were asked.
@@ -71,7 +75,7 @@ impl Journals {
     ///
     /// # Errors
     /// One cannot be read.
-    pub(super) fn gather(
+    pub(in crate::fault) fn gather(
         setup: &Setup<'_>,
         sessions: Vec<Session>,
         answers: Vec<Answer>,
@@ -102,8 +106,16 @@ impl Journals {
         self.chains.iter().map(Vec::len).sum()
     }
 
+    /// No look-up is under way, or cut off and not yet closed, and the public log has all that was answered.
+    pub(in crate::fault) fn are_settled(&self) -> bool {
+        let closed = |entries: &Vec<Entry>| entries.iter().any(|e| e.sort != "INTENT");
+        let answered = self.answers.iter().filter_map(|answer| answer.lookup.as_ref());
+        let mut entries = answered.filter_map(|lookup| self.seen.get(lookup)).flatten();
+        self.seen.values().all(closed) && entries.all(|entry| self.log.leaf(entry.index).is_some())
+    }
+
     /// What does not hold.
-    pub(super) fn compare(&self) -> Vec<Exception> {
+    pub(in crate::fault) fn compare(&self) -> Vec<Exception> {
         let mut exceptions: Vec<Exception> = self
             .answers
             .iter()
@@ -166,8 +178,12 @@ impl Journals {
     fn holds(&self, text: &str, entry: &Entry) -> Result<(), String> {
         let verified =
             receipt::verify(text.as_bytes(), &self.keys, log::signature).map_err(|e| e.to_string())?;
-        if verified.index != entry.index || self.log.leaf(verified.index) != Some(verified.leaf_hash) {
-            return Err(format!("the log has another entry at {}", verified.index));
+        match self.log.leaf(verified.index) {
+            None => return Err(format!("the public log ends before {}", verified.index)),
+            Some(leaf) if verified.index != entry.index || leaf != verified.leaf_hash => {
+                return Err(format!("the log has another entry at {}", verified.index));
+            }
+            Some(_) => {}
         }
         let parsed = Receipt::parse(text.as_bytes()).map_err(|e| e.to_string())?;
         let proof = Proof::parse(&parsed.proof).map_err(|e| e.to_string())?;
@@ -207,7 +223,7 @@ impl Journals {
         if end.sort != "REFUSAL" && !intents.iter().any(|intent| intent.number < end.number) {
             return Some(format!("{lookup} has an outcome and no intent before it"));
         }
-        if end.outcome == "found" && !self.asked.contains(lookup) {
+        if end.outcome == "found" && end.kind != DROPPED && !self.asked.contains(lookup) {
             return Some(format!("{lookup} was found, and no authority was asked"));
         }
         None
@@ -241,6 +257,7 @@ fn view(client: &mut Client, seen: &mut BTreeMap<String, Vec<Entry>>) -> Result<
                     index: number("log_index")?,
                     sort: text("type"),
                     outcome: text("outcome"),
+                    kind: text("kind"),
                 };
                 seen.entry(lookup.clone()).or_default().push(entry);
             }
