@@ -27,7 +27,7 @@ pub(super) async fn tell_news(app: &App, to: AccountId, lang: Lang) {
 
 async fn tell(app: &App, to: AccountId, lang: Lang) -> Result<(), Error> {
     let store = &app.store;
-    let Some(account) = store.account(to).await?.filter(|account| account.active) else {
+    let Some(account) = store.account(to).await? else {
         return Ok(());
     };
     let digest = store.phone_digest(&account.phone);

@@ -170,7 +170,7 @@ impl Importer<'_> {
             Holder::Newer => (0, ROWS),
             Holder::Nothing => (ROWS, 0),
         };
-        if !Rows::read(&line["after"]).is_some_and(|rows| (rows.old, rows.new) == expected) {
+        if Rows::read(&line["after"]).is_none_or(|rows| (rows.old, rows.new) != expected) {
             wrong.push(format!("after the next look answer {}", line["after"]));
         }
         if line["files"] != 2 {
