@@ -1,11 +1,12 @@
 //! Two sources for one field: both values where they differ, each with its source, sealed under a name of its own.
 
-use std::{sync::Arc, time::Instant};
+use std::sync::Arc;
 
 use domain::identifiers::IdNumber;
 use ledger::{Salt, Verified, cbor::Value as Cbor, receipt::verify_field};
 use sandbox::Switch;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::every_kind::text_of;
 use crate::{
