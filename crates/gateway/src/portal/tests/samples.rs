@@ -332,15 +332,8 @@ fn vin_pages(p: &Page, add: Add<'_>) {
     }
 }
 
-fn public_pages(p: &Page, add: Add<'_>) {
-    let keys = || vec!["sample.invalid+00000000+AA==".to_owned()];
-    let verify = VerifyView {
-        p: p.clone(),
-        key: "sample".into(),
-        keys: keys(),
-        codes: WHY,
-    };
-    add("verify.html", verify.render());
+/// The page of coverage; its sources.
+fn coverage_page(p: &Page, add: Add<'_>) -> Vec<SourceLine> {
     let delivered = |state| Delivered {
         state,
         freshness: "daily",
@@ -385,6 +378,19 @@ fn public_pages(p: &Page, add: Add<'_>) {
         }
         .render(),
     );
+    sources()
+}
+
+fn public_pages(p: &Page, add: Add<'_>) {
+    let keys = || vec!["sample.invalid+00000000+AA==".to_owned()];
+    let verify = VerifyView {
+        p: p.clone(),
+        key: "sample".into(),
+        keys: keys(),
+        codes: WHY,
+    };
+    add("verify.html", verify.render());
+    let sources = coverage_page(p, add);
     let genuine = GenuineView {
         p: p.clone(),
         public_url: "https://sample.invalid".into(),
@@ -398,7 +404,7 @@ fn public_pages(p: &Page, add: Add<'_>) {
         "privacy.html",
         PrivacyView {
             p: p.clone(),
-            sources: sources(),
+            sources,
             retention,
         }
         .render(),

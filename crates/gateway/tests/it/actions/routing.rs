@@ -39,6 +39,7 @@ pub(crate) fn with_a_reserve(files: &mut Vec<SourceFile>) {
 }
 
 /// The marriage register of one province, which knows where people of another one look.
+#[expect(clippy::ptr_arg, reason = "the bed's edits may add files too")]
 pub(crate) fn of_one_region(files: &mut Vec<SourceFile>) {
     let register = files
         .iter_mut()

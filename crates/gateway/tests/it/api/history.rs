@@ -197,19 +197,22 @@ async fn my_look_ups_are_searched_and_exported(bed: Arc<Bed>) {
         let reply = app.get(&token, &format!("/v1/lookups?{query}")).await;
         reply.expect_problem(400, code);
     }
-    // An export has all of them, those out of sight too, and is what the portal's file is.
-    let hidden = text_at(&lines[7], "/lookup_id");
+    an_export_has_all(&app, &token, text_at(&lines[7], "/lookup_id")).await;
+}
+
+/// Those out of sight too; it is what the portal's file is.
+async fn an_export_has_all(app: &TestApp, token: &str, hidden: &str) {
     let hide = format!("/v1/lookups/{hidden}/hidden");
-    app.put(&token, &hide, &json!({ "hidden": true }))
+    app.put(token, &hide, &json!({ "hidden": true }))
         .await
         .expect(204);
-    let export = app.get(&token, "/v1/lookups/export").await.expect(200);
+    let export = app.get(token, "/v1/lookups/export").await.expect(200);
     assert_eq!(export.text_at("/format"), "mingcha-look-ups-v1");
     let exported = export.json["look_ups"].as_array().unwrap();
     assert_eq!((exported.len(), &export.json["next"]), (59, &Value::Null));
     let older = text_at(&exported[9], "/lookup_id");
     let rest = app
-        .get(&token, &format!("/v1/lookups/export?before={older}"))
+        .get(token, &format!("/v1/lookups/export?before={older}"))
         .await
         .expect(200);
     assert_eq!(rest.json["look_ups"].as_array().unwrap()[..], exported[10..]);
