@@ -63,11 +63,13 @@ fn count_disagreements(kind: &str, answering: Option<&Provenance>, sayings: &Say
             continue;
         };
         for other in others {
-            metrics::counter!(
-                "mingcha_disagreements_total",
-                "kind" => kind.to_owned(), "field" => field.clone(), "leading" => by(leading), "other" => by(other)
-            )
-            .increment(1);
+            let labels = [
+                ("kind", kind.to_owned()),
+                ("field", field.clone()),
+                ("leading", by(leading)),
+                ("other", by(other)),
+            ];
+            metrics::counter!("mingcha_disagreements_total", &labels).increment(1);
         }
     }
 }
