@@ -8,7 +8,6 @@ use std::{
 };
 
 use domain::time::Timestamp;
-use futures_util::future::join_all;
 use sources::{DropEvent, DropProgress, Stage};
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -36,13 +35,14 @@ pub(crate) fn start(app: &Arc<App>) {
     }
 }
 
-/// Looks once at every source; how many drops answer that did not before.
+/// Looks once at every source, before the demo tells what it has; how many drops answer that did not before.
+#[cfg(feature = "demo")]
 pub(crate) async fn look(app: &Arc<App>) -> usize {
     let looks = app
         .sources
         .drop_sources()
         .map(|source| look_at(app, source.to_owned()));
-    join_all(looks).await.into_iter().sum()
+    futures_util::future::join_all(looks).await.into_iter().sum()
 }
 
 /// Looks once at one source. What is wrong with a drop is traced and counted where it is found.
