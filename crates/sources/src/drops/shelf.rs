@@ -155,30 +155,31 @@ impl Label {
     }
 }
 
+/// What was read; `None` where the file can never be read: no row in it, no such table, no database.
+fn unless_broken<T>(read: rusqlite::Result<T>) -> io::Result<Option<T>> {
+    read.map(Some).or_else(|error| match error.sqlite_error_code() {
+        None | Some(ErrorCode::Unknown | ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => Ok(None),
+        Some(_) => Err(io::Error::other(error)),
+    })
+}
+
 impl Shelf {
     /// Opens what was built; `None` where it is not whole.
     ///
     /// # Errors
     /// The disk does not give it now.
     pub(super) fn open(path: &Path, label: Label, keys: ShelfKeys) -> io::Result<Option<Self>> {
-        let (connection, meta, sealed) = match read_meta(path) {
-            Ok(read) => read,
-            Err(error) => {
-                return match error.sqlite_error_code() {
-                    // No row in it, no such table, no database: it was never finished.
-                    None
-                    | Some(ErrorCode::Unknown | ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
-                        Ok(None)
-                    }
-                    Some(_) => Err(io::Error::other(error)),
-                };
-            }
+        let Some((connection, meta, sealed)) = unless_broken(read_meta(path))? else {
+            return Ok(None);
         };
         let about = label.open(&keys, ABOUT, &sealed);
         let Some(about) = about.and_then(|about| serde_json::from_slice(&about).ok()) else {
             return Ok(None);
         };
-        let overlay = Overlay::open(&changes_path(path), false).map_err(io::Error::other)?;
+        // Changes that cannot be read any more are lost, and the rows alone would be wrong.
+        let Some(overlay) = unless_broken(Overlay::open(&changes_path(path), false))? else {
+            return Ok(None);
+        };
         Ok(Some(Shelf {
             path: path.to_owned(),
             label,
