@@ -23,6 +23,8 @@ const PLACES_FOR_EACH: usize = 8;
 pub(super) const STANDING: Duration = Duration::from_secs(1);
 /// The longest until somebody is to come again: a person who sees nothing new for longer thinks it is stuck.
 const LONGEST_AWAY_SECONDS: i64 = 5;
+/// Accounts that were admitted lately and are remembered: as many as a busy node admits while its line moves on once.
+const MOST_REMEMBERED: usize = 16_384;
 /// How much later than told somebody may come and still has their place: a phone in a pocket, a slow network.
 const GRACE: Duration = Duration::from_secs(10);
 
@@ -52,7 +54,8 @@ pub(super) enum Entered<K> {
     Works(Option<K>),
     /// Into the line.
     Waits(TurnId),
-    /// Not at all: the line is full. The seconds until it has moved on.
+    /// Not at all: the line is full, or nearly full and their account had a turn while it moved on last. The seconds
+    /// until it has moved on.
     Full(i64),
     /// Not at all: their account has its place, and another question waits there. The seconds until its turn.
     HasPlace(i64),
@@ -83,6 +86,9 @@ pub(super) struct Line<W, K> {
     waiting: BTreeMap<TurnId, Waiting<W, K>>,
     of_account: BTreeMap<AccountId, TurnId>,
     standing: BTreeSet<TurnId>,
+    /// Who was admitted last, while the line was nearly full. Who asks most often would else win most of the places
+    /// that become free.
+    admitted: BTreeMap<AccountId, Instant>,
     pace: Pace,
 }
 
@@ -97,6 +103,7 @@ impl<W, K> Line<W, K> {
             waiting: BTreeMap::new(),
             of_account: BTreeMap::new(),
             standing: BTreeSet::new(),
+            admitted: BTreeMap::new(),
             pace: Pace::new(bound),
         }
     }
@@ -121,6 +128,7 @@ impl<W, K> Line<W, K> {
         let own = named.filter(|turn| self.is_of(*turn, who));
         if self.in_work < self.bound {
             self.in_work += 1;
+            self.admit(who.account, now);
             return Entered::Works(own.and_then(|turn| self.remove(turn)?.kept));
         }
         if let Some(turn) = own {
@@ -129,7 +137,7 @@ impl<W, K> Line<W, K> {
         if let Some(place) = self.place_of(who.account) {
             return Entered::HasPlace(self.pace.told(place));
         }
-        if self.is_full() {
+        if self.is_full() || self.had_a_turn(who.account, now) {
             return Entered::Full(self.seconds_of_all());
         }
         let turn = TurnId(self.next);
@@ -247,6 +255,9 @@ impl<W, K> Line<W, K> {
         self.pace.freed(now, self.in_work >= self.bound);
         let next = self.standing.first().copied();
         let next = next.and_then(|turn| self.remove(turn));
+        if let Some(waiting) = &next {
+            self.admit(waiting.account, now);
+        }
         match next.and_then(|w| Some((w.stands?, w.kept))) {
             Some(next) => Some(next),
             None => {
@@ -256,8 +267,31 @@ impl<W, K> Line<W, K> {
         }
     }
 
+    /// Others may be refused for want of a place: the last quarter is for who had no turn lately.
+    fn is_busy(&self) -> bool {
+        self.waiting.len() * 4 >= self.bound * PLACES_FOR_EACH * 3
+    }
+
+    fn admit(&mut self, account: AccountId, now: Instant) {
+        if self.is_busy() && self.admitted.len() < MOST_REMEMBERED {
+            self.admitted.insert(account, now);
+        }
+    }
+
+    /// The account had a turn while others are refused, and the line has not moved on once since.
+    fn had_a_turn(&self, account: AccountId, now: Instant) -> bool {
+        let since = self.admitted.get(&account).filter(|_| self.is_busy());
+        since.is_some_and(|since| now < *since + self.pace.until(self.waiting.len()))
+    }
+
     /// Forgets whoever did not come again in time; how many.
     pub(super) fn sweep(&mut self, now: Instant) -> u64 {
+        if self.is_busy() {
+            let moved_on = self.pace.until(self.waiting.len());
+            self.admitted.retain(|_, since| now < *since + moved_on);
+        } else {
+            self.admitted.clear();
+        }
         let lapsed = |w: &Waiting<W, K>| w.stands.is_none() && w.lapses < now;
         let gone: Vec<TurnId> = self
             .waiting

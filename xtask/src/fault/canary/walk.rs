@@ -119,10 +119,13 @@ pub(super) fn forms(page: &str) -> Vec<Form> {
                 ));
             }
         }
-        if let Some((name, value)) =
-            tags(inside, "button").find_map(|tag| attribute(tag, "name").zip(attribute(tag, "value")))
+        // As a browser does where a key is pressed: the first button, with its value if it has one.
+        let mut buttons = tags(inside, "button");
+        if let Some(pair) = buttons
+            .next()
+            .and_then(|tag| attribute(tag, "name").zip(attribute(tag, "value")))
         {
-            values.push((name, value));
+            values.push(pair);
         }
         forms.push(Form {
             action: attribute(head, "action").unwrap_or_default(),

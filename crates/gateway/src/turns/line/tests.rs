@@ -220,9 +220,10 @@ proptest! {
         }
     }
 
-    /// One account asks ten times as often as all others together, who ask again as soon as they were answered.
+    /// One account asks ten times as often as all others together, who ask again as soon as they were answered. There
+    /// is a place for everybody, in the first three quarters of the line.
     #[test]
-    fn one_who_floods_has_one_turn_in_each_round(others in 4u8..22, rounds in 2usize..8) {
+    fn one_who_floods_has_one_turn_in_each_round(others in 4u8..(BOUND * PLACES_FOR_EACH * 3 / 4 - 1) as u8, rounds in 2usize..8) {
         let mut world = World::new(BOUND, 100);
         let mut served = vec![0usize; usize::from(others) + 1];
         for _ in 0..BOUND {
@@ -248,6 +249,34 @@ proptest! {
         }
         let (least, most) = (served.iter().min().unwrap(), served.iter().max().unwrap());
         prop_assert!(most - least <= 1, "{served:?}");
+    }
+
+    /// There are twice as many accounts as places. One asks ten times at each place that becomes free, the others now
+    /// and then: it wins no more turns than twice what others have on average.
+    #[test]
+    fn one_who_floods_a_full_line_does_not_starve_others(asks in prop::collection::vec(1u8..49, 4000)) {
+        let mut world = World::new(BOUND, 100);
+        let mut served = vec![0usize; 49];
+        for some in asks.chunks(4) {
+            for _ in 0..10 {
+                world.come(0, None);
+            }
+            for account in some {
+                if !world.clients.iter().any(|c| c.account == *account) {
+                    world.come(*account, None);
+                }
+            }
+            for client in world.clients.clone().iter().filter(|c| !c.stands) {
+                world.line.stand(client.turn, client.turn);
+                world.client(client.turn).stands = true;
+            }
+            world.now += Duration::from_millis(50);
+            if world.working > 0 && let Some(next) = world.done() {
+                served[usize::from(next.account)] += 1;
+            }
+        }
+        let others = served[1..].iter().sum::<usize>() / 48;
+        prop_assert!(served[0] <= 2 * others.max(1), "{served:?}");
     }
 
     /// Questions take between 80 and 120 ms, which is half as long again. Whoever comes again when they are told to waits no longer than told.
