@@ -101,6 +101,11 @@ impl Store {
         clock: Arc<dyn Clock>,
         random: Arc<Random>,
     ) -> Result<(Self, Vec<Line>), StoreError> {
+        #[cfg(feature = "bench-unsealed")]
+        if root.realm() == "production" {
+            let text = "NOT FOR USE: built with bench-unsealed, look-ups would be answered without evidence";
+            return Err(StoreError::Refused(text.into()));
+        }
         db.migrate(schema::DATA, clock.now().0).await?;
         keys_db.migrate(schema::KEYS, clock.now().0).await?;
         let origin = format!("{}/{}/log/{LOG}", config.name, root.realm());
@@ -126,8 +131,6 @@ impl Store {
             stopping: watch::channel(None).0,
         });
         let committer = Committer::start(Arc::clone(&inner));
-        #[cfg(feature = "bench-unsealed")]
-        tracing::error!("NOT FOR USE: built with bench-unsealed, look-ups are answered without evidence");
         let store = Store { inner, committer };
         store.check_tail(last_head).await?;
         Ok((store, effects))

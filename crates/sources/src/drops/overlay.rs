@@ -21,7 +21,7 @@ const IDS_KEPT_SECONDS: i64 = 3 * 24 * 3600;
 const SEQUENCES_KEPT_SECONDS: i64 = 30 * 24 * 3600;
 
 /// What a change says about one record.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Change {
     /// The columns by which the record is found.
     pub(super) record: Json,
@@ -35,8 +35,14 @@ pub(super) struct Change {
     pub(super) effect: Effect,
 }
 
+impl std::fmt::Debug for Change {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Change({}, redacted)", self.sequence)
+    }
+}
+
 /// What a change does to the rows of its record.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub(super) enum Effect {
     /// Nothing: the drop is newer.
     None,
