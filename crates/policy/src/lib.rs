@@ -7,12 +7,17 @@
 mod request;
 mod rules;
 
+use std::{
+    num::NonZeroUsize,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
 use cedar_policy::{Authorizer, Entities, PolicySet, Schema};
 use domain::{
     decision::{Decision, Question},
     kind::Catalogue,
 };
-use moka::sync::Cache;
+use lru::LruCache;
 use sha2::{Digest, Sha256};
 
 pub use rules::{PolicyError, Rule, RuleFile};
@@ -25,7 +30,7 @@ pub const DIAGNOSTIC: &str = "(diagnostic)";
 
 /// How many answers are kept. Eight kinds asked in their lawful ways are a few hundred questions; at about 300
 /// bytes each this is 5 MB at most.
-const KEPT_ANSWERS: u64 = 16_384;
+const KEPT_ANSWERS: NonZeroUsize = NonZeroUsize::new(16_384).unwrap();
 
 /// The words of the rules, see `/policies/schema.cedarschema`.
 const SCHEMA: &str = include_str!("../../../policies/schema.cedarschema");
@@ -49,7 +54,7 @@ pub struct Policy {
     kinds: Entities,
     authorizer: Authorizer,
     words: request::Words,
-    answers: Cache<Question, Decision>,
+    answers: Mutex<LruCache<Question, Decision>>,
     version: [u8; 32],
 }
 
@@ -84,7 +89,7 @@ impl Policy {
             listed,
             authorizer: Authorizer::new(),
             words,
-            answers: Cache::new(KEPT_ANSWERS),
+            answers: Mutex::new(LruCache::new(KEPT_ANSWERS)),
             version: version(base, kinds, operator),
         })
     }
@@ -106,7 +111,17 @@ impl Policy {
     /// [`DIAGNOSTIC`] and the rules that failed.
     #[must_use]
     pub fn decide(&self, question: &Question) -> Decision {
-        self.answers.get_with_by_ref(question, || self.evaluate(question))
+        if let Some(kept) = self.answers().get(question) {
+            return kept.clone();
+        }
+        // Not while the others wait for what is kept: whoever asks the same at once gets the same answer.
+        let decision = self.evaluate(question);
+        self.answers().put(question.clone(), decision.clone());
+        decision
+    }
+
+    fn answers(&self) -> MutexGuard<'_, LruCache<Question, Decision>> {
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Answers without looking at what is kept; about 50 µs.

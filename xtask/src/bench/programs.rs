@@ -22,35 +22,33 @@ pub(crate) struct Programs {
 }
 
 impl Programs {
-    /// Builds them. The one that does not seal is built first and moved away at once, so that it never stays where
-    /// somebody looks for the gateway; it shares the build of everything else.
+    /// Builds them: what is measured as it is shipped, gateway and proxy alike. The one that does not seal is built first
+    /// and moved away at once, so that it never stays where somebody looks for the gateway; it shares the build of
+    /// everything else.
     ///
     /// # Errors
     /// It does not compile.
     pub(crate) fn build() -> Result<Self, String> {
-        let (release, kept) = (run::target().join("release"), run::target().join("bench"));
-        let gateway = [
-            "build",
-            "--release",
-            "--locked",
-            "--package",
-            "gateway",
-            "--bin",
-            "mingcha",
-        ];
-        let unsealed = kept.join("mingcha-unsealed");
-        run::show(run::cargo(gateway).args(["--features", "bench-unsealed"]))?;
-        relocate(&release.join("mingcha"), &unsealed)?;
-        let examples = ["bare_proxy", "load", "routing_speed"].map(|name| ["--example", name]);
-        run::show(run::cargo(gateway).args(examples.concat()))?;
+        let (shipped, release) = (run::target().join("dist"), run::target().join("release"));
+        let unsealed = run::target().join("bench").join("mingcha-unsealed");
+        let gateway = ["--profile", "dist", "--bin", "mingcha"];
+        build(&[&gateway[..], &["--features", "bench-unsealed"]].concat())?;
+        relocate(&shipped.join("mingcha"), &unsealed)?;
+        build(&[&gateway[..], &["--example", "bare_proxy"]].concat())?;
+        build(&["--release", "--example", "load", "--example", "routing_speed"])?;
         Ok(Programs {
-            gateway: release.join("mingcha"),
+            gateway: shipped.join("mingcha"),
             unsealed,
-            proxy: release.join("examples/bare_proxy"),
+            proxy: shipped.join("examples/bare_proxy"),
             load: release.join("examples/load"),
             routing: release.join("examples/routing_speed"),
         })
     }
+}
+
+fn build(what: &[&str]) -> Result<(), String> {
+    let all = [&["build", "--locked", "--package", "gateway"], what].concat();
+    run::show(&mut run::cargo(all))
 }
 
 fn relocate(from: &Path, to: &Path) -> Result<(), String> {

@@ -14,7 +14,8 @@ use rand_chacha::ChaCha20Rng;
 
 use super::{
     Act, LOG, Outcome, Seal, answer,
-    conditions::{Condition, Link, judge},
+    conditions::{Condition, Link, Links, judge},
+    known::{Known, KnownHere},
     openings::{Built, Place, build},
     rows::{Numbers, Rows},
     uncertain,
@@ -34,6 +35,7 @@ pub(super) struct Batch {
     keys: BTreeMap<SubjectId, Arc<SubjectKeys>>,
     key_class: String,
     now: Timestamp,
+    known: KnownHere,
     /// What the last run of the body wrote; it counts only if that run was committed.
     written: Mutex<Option<Written>>,
 }
@@ -45,6 +47,8 @@ pub(super) struct Written {
     pub(super) verdicts: Vec<Verdict>,
     pub(super) time: Timestamp,
     pub(super) tree: BatchTree,
+    /// The ends of its chains.
+    pub(super) links: Links,
     /// The first of its leaves, if it has any: nobody else's leaf is the same.
     pub(super) first_leaf: Option<[u8; LEAF_BYTES]>,
 }
@@ -63,10 +67,15 @@ pub(super) struct Made {
 }
 
 /// Commits the seals in one transaction and returns what became of each, in order.
-pub(super) async fn commit(inner: &Arc<Inner>, seals: Arc<Vec<Seal>>) -> Result<Vec<Outcome>, StoreError> {
+pub(super) async fn commit(
+    inner: &Arc<Inner>,
+    known: &mut Known,
+    seals: Arc<Vec<Seal>>,
+) -> Result<Vec<Outcome>, StoreError> {
     // Another node's clock may be in the next year already, for which the openings need another key: once more.
     for _ in 0..2 {
-        let batch = prepare(inner, Arc::clone(&seals)).await?;
+        let batch = prepare(inner, known, Arc::clone(&seals)).await?;
+        let before = std::mem::take(known);
         let body = Arc::clone(&batch);
         let done = inner
             .db
@@ -90,13 +99,14 @@ pub(super) async fn commit(inner: &Arc<Inner>, seals: Arc<Vec<Seal>>) -> Result<
             Err(error) => return Err(error.into()),
         }
         if let Some(written) = written {
+            *known = before.after(&seals, &written);
             return answer::answer(inner, &seals, written).await;
         }
     }
     Err(DbError::Contention.into())
 }
 
-async fn prepare(inner: &Arc<Inner>, seals: Arc<Vec<Seal>>) -> Result<Arc<Batch>, StoreError> {
+async fn prepare(inner: &Arc<Inner>, known: &Known, seals: Arc<Vec<Seal>>) -> Result<Arc<Batch>, StoreError> {
     let now = inner.now();
     let key_class = KeyStore::evidence_class(now);
     let owners: BTreeSet<SubjectId> = seals.iter().map(|seal| seal.owner).collect();
@@ -106,6 +116,7 @@ async fn prepare(inner: &Arc<Inner>, seals: Arc<Vec<Seal>>) -> Result<Arc<Batch>
         .await?;
     Ok(Arc::new(Batch {
         inner: Arc::clone(inner),
+        known: known.of(&seals),
         seals,
         keys,
         key_class,
@@ -131,7 +142,7 @@ impl Batch {
         if KeyStore::evidence_class(time) != self.key_class {
             return Ok(None);
         }
-        let (judged, mut links) = judge(tx, &self.seals, time).await?;
+        let (judged, mut links) = judge(tx, &self.seals, time, self.known.at(before.size())).await?;
         // A generator of its own for each run: a run after a collision encrypts other openings than the run before,
         // and no nonce may serve twice.
         let mut rng = self.inner.random.fork();
@@ -171,6 +182,7 @@ impl Batch {
             verdicts,
             time,
             tree,
+            links,
             first_leaf,
         }))
     }

@@ -70,6 +70,7 @@ impl Judged {
 }
 
 /// A chain as it grows within the batch.
+#[derive(Clone, Copy)]
 pub(super) struct Link {
     active: bool,
     /// Whose chain it is.
@@ -89,6 +90,11 @@ impl Links {
             .ok_or(DbError::NotFound { sql: OWNER.sqlite })
     }
 
+    /// All of them.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (SubjectId, Link)> {
+        self.0.iter().map(|(owner, link)| (*owner, *link))
+    }
+
     /// The chain is this requester's own, in which they find their look-ups without a projection.
     pub(super) fn is_own(&self, owner: SubjectId, requester: AccountId) -> bool {
         let theirs = self.0.get(&owner).and_then(|link| link.account);
@@ -100,11 +106,12 @@ impl Links {
     }
 }
 
-/// Runs the changes, then judges every seal, in the order of the batch.
+/// Runs the changes, then judges every seal, in the order of the batch; `known` are chains whose end need not be read.
 pub(super) async fn judge(
     tx: &Tx<'_>,
     seals: &[Seal],
     time: Timestamp,
+    known: BTreeMap<SubjectId, Link>,
 ) -> Result<(Vec<Judged>, Links), DbError> {
     let mut changed = vec![];
     for seal in seals {
@@ -113,7 +120,7 @@ pub(super) async fn judge(
         }
     }
     let mut changed = changed.into_iter();
-    let mut found = Found::read(tx, seals).await?;
+    let mut found = Found::read(tx, seals, known).await?;
     let mut judged = Vec::with_capacity(seals.len());
     for seal in seals {
         judged.push(match &seal.act {
@@ -136,9 +143,14 @@ struct Found {
 }
 
 impl Found {
-    /// Four statements that travel together.
-    async fn read(tx: &Tx<'_>, seals: &[Seal]) -> Result<Self, DbError> {
-        let owners: BTreeSet<SubjectId> = seals.iter().map(|seal| seal.owner).collect();
+    /// Four statements that travel together. A chain that is known is not asked for.
+    async fn read(
+        tx: &Tx<'_>,
+        seals: &[Seal],
+        known: BTreeMap<SubjectId, Link>,
+    ) -> Result<Self, DbError> {
+        let owners = seals.iter().map(|seal| seal.owner);
+        let owners: BTreeSet<SubjectId> = owners.filter(|owner| !known.contains_key(owner)).collect();
         let by_owner: Vec<Vec<Value>> = owners.iter().map(|o| vec![o.bytes().into()]).collect();
         let in_log: Vec<Vec<Value>> = owners
             .iter()
@@ -164,7 +176,7 @@ impl Found {
             tx.query_many(&REPEATED, &by_key),
         )
         .await?;
-        let mut links = BTreeMap::new();
+        let mut links = known;
         for ((owner, rows), open) in owners.into_iter().zip(chains).zip(open) {
             if let Some(row) = rows.first() {
                 links.insert(owner, link(row, open.first())?);

@@ -1,5 +1,7 @@
 //! Statement texts: one text for both engines wherever possible.
 
+use std::{cell::RefCell, collections::BTreeMap, sync::Arc};
+
 /// A statement, one text per engine.
 ///
 /// Placeholders are `$1`, `$2`, ..., and appear first in that order: SQLite numbers them by their first
@@ -30,8 +32,13 @@ impl Sql {
     }
 }
 
+thread_local! {
+    /// Texts that were put together once: the program has few, and the writer needs six for each batch.
+    static ONE_ROW: RefCell<BTreeMap<Insert, Arc<str>>> = const { RefCell::new(BTreeMap::new()) };
+}
+
 /// Rows to insert into one table, for [`Tx::insert_many`](super::Tx::insert_many).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Insert {
     /// The table.
     pub table: &'static str,
@@ -43,7 +50,11 @@ pub struct Insert {
 
 impl Insert {
     /// `INSERT INTO t (a, b) VALUES ($1, $2) tail`: one row, on either engine.
-    pub(crate) fn one_row(&self) -> String {
+    pub(crate) fn one_row(&self) -> Arc<str> {
+        ONE_ROW.with_borrow_mut(|texts| Arc::clone(texts.entry(*self).or_insert_with(|| self.text().into())))
+    }
+
+    fn text(&self) -> String {
         let places: Vec<String> = (1..=self.columns.len()).map(|n| format!("${n}")).collect();
         format!("{} VALUES ({}) {}", self.head(), places.join(", "), self.tail)
     }
@@ -81,7 +92,7 @@ mod tests {
             tail: "ON CONFLICT DO NOTHING",
         };
         assert_eq!(
-            insert.one_row(),
+            &*insert.one_row(),
             "INSERT INTO t (a, b) VALUES ($1, $2) ON CONFLICT DO NOTHING"
         );
         assert_eq!(

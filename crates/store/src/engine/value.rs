@@ -2,7 +2,12 @@
 
 use std::fmt;
 
+use smallvec::SmallVec;
+
 use super::DbError;
+
+/// Bytes that lie within the value itself: ids and hashes, of which a look-up reads and writes some fifty.
+const SHORT: usize = 32;
 
 /// A value as the database knows it: `BIGINT`, `TEXT` or `BYTEA`/`BLOB`.
 #[derive(Clone, PartialEq, Eq)]
@@ -14,7 +19,7 @@ pub enum Value {
     /// Text without NUL, which PostgreSQL cannot store.
     Text(String),
     /// Bytes.
-    Blob(Vec<u8>),
+    Blob(SmallVec<[u8; SHORT]>),
 }
 
 /// Shows the variant and the length only: values may be personal data.
@@ -85,25 +90,25 @@ impl From<&String> for Value {
 
 impl From<Vec<u8>> for Value {
     fn from(value: Vec<u8>) -> Self {
-        Self::Blob(value)
+        Self::Blob(value.into())
     }
 }
 
 impl From<&[u8]> for Value {
     fn from(value: &[u8]) -> Self {
-        Self::Blob(value.to_vec())
+        Self::Blob(value.into())
     }
 }
 
 impl<const N: usize> From<[u8; N]> for Value {
     fn from(value: [u8; N]) -> Self {
-        Self::Blob(value.to_vec())
+        Self::Blob(value.as_slice().into())
     }
 }
 
 impl<const N: usize> From<&[u8; N]> for Value {
     fn from(value: &[u8; N]) -> Self {
-        Self::Blob(value.to_vec())
+        Self::Blob(value.as_slice().into())
     }
 }
 

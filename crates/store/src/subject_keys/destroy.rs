@@ -45,7 +45,7 @@ impl KeyStore {
             })
             .await?;
         self.changes.fetch_add(1, Ordering::SeqCst);
-        subjects.iter().for_each(|subject| self.cache.invalidate(subject));
+        self.forget(&subjects);
         Ok(self.db.scrub().await?)
     }
 
@@ -78,7 +78,7 @@ impl KeyStore {
         }
         if destroyed > 0 {
             self.changes.fetch_add(1, Ordering::SeqCst);
-            self.cache.invalidate_all();
+            self.cache().clear();
             self.db.scrub().await?;
         }
         Ok(destroyed)

@@ -9,8 +9,9 @@ mod rewrap;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    num::NonZeroUsize,
     sync::{
-        Arc, PoisonError, RwLock,
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -21,11 +22,12 @@ use crypto::{
     key_ring::{KeyContext, KeyError},
 };
 use domain::{ids::SubjectId, time::Timestamp};
-use moka::sync::Cache;
+use lru::LruCache;
+use tokio::time::Instant;
 
 use crate::{
     StoreError,
-    engine::{Db, Insert, Sql, Value},
+    engine::{Db, Insert, Row, Sql, Value},
     random::Random,
 };
 
@@ -34,7 +36,7 @@ pub(crate) use destroy::Destroyed;
 /// The version of a subject's key within its class; rotation of the root key does not change it.
 pub(crate) const KEY_VERSION: u32 = 1;
 /// How many subjects' keys stay unwrapped in memory: about a kilobyte each.
-const CACHED_SUBJECTS: u64 = 20_000;
+const CACHED_SUBJECTS: NonZeroUsize = NonZeroUsize::new(20_000).unwrap();
 /// How long: after that a key which another node has destroyed is forgotten here too.
 const CACHED_FOR: Duration = Duration::from_secs(600);
 
@@ -53,7 +55,8 @@ impl SubjectKeys {
 pub(crate) struct KeyStore {
     db: Db,
     root: RwLock<Arc<RootKeys>>,
-    cache: Cache<SubjectId, Arc<SubjectKeys>>,
+    /// By who was asked for last: nearly everybody is met a second time within the same look-up.
+    cache: Mutex<LruCache<SubjectId, Kept>>,
     /// Grows with every change of keys, so that what was read before one is not kept after it.
     changes: AtomicU64,
 }
@@ -72,10 +75,7 @@ impl KeyStore {
         KeyStore {
             db,
             root: RwLock::new(root),
-            cache: Cache::builder()
-                .max_capacity(CACHED_SUBJECTS)
-                .time_to_live(CACHED_FOR)
-                .build(),
+            cache: Mutex::new(LruCache::new(CACHED_SUBJECTS)),
             changes: AtomicU64::new(0),
         }
     }
@@ -210,10 +210,13 @@ impl KeyStore {
     ) -> Result<BTreeMap<SubjectId, Arc<SubjectKeys>>, StoreError> {
         let mut found = BTreeMap::new();
         let mut others = BTreeSet::new();
-        for subject in subjects {
-            match self.cache.get(subject) {
-                Some(keys) => drop(found.insert(*subject, keys)),
-                None => drop(others.insert(*subject)),
+        {
+            let (mut cache, now) = (self.cache(), Instant::now());
+            for subject in subjects {
+                match cache.get(subject).filter(|kept| now < kept.until) {
+                    Some(kept) => drop(found.insert(*subject, Arc::clone(&kept.keys))),
+                    None => drop(others.insert(*subject)),
+                }
             }
         }
         if !others.is_empty() {
@@ -222,23 +225,39 @@ impl KeyStore {
         Ok(found)
     }
 
+    fn cache(&self) -> MutexGuard<'_, LruCache<SubjectId, Kept>> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is kept of these subjects is not used any more.
+    fn forget<'a>(&self, subjects: impl IntoIterator<Item = &'a SubjectId>) {
+        let mut cache = self.cache();
+        for subject in subjects {
+            cache.pop(subject);
+        }
+    }
+
+    /// The rows of each of these subjects, in their order.
+    async fn rows_of(&self, subjects: &BTreeSet<SubjectId>) -> Result<Vec<Vec<Row>>, StoreError> {
+        let mut params: Vec<Vec<Value>> = subjects.iter().map(|s| vec![s.bytes().into()]).collect();
+        if let [one] = params.as_mut_slice() {
+            return Ok(vec![self.db.query(&OF, one).await?]);
+        }
+        let read = self
+            .db
+            .read(move |tx| Box::pin(async move { tx.query_many(&OF, &params).await }));
+        Ok(read.await?)
+    }
+
     async fn read(
         &self,
         subjects: &BTreeSet<SubjectId>,
     ) -> Result<BTreeMap<SubjectId, Arc<SubjectKeys>>, StoreError> {
         let changes = self.changes.load(Ordering::SeqCst);
-        let params: Arc<Vec<Vec<Value>>> = Arc::new(
-            subjects
-                .iter()
-                .map(|subject| vec![subject.bytes().into()])
-                .collect(),
-        );
-        let read = self
-            .db
-            .read(move |tx| Box::pin(async move { tx.query_many(&OF, &params).await }));
+        let read = self.rows_of(subjects).await?;
         let root = self.root();
         let mut found = BTreeMap::new();
-        for (subject, rows) in subjects.iter().zip(read.await?) {
+        for (subject, rows) in subjects.iter().zip(read) {
             let mut keys = BTreeMap::new();
             for row in &rows {
                 let class = row.text(0, "wrapped_key.class")?.to_owned();
@@ -247,15 +266,27 @@ impl KeyStore {
                 keys.insert(class, Arc::new(key));
             }
             let keys = Arc::new(SubjectKeys(keys));
-            self.cache.insert(*subject, Arc::clone(&keys));
+            let kept = Kept {
+                keys: Arc::clone(&keys),
+                until: Instant::now() + CACHED_FOR,
+            };
+            // What falls out for it is dropped when the lock is free again.
+            let out = self.cache().push(*subject, kept);
+            drop(out);
             found.insert(*subject, keys);
         }
         // Keys that were destroyed while they were read do not stay: whoever destroys counts first, then clears.
         if self.changes.load(Ordering::SeqCst) != changes {
-            subjects.iter().for_each(|subject| self.cache.invalidate(subject));
+            self.forget(subjects);
         }
         Ok(found)
     }
+}
+
+/// Keys that were read, and until when they need not be read again.
+struct Kept {
+    keys: Arc<SubjectKeys>,
+    until: Instant,
 }
 
 fn evidence_of(year: i64) -> String {

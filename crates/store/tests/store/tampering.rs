@@ -129,7 +129,7 @@ fn flipped(column: &str, value: &Value, bit: usize) -> Value {
             let mut bytes = bytes.clone();
             let at = bit % (bytes.len() * 8);
             bytes[at / 8] ^= 1 << (at % 8);
-            bytes.into()
+            bytes.into_vec().into()
         }
         ("account_id" | "lookup_id" | "subject_id", Value::Null) => [9; 16].into(),
         ("profile", Value::Null) => vec![9; 60].into(),

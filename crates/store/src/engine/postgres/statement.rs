@@ -225,7 +225,7 @@ impl<'a> FromSql<'a> for Value {
             Type::INT4 => Self::Int(i32::from_sql(ty, raw)?.into()),
             Type::INT2 => Self::Int(i16::from_sql(ty, raw)?.into()),
             Type::BOOL => Self::Int(bool::from_sql(ty, raw)?.into()),
-            Type::BYTEA => Self::Blob(raw.to_vec()),
+            Type::BYTEA => Self::Blob(raw.into()),
             _ => Self::Text(String::from_sql(ty, raw)?),
         })
     }

@@ -15,8 +15,9 @@ use crate::engine::DbError;
 /// How long a statement waits for another process that holds the database.
 const BUSY: Duration = Duration::from_secs(5);
 
-/// Pages the writer keeps in memory, at most 16 MB. Nobody else changes them, so they stay valid.
-const WRITER_PAGES: &str = "PRAGMA cache_size = -16384";
+/// Pages the writer keeps in memory, at most 64 MB. Nobody else changes them, so they stay valid; those of some hundred
+/// thousand people fit in.
+const WRITER_PAGES: &str = "PRAGMA cache_size = -65536";
 
 /// Prepared statements kept per connection; the program has fewer.
 const STATEMENTS: usize = 512;

@@ -166,9 +166,9 @@ fn cell(value: ValueRef<'_>, sql: &'static str) -> Result<Value, DbError> {
         // Text that is not UTF-8 is a corrupt row; as bytes it fails where the column's name is known.
         ValueRef::Text(bytes) => match std::str::from_utf8(bytes) {
             Ok(text) => Value::Text(text.to_owned()),
-            Err(_) => Value::Blob(bytes.to_vec()),
+            Err(_) => Value::Blob(bytes.into()),
         },
-        ValueRef::Blob(bytes) => Value::Blob(bytes.to_vec()),
+        ValueRef::Blob(bytes) => Value::Blob(bytes.into()),
         ValueRef::Real(_) => {
             return Err(DbError::statement(
                 "a column is neither number, text nor bytes",

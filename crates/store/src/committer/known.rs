@@ -1,0 +1,65 @@
+//! The ends of chains as the last commits of this process left them, so that the second entry of a look-up need not
+//! search for the first.
+//!
+//! Nobody adds an entry without moving the log's head, and whether an owner is active changes only together with an
+//! entry. So what is known holds while the head is where this process left it and nothing else was changed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::ids::SubjectId;
+
+use super::{Act, Seal, batch::Written, conditions::Link};
+
+/// How many chains are known at most; then all are forgotten. A look-up is under way for three seconds.
+const MAX_CHAINS: usize = 4096;
+
+/// What is known.
+#[derive(Default)]
+pub(super) struct Known {
+    size: u64,
+    chains: BTreeMap<SubjectId, Link>,
+}
+
+/// What is known of a batch's owners.
+pub(super) struct KnownHere {
+    size: u64,
+    chains: BTreeMap<SubjectId, Link>,
+}
+
+impl Known {
+    /// What is known of the owners of these seals: nothing where one of them changes other rows.
+    pub(super) fn of(&self, seals: &[Seal]) -> KnownHere {
+        let changes = seals.iter().any(|seal| matches!(seal.act, Act::Change(_)));
+        let owners: BTreeSet<SubjectId> = match changes {
+            true => BTreeSet::new(),
+            false => seals.iter().map(|seal| seal.owner).collect(),
+        };
+        let known = |owner: SubjectId| Some((owner, *self.chains.get(&owner)?));
+        KnownHere {
+            size: self.size,
+            chains: owners.into_iter().filter_map(known).collect(),
+        }
+    }
+
+    /// What is known after a commit of which it is certain that it happened. Another's commit or a change beside it ends
+    /// what was known before.
+    pub(super) fn after(mut self, seals: &[Seal], written: &Written) -> Known {
+        let changes = seals.iter().any(|seal| matches!(seal.act, Act::Change(_)));
+        if changes || self.size != written.before.size() || self.chains.len() >= MAX_CHAINS {
+            self.chains.clear();
+        }
+        self.size = written.tree.size();
+        self.chains.extend(written.links.iter());
+        self
+    }
+}
+
+impl KnownHere {
+    /// The chains, where the log still is as large as it was left.
+    pub(super) fn at(&self, size: u64) -> BTreeMap<SubjectId, Link> {
+        match self.size == size {
+            true => self.chains.clone(),
+            false => BTreeMap::new(),
+        }
+    }
+}
