@@ -14,7 +14,7 @@ use domain::{
 use jiff::{ToSpan, civil::Date};
 use ledger::opening;
 use serde_json::json;
-use store::Account;
+use store::{Account, PHONE_PASSED_ON};
 use tokio::time::Instant;
 
 use super::{
@@ -208,10 +208,10 @@ async fn pass_on(
         return Ok(None);
     }
     let effect = app.store.close_account(account.id, before);
-    if !seal_change(app, before, deployment(), "phone-passed-on", effect).await? {
+    if !seal_change(app, before, deployment(), PHONE_PASSED_ON, effect).await? {
         return Ok(None);
     }
-    app.store.destroy_account_key(account.id).await?;
+    app.store.destroy_account_key(account.id, before).await?;
     let fresh = sign_in::register(app, &account.phone).await?;
     bind(app, sign_in::holder(fresh, Level::L1), fresh, (subject, person)).await
 }
