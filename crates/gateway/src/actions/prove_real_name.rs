@@ -106,7 +106,7 @@ async fn prove(
         .account(requester.account)
         .await?
         .ok_or(Error::NotSignedIn)?;
-    let Some(subject) = count(app, requester, person).await? else {
+    let Some(subject) = count(app, &account, person).await? else {
         return Ok(Proof::NotProven(None));
     };
     let another = account.subject.is_some_and(|known| known != subject);
@@ -217,18 +217,22 @@ async fn pass_on(
 }
 
 /// Counts a try, by whom and about whom; nobody where this person was tried too often. Whether others tried is
-/// nobody's business: it looks like any failed proof.
-async fn count(app: &App, requester: &Requester, person: &Person) -> Result<Option<SubjectId>, Error> {
+/// nobody's business: it looks like any failed proof. Who was proven to be this person before is not locked out by
+/// strangers who claim to be.
+async fn count(app: &App, account: &Account, person: &Person) -> Result<Option<SubjectId>, Error> {
     let limits = &app.config.limits;
     // Counted before the person is mentioned: it bounds how many people one account can bring into being.
     let own = app
         .store
-        .count_attempt(TRIES_OF_ACCOUNT, &requester.account.bytes(), DAY_SECONDS)
+        .count_attempt(TRIES_OF_ACCOUNT, &account.id.bytes(), DAY_SECONDS)
         .await?;
     if own.count > i64::from(limits.proofs_per_account_per_day) {
         return Err(Error::too_many(own.until, app.now()));
     }
     let subject = app.store.mention_subject(&person.id_number).await?;
+    if account.subject == Some(subject) {
+        return Ok(Some(subject));
+    }
     let tried = app
         .store
         .count_attempt("proof-person", &subject.bytes(), DAY_SECONDS)
