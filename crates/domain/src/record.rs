@@ -112,7 +112,14 @@ impl Record {
                 None => return Err(bad()),
             }
         }
-        Ok(Record(fields))
+        let record = Record(fields);
+        match record.contradiction(kind) {
+            Some(field) => Err(BadField {
+                field: field.to_owned(),
+                expected: "date that follows from the others",
+            }),
+            None => Ok(record),
+        }
     }
 
     /// The record is the one that was asked for: where a part of the key is also a field, both are equal. A source

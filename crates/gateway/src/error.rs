@@ -64,6 +64,8 @@ pub enum Error {
     Unavailable,
     /// The record holder does not give an image now, or not one that is fit to be shown.
     ImageUnavailable,
+    /// The request was not there, or not answered, in time.
+    TimedOut,
     /// A fault of ours. The text is for the trace.
     Internal(String),
 }
@@ -109,6 +111,7 @@ impl Error {
             Error::Waiting(_) => 202,
             Error::NotFound | Error::NotWaiting => 404,
             Error::TooMany { .. } | Error::AlreadyWaiting { .. } => 429,
+            Error::TimedOut => 408,
             Error::Conflict(_) => 409,
             Error::Overloaded { .. } | Error::Unavailable | Error::ImageUnavailable => 503,
             Error::Internal(_) => 500,
@@ -132,6 +135,7 @@ impl Error {
             Error::NotWaiting => "NOT_WAITING",
             Error::Unavailable => "UNAVAILABLE",
             Error::ImageUnavailable => "IMAGE_UNAVAILABLE",
+            Error::TimedOut => "REQUEST_TIMED_OUT",
             Error::Internal(_) => "INTERNAL",
         }
     }

@@ -54,13 +54,15 @@ impl Turns {
         Arc::new(Turns(Mutex::new(Line::new(in_work, standing))))
     }
 
-    /// Refuses at once, before anything is read of a request that names no turn.
+    /// Refuses at once, before anything is read of a request that names no turn of the line. Whose turn it is cannot be
+    /// asked yet: that takes the database.
     ///
     /// # Errors
     /// [`Error::Overloaded`]: the line is full.
     pub fn shed(&self, named: Option<TurnId>) -> Result<(), Error> {
         let line = self.line();
-        if named.is_none() && line.is_full() {
+        let has_place = named.is_some_and(|turn| line.waits(turn));
+        if !has_place && line.is_full() {
             let retry_after = line.seconds_of_all();
             return Err(counted("full", Error::Overloaded { retry_after }));
         }
@@ -327,6 +329,29 @@ mod tests {
         drop(next.await.unwrap().unwrap());
         drop(passes);
         assert_eq!(turns.line().counts(), (0, 0));
+    }
+
+    #[tokio::test]
+    async fn a_turn_that_nobody_has_gets_nobody_past_a_full_line() {
+        let turns = Turns::new(1, 0);
+        let _passes = all_taken(&turns, 1).await;
+        let mut told = vec![];
+        for number in 1..=8 {
+            assert!(turns.shed(None).is_ok());
+            match turns.enter(&person(number), None).await {
+                Err(Error::Waiting(place)) => told.push(place.turn),
+                _ => panic!("it waits"),
+            }
+        }
+        for turn in told {
+            assert!(turns.shed(Some(turn)).is_ok());
+        }
+        for none in [None, TurnId::parse("0"), TurnId::parse("999")] {
+            assert!(
+                matches!(turns.shed(none), Err(Error::Overloaded { .. })),
+                "{none:?}"
+            );
+        }
     }
 
     #[tokio::test]

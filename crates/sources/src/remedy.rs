@@ -134,6 +134,9 @@ impl Problem {
             Problem::OtherRecord => {
                 "the record carries another key than the one asked for: is each part of the key sent in the right member?"
             }
+            Problem::Contradiction => {
+                "a cycle must start on the anniversary of the day from which it counts and end on the day before the next: are the dates those of one record?"
+            }
             Problem::HandshakeFailed => {
                 "the handshake failed: are both names and keys of [envelope] those that both sides agreed, and the clocks right?"
             }

@@ -128,6 +128,8 @@ pub enum Problem {
     WrongSubject,
     /// The record carries another key than the one asked about.
     OtherRecord,
+    /// Dates of the record do not follow from each other as the kind says.
+    Contradiction,
     /// The handshake of message encryption failed.
     HandshakeFailed,
     /// The source lost the session, and lost the next one as well.
@@ -213,6 +215,7 @@ impl Problem {
             Problem::DropTooLarge => "drop_too_large",
             Problem::WrongSubject => "wrong_subject",
             Problem::OtherRecord => "other_record",
+            Problem::Contradiction => "contradiction",
             Problem::HandshakeFailed => "handshake_failed",
             Problem::SessionLost => "session_lost",
             Problem::NotAuthentic => "not_authentic",

@@ -292,6 +292,9 @@ impl Route {
         if !is_asked_for(question, &record) {
             return Err(Failure::bad_answer(Problem::OtherRecord));
         }
+        if let Some(field) = record.contradiction(kind) {
+            return Err(Failure::bad_field(Problem::Contradiction, field));
+        }
         if question.mode == Mode::Read {
             // What decides whether an asked field applies is needed until the record is minimised.
             let decides = |id: &String| kind.predicates.iter().any(|p| p.field == *id);

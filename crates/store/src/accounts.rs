@@ -10,7 +10,7 @@ use zeroize::Zeroize;
 
 use crate::{
     Effect, Store, StoreError,
-    engine::{Insert, Sql, Value},
+    engine::{Insert, Sql},
     subject_keys::KEY_VERSION,
     subjects::{DIRECTORY, FIND},
 };
@@ -131,41 +131,6 @@ impl Store {
             })
         });
         Ok((id, effect))
-    }
-
-    /// Closes a person's account whose phone is somebody else's now, in the transaction of the returned effect: the
-    /// phone leads nowhere, all sessions end, and nothing of the phone is kept. The person stays, and may bind another
-    /// account, which takes over what this one has looked up.
-    #[must_use]
-    pub fn close_account(&self, account: AccountId, subject: SubjectId) -> Effect {
-        const CLOSE: Sql = Sql::both(
-            "UPDATE account SET state = 'closed', profile = $1 \
-             WHERE account_id = $2 AND subject_id = $3 AND state = 'active'",
-        );
-        const PHONE: Sql = Sql::both("DELETE FROM directory WHERE owner_id = $1");
-        const SESSIONS: Sql =
-            Sql::both("UPDATE session SET ended_us = $1 WHERE account_id = $2 AND ended_us IS NULL");
-        Effect::new(move |tx, time| {
-            Box::pin(async move {
-                let id = Value::from(account.bytes());
-                let close = [Value::from(&[][..]), id.clone(), subject.bytes().into()];
-                if tx.execute(&CLOSE, &close).await? == 0 {
-                    return Ok(false);
-                }
-                tx.execute(&PHONE, std::slice::from_ref(&id)).await?;
-                tx.execute(&SESSIONS, &[time.0.into(), id]).await?;
-                Ok(true)
-            })
-        })
-    }
-
-    /// Destroys the key of what a closed account kept, after its closing is sealed. It can be repeated.
-    ///
-    /// # Errors
-    /// The key database.
-    pub async fn destroy_account_key(&self, account: AccountId) -> Result<(), StoreError> {
-        let key = (account.chain(), "profile");
-        self.inner.keys.destroy(vec![key], self.inner.clock.now()).await
     }
 
     fn account_context(&self, id: AccountId) -> envelope::Context<'_> {

@@ -100,7 +100,20 @@ impl Store {
 
     /// Erases again whom an older copy of the databases has brought back. The restored chain does not say so any
     /// more, so it is sealed again, as the deployment's act.
-    pub(crate) async fn erase_again(&self, erased: Vec<(SubjectId, AccountId)>) -> Result<(), StoreError> {
+    pub(crate) async fn erase_again(
+        &self,
+        mut erased: Vec<(SubjectId, AccountId)>,
+    ) -> Result<(), StoreError> {
+        const ANOTHER: Sql =
+            Sql::both("SELECT account_id FROM subject WHERE subject_id = $1 AND account_id <> $2");
+        for n in 0..erased.len() {
+            let (subject, account) = erased[n];
+            let both = vec![subject.bytes().into(), account.bytes().into()];
+            if let Some(row) = self.read_opt(&ANOTHER, both).await? {
+                // An account of before, that was closed before the person was erased.
+                erased.push((subject, AccountId::from_bytes(row.id(0, "subject.account_id")?)));
+            }
+        }
         let all: Arc<[(SubjectId, AccountId)]> = erased.as_slice().into();
         let done = self.inner.db.write(move |tx| {
             let all = Arc::clone(&all);
@@ -169,16 +182,21 @@ fn again(subject: SubjectId) -> Seal {
     const AGAIN: Sql = Sql::both(
         "UPDATE subject SET state = 'erasing', profile = NULL WHERE subject_id = $1 AND state = 'active'",
     );
-    let mut shared = Shared::new(EntryType::Change, 0, subject.bytes().to_vec());
-    shared.about = Some(PERSON_ERASED.to_owned());
     let effect = Effect::new(move |tx, _| {
         Box::pin(async move { Ok(tx.execute(&AGAIN, &[subject.bytes().into()]).await? == 1) })
     });
+    by_deployment(subject, PERSON_ERASED, effect)
+}
+
+/// A change that the deployment makes by itself, at a start.
+pub(crate) fn by_deployment(owner: SubjectId, about: &str, effect: Effect) -> Seal {
+    let mut shared = Shared::new(EntryType::Change, 0, owner.bytes().to_vec());
+    shared.about = Some(about.to_owned());
     Seal {
-        owner: subject,
+        owner,
         shared,
         chain: Chain {
-            owner: subject.bytes(),
+            owner: owner.bytes(),
             sequence: 0,
             previous: Hash::ZERO,
             reasons: vec![],

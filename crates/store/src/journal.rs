@@ -1,6 +1,6 @@
 //! The effects journal: what must not come back when an older copy of the database is put in place.
 //!
-//! Ended sessions and erased persons are appended as lines of JSON to a file outside the database and synced before
+//! Ended sessions, erased persons and closed accounts are appended as lines of JSON to a file outside the database and synced before
 //! they are acknowledged. At start the file is applied to the database once more. It holds opaque ids only. Each node
 //! has its own: whoever restores a copy gives every node its journal back.
 
@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{StoreError, head_file::file_error, sessions::MAX_SESSION_SECONDS};
 
-/// How long an erasure matters: copies of keys are kept at most 30 days.
+/// How long an erasure or a closing matters: copies of keys are kept at most 30 days.
 const KEPT_SECONDS: i64 = 31 * 24 * 3600;
 
 /// One effect that must survive a restore.
@@ -41,6 +41,13 @@ pub(crate) enum Effected {
         subject: SubjectId,
         /// The account.
         account: AccountId,
+    },
+    /// An account was closed, whose phone is somebody else's now.
+    AccountClosed {
+        /// Which.
+        account: AccountId,
+        /// Whose it was.
+        subject: SubjectId,
     },
 }
 
@@ -60,7 +67,7 @@ impl Line {
         let seconds = match self.effect {
             // A session that is older has expired; the second day is for clocks that were wrong.
             Effected::SessionEnded { .. } => MAX_SESSION_SECONDS + 24 * 3600,
-            Effected::Erased { .. } => KEPT_SECONDS,
+            Effected::Erased { .. } | Effected::AccountClosed { .. } => KEPT_SECONDS,
         };
         self.at >= now.plus_seconds(-seconds).0
     }
@@ -218,6 +225,16 @@ mod tests {
         }
     }
 
+    fn closed(days_ago: i64) -> Line {
+        Line {
+            at: NOW.plus_seconds(-days_ago * DAY).0,
+            effect: Effected::AccountClosed {
+                account: AccountId::from_bytes([3; 16]),
+                subject: SubjectId::from_bytes([1; 16]),
+            },
+        }
+    }
+
     #[test]
     fn effects_come_back_until_they_no_longer_matter() {
         let folder = tempfile::tempdir().unwrap();
@@ -225,16 +242,19 @@ mod tests {
         let (journal, none) = Journal::open(&path, NOW).unwrap();
         assert!(none.is_empty());
         journal.write(&[ended(0, 1), ended(3, 2)]).unwrap();
-        journal.write(&[erased(30), erased(32)]).unwrap();
+        journal
+            .write(&[erased(30), erased(32), closed(32), closed(30)])
+            .unwrap();
         let mut torn = OpenOptions::new().append(true).open(&path).unwrap();
         torn.write_all(b"{\"at\":1,\"eff").unwrap();
         let (journal, kept) = Journal::open(&path, NOW).unwrap();
-        assert_eq!(kept, [ended(0, 1), erased(30)]);
+        assert_eq!(kept, [ended(0, 1), erased(30), closed(30)]);
         journal.write(&[ended(0, 3)]).unwrap();
         journal.compact(NOW).unwrap();
         journal.write(&[ended(0, 4)]).unwrap();
         let (journal, kept) = Journal::open(&path, NOW).unwrap();
-        assert_eq!(kept, [ended(0, 1), erased(30), ended(0, 3), ended(0, 4)]);
+        let expected = [ended(0, 1), erased(30), closed(30), ended(0, 3), ended(0, 4)];
+        assert_eq!(kept, expected);
         journal.compact(NOW.plus_seconds(40 * DAY)).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().len(), 0);
         fs::write(&path, "nonsense\n{}\n").unwrap();

@@ -9,6 +9,7 @@ mod attempts;
 #[cfg(feature = "bench-unsealed")]
 mod bench;
 mod checks;
+mod closing;
 mod committer;
 mod deployment;
 pub mod engine;
@@ -41,6 +42,7 @@ use domain::{ids::SubjectId, time::Clock};
 pub use accounts::Account;
 pub use attempts::{Attempts, Bound, Bounded, CoolDown};
 pub use checks::Check;
+pub use closing::PHONE_PASSED_ON;
 pub use committer::{Act, Effect, Outcome, Seal, Sealed};
 pub use entries::EntryView;
 pub use erasure::PERSON_ERASED;

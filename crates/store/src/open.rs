@@ -60,6 +60,7 @@ impl Store {
         let (store, effects) = Self::assemble(config, (db, keys_db), root, clock, random).await?;
         store.apply_journal(effects).await?;
         store.finish_erasures().await?;
+        store.finish_closings().await?;
         Ok(store)
     }
 
@@ -139,14 +140,19 @@ impl Store {
     /// Applies the journal once more: the database may be an older copy than the file.
     async fn apply_journal(&self, lines: Vec<Line>) -> Result<(), StoreError> {
         for some in lines.chunks(APPLIED_AT_ONCE) {
-            let (mut ended, mut erased) = (vec![], vec![]);
+            let (mut ended, mut erased, mut closed) = (vec![], vec![], vec![]);
             for line in some {
                 match line.effect {
                     Effected::SessionEnded { session } => ended.push((session, Timestamp(line.at))),
                     Effected::Erased { subject, account } => erased.push((subject, account)),
+                    Effected::AccountClosed { account, .. } => closed.push((account, Timestamp(line.at))),
                 }
             }
             self.end_sessions(ended).await?;
+            // Before the erasures: whoever was erased later had had the closed account before.
+            if !closed.is_empty() {
+                self.close_again(&closed).await?;
+            }
             if !erased.is_empty() {
                 self.erase_again(erased).await?;
             }

@@ -16,6 +16,12 @@ pub(crate) const DATA: &[Migration] = &[
         sqlite: include_str!("../migrations/0002_reviews.sqlite.sql"),
         postgres: include_str!("../migrations/0002_reviews.postgres.sql"),
     },
+    Migration {
+        version: 3,
+        name: "closings",
+        sqlite: include_str!("../migrations/0003_closings.sqlite.sql"),
+        postgres: include_str!("../migrations/0003_closings.postgres.sql"),
+    },
 ];
 
 /// Migrations of the wrapped keys.

@@ -217,7 +217,7 @@ impl Store {
         );
         const CLOSED: Sql = Sql::both(
             "SELECT a.account_id FROM subject s JOIN account a ON a.account_id = s.account_id \
-             WHERE s.subject_id = $1 AND a.state = 'closed'",
+             WHERE s.subject_id = $1 AND a.state = 'closed' AND length(a.profile) = 0",
         );
         const OWN: Sql = Sql::both(
             "UPDATE lookup SET requester_id = $1 WHERE requester_id = $2 AND subject_id = $3 AND lookup_id IN \
@@ -237,6 +237,7 @@ impl Store {
         const FREE: Sql = Sql::both(
             "SELECT account_id FROM account WHERE account_id = $1 AND subject_id IS NULL AND state = 'active'",
         );
+        self.finish_closing_of(subject).await?;
         let profile = self.seal_profile(subject, account, person).await?;
         Ok(Effect::new(move |tx, _| {
             let profile = profile.clone();

@@ -5,4 +5,5 @@ mod common;
 mod envelope;
 mod key_ring;
 mod session;
+mod session_time;
 mod vectors;

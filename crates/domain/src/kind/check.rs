@@ -127,6 +127,7 @@ impl Kind {
             .try_for_each(|(i, f)| self.check_field(i, f))?;
         self.check_belongs_to()?;
         self.check_predicates()?;
+        self.check_cycles()?;
         self.check_reminders()
     }
 
@@ -358,6 +359,17 @@ impl Kind {
                 .read(&p.value)
                 .map(drop)
                 .or_else(|e| wrong(format!("the value is {e}")))?;
+        }
+        Ok(())
+    }
+
+    fn check_cycles(&self) -> Checked {
+        for (at, cycle) in self.cycles.iter().enumerate() {
+            let is_date = |id: &&str| self.field(id).is_some_and(|f| f.of_type == FieldType::Date);
+            if let Some(id) = cycle.fields().into_iter().find(|id| !is_date(id)) {
+                let problem = format!("\"{id}\" must be a field of type date");
+                return problem_at("cycles", at, problem);
+            }
         }
         Ok(())
     }

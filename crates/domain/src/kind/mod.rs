@@ -4,6 +4,7 @@
 
 mod catalogue;
 mod check;
+mod cycle;
 mod field_type;
 mod notice;
 mod value;
@@ -12,6 +13,7 @@ use serde::Deserialize;
 
 pub use catalogue::{Catalogue, CatalogueError, KindFolder, LoadedKind};
 pub use check::KindError;
+pub use cycle::Cycle;
 pub use field_type::{FieldType, Item};
 pub use notice::{Notice, NoticeSlots, SLOTS};
 pub use value::{Row, Value, ValueError};
@@ -63,6 +65,9 @@ pub struct Kind {
     /// Named yes/no rules.
     #[serde(default)]
     pub predicates: Vec<Predicate>,
+    /// Cycles of twelve months that a record must not contradict.
+    #[serde(default)]
+    pub cycles: Vec<Cycle>,
     /// Dates of which the person may be reminded.
     #[serde(default)]
     pub reminders: Vec<Reminder>,

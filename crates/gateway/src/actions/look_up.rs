@@ -4,6 +4,7 @@
 mod answered;
 mod minimise;
 mod openings;
+mod refusals;
 
 use std::{sync::Arc, time::Duration};
 
@@ -26,9 +27,10 @@ use tokio::time::Instant;
 
 pub use answered::{Answered, AnsweredElsewhere, AnsweredField, AnsweredOther, AnsweredSource};
 use minimise::{minimise, not_compared};
-use openings::{
-    bare_shared, chain_of, commit_fields, commit_rows, say_beside, say_provenance, shared_of, withheld,
-};
+use openings::{chain_of, commit_fields, commit_rows, say_beside, say_provenance, shared_of, withheld};
+pub use refusals::REFUSAL_FLOOR;
+pub(super) use refusals::settle;
+use refusals::{not_permitted, seal_refusal};
 
 use super::decide::{self, Refusal};
 use crate::{
@@ -38,8 +40,6 @@ use crate::{
 
 /// From arrival to answer.
 pub const DEADLINE: Duration = Duration::from_secs(3);
-/// Refusals that hide something leave no sooner than this after arrival.
-pub const REFUSAL_FLOOR: Duration = Duration::from_millis(50);
 /// Questions about others and proofs are counted by the day.
 pub const DAY_SECONDS: i64 = 24 * 3600;
 
@@ -200,28 +200,6 @@ pub async fn ask(app: &App, requester: &Requester, question: Ask) -> Result<Aske
     .await
 }
 
-#[cfg_attr(
-    not(feature = "planted"),
-    expect(unused_variables, reason = "nothing of the question is told")
-)]
-fn not_permitted(question: &Ask, lookup: LookupId) -> Error {
-    #[cfg(feature = "planted")]
-    if let SubjectRef::Person(person) = &question.subject
-        && crate::planted::acts("leak-problem")
-    {
-        return Error::bad("BAD_VALUE", "subject", person.id_number.expose());
-    }
-    Error::NotPermitted { lookup }
-}
-
-/// Waits for the next multiple of the floor after arrival, so that the work that was done does not show in the time:
-/// under load too, where the work alone takes longer than the floor.
-pub(super) async fn settle(arrived: Instant) {
-    let floors = arrived.elapsed().as_micros() / REFUSAL_FLOOR.as_micros() + 1;
-    let floors = u32::try_from(floors).unwrap_or(u32::MAX);
-    tokio::time::sleep_until(arrived + REFUSAL_FLOOR.saturating_mul(floors)).await;
-}
-
 /// Whose chain the look-up belongs to, and what the requester is to them.
 struct About {
     owner: SubjectId,
@@ -341,47 +319,6 @@ async fn failed_before(
         time: 0,
         receipt: None,
     })
-}
-
-async fn seal_refusal(
-    app: &App,
-    requester: &Requester,
-    question: &Ask,
-    request: Option<&LookupRequest>,
-    about: &About,
-    refusal: Refusal,
-) -> Result<LookupId, Error> {
-    let lookup = app.store.random().id(app.now(), LookupId::new);
-    let mut shared = match request {
-        Some(request) => shared_of(app, requester, about.owner, lookup, request),
-        None => bare_shared(app, requester, about.owner, lookup, question),
-    };
-    shared.entry_type = EntryType::Refusal;
-    shared.reason = Some(
-        if refusal.reason.is_visible() {
-            refusal.reason.code()
-        } else {
-            "NOT_PERMITTED"
-        }
-        .to_owned(),
-    );
-    let mut reasons = vec![refusal.reason.code().to_owned()];
-    reasons.extend(refusal.details);
-    let mut row = new_lookup(app, requester, question, lookup);
-    if refusal.reason.is_visible() {
-        // Whoever raises their level, or corrects the question, asks again under the same key.
-        (row.repeat_key, row.request_hash) = (None, None);
-    }
-    let seal = Seal {
-        owner: about.owner,
-        shared,
-        chain: chain_of(requester, reasons, request),
-        act: Act::Refuse(row),
-    };
-    match app.store.seal(seal).await? {
-        store::Outcome::Sealed(_) | store::Outcome::Refused(_) => Ok(lookup),
-        store::Outcome::Nothing => Err(Error::Conflict("LOOKUP_UNDER_WAY")),
-    }
 }
 
 async fn seal_intent(

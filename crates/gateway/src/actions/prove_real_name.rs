@@ -14,7 +14,7 @@ use domain::{
 use jiff::{ToSpan, civil::Date};
 use ledger::opening;
 use serde_json::json;
-use store::Account;
+use store::{Account, PHONE_PASSED_ON};
 use tokio::time::Instant;
 
 use super::{
@@ -106,7 +106,7 @@ async fn prove(
         .account(requester.account)
         .await?
         .ok_or(Error::NotSignedIn)?;
-    let Some(subject) = count(app, requester, person).await? else {
+    let Some(subject) = count(app, &account, person).await? else {
         return Ok(Proof::NotProven(None));
     };
     let another = account.subject.is_some_and(|known| known != subject);
@@ -208,27 +208,31 @@ async fn pass_on(
         return Ok(None);
     }
     let effect = app.store.close_account(account.id, before);
-    if !seal_change(app, before, deployment(), "phone-passed-on", effect).await? {
+    if !seal_change(app, before, deployment(), PHONE_PASSED_ON, effect).await? {
         return Ok(None);
     }
-    app.store.destroy_account_key(account.id).await?;
+    app.store.destroy_account_key(account.id, before).await?;
     let fresh = sign_in::register(app, &account.phone).await?;
     bind(app, sign_in::holder(fresh, Level::L1), fresh, (subject, person)).await
 }
 
 /// Counts a try, by whom and about whom; nobody where this person was tried too often. Whether others tried is
-/// nobody's business: it looks like any failed proof.
-async fn count(app: &App, requester: &Requester, person: &Person) -> Result<Option<SubjectId>, Error> {
+/// nobody's business: it looks like any failed proof. Who was proven to be this person before is not locked out by
+/// strangers who claim to be.
+async fn count(app: &App, account: &Account, person: &Person) -> Result<Option<SubjectId>, Error> {
     let limits = &app.config.limits;
     // Counted before the person is mentioned: it bounds how many people one account can bring into being.
     let own = app
         .store
-        .count_attempt(TRIES_OF_ACCOUNT, &requester.account.bytes(), DAY_SECONDS)
+        .count_attempt(TRIES_OF_ACCOUNT, &account.id.bytes(), DAY_SECONDS)
         .await?;
     if own.count > i64::from(limits.proofs_per_account_per_day) {
         return Err(Error::too_many(own.until, app.now()));
     }
     let subject = app.store.mention_subject(&person.id_number).await?;
+    if account.subject == Some(subject) {
+        return Ok(Some(subject));
+    }
     let tried = app
         .store
         .count_attempt("proof-person", &subject.bytes(), DAY_SECONDS)

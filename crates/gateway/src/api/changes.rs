@@ -4,12 +4,17 @@ use std::sync::Arc;
 
 use axum::{
     body::Bytes,
-    extract::State,
-    http::{HeaderMap, StatusCode},
+    extract::{FromRequestParts, State},
+    http::{StatusCode, request::Parts},
 };
 use sources::{NotTaken, PushedChange};
 
-use super::{Problem, request::Path};
+use tokio::time::Instant;
+
+use super::{
+    Problem,
+    request::{Arrived, Path},
+};
 use crate::{actions::take_change, app::App, error::Error};
 
 /// The longest body: a change is about one record.
@@ -42,25 +47,50 @@ pub const MAX_CHANGE_BODY: usize = 256 << 10;
 pub async fn take(
     State(app): State<Arc<App>>,
     Path(source): Path<String>,
-    headers: HeaderMap,
+    signed: Signed,
     body: Bytes,
 ) -> Result<StatusCode, Refusal> {
-    let text = |name: &str| {
-        headers
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default()
-    };
     let pushed = PushedChange {
-        id: text("webhook-id"),
-        timestamp: text("webhook-timestamp"),
-        signature: text("webhook-signature"),
+        id: &signed.id,
+        timestamp: &signed.timestamp,
+        signature: &signed.signature,
         body: &body,
     };
-    take_change::take_change(&app, &source, pushed)
+    take_change::take_change(&app, &source, pushed, signed.arrived)
         .await
         .map_err(Refusal)?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// The headers of a message. They are looked at before its body is read.
+#[derive(Debug)]
+pub struct Signed {
+    id: String,
+    timestamp: String,
+    signature: String,
+    arrived: Instant,
+}
+
+impl FromRequestParts<Arc<App>> for Signed {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Refusal> {
+        let Ok(Arrived(arrived)) = Arrived::from_request_parts(parts, app).await;
+        let text = |name: &str| {
+            let value = parts.headers.get(name).and_then(|value| value.to_str().ok());
+            value.unwrap_or_default().to_owned()
+        };
+        let signed = Signed {
+            id: text("webhook-id"),
+            timestamp: text("webhook-timestamp"),
+            signature: text("webhook-signature"),
+            arrived,
+        };
+        take_change::expect_change(app, (&signed.id, &signed.timestamp), arrived)
+            .await
+            .map_err(Refusal)?;
+        Ok(signed)
+    }
 }
 
 /// Why a change was not taken, on its way out.

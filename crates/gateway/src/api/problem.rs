@@ -13,6 +13,9 @@ use crate::{
     error::Error,
 };
 
+/// The media type of problems.
+pub(super) const PROBLEM: &str = "application/problem+json";
+
 /// An error on its way out of the API.
 #[derive(Debug)]
 pub struct Problem(pub Error);
@@ -66,10 +69,7 @@ impl IntoResponse for Problem {
         let json = serde_json::to_vec(&body).unwrap_or_default();
         let mut response = (status, json).into_response();
         let headers = response.headers_mut();
-        headers.insert(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("application/problem+json"),
-        );
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM));
         if let Some(seconds) = error.retry_after() {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
@@ -77,6 +77,21 @@ impl IntoResponse for Problem {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response
+    }
+}
+
+/// What the layers around the API answer by themselves, a time-out and a caught panic, as a problem like any other.
+pub(super) fn explained(response: Response) -> Response {
+    let is_problem = response
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|kind| kind == PROBLEM);
+    match response.status() {
+        StatusCode::REQUEST_TIMEOUT if !is_problem => Problem(Error::TimedOut).into_response(),
+        StatusCode::INTERNAL_SERVER_ERROR if !is_problem => {
+            Problem(Error::Internal("a handler panicked".into())).into_response()
+        }
+        _ => response,
     }
 }
 
@@ -156,6 +171,9 @@ fn title(error: &Error) -> &'static str {
         Error::Conflict(_) => "the look-up was closed before it was answered; ask anew",
         Error::Unavailable => "nothing can be recorded now, so nothing is asked; try again in a moment",
         Error::ImageUnavailable => "the record holder does not give this image now; try again in a moment",
+        Error::TimedOut => {
+            "the request took too long; what was asked may have been done: look before you ask again"
+        }
         Error::Internal(_) => "a fault of ours; nothing was disclosed",
     }
 }
@@ -180,5 +198,61 @@ fn lawful_way(error: &Error) -> Option<&'static str> {
              with a notarised power of attorney or a court's letter",
         ),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use axum::{Router, body::Body, middleware::map_response, routing::get};
+    use http_body_util::BodyExt;
+    use tower::ServiceExt;
+    use tower_http::{catch_panic::CatchPanicLayer, timeout::TimeoutLayer};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_the_layers_answer_is_a_problem() {
+        async fn slow() {
+            tokio::time::sleep(Duration::from_secs(60)).await;
+        }
+        async fn broken() {
+            panic!("陈伟东 110101199001010011");
+        }
+        async fn explain(response: Response) -> Response {
+            explained(response)
+        }
+        let short = TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, Duration::from_millis(10));
+        let router = Router::new()
+            .route("/slow", get(slow))
+            .route("/broken", get(broken))
+            .route(
+                "/told",
+                get(async || Problem(Error::Internal("told before".into()))),
+            )
+            .route("/well", get(async || "well"))
+            .layer(CatchPanicLayer::new())
+            .layer(short)
+            .layer(map_response(explain));
+        for (path, status, code) in [
+            ("/slow", 408, "REQUEST_TIMED_OUT"),
+            ("/broken", 500, "INTERNAL"),
+            ("/told", 500, "INTERNAL"),
+        ] {
+            let request = http::Request::get(path).body(Body::empty()).unwrap();
+            let response = router.clone().oneshot(request).await.unwrap();
+            assert_eq!(response.status(), status, "{path}");
+            assert_eq!(response.headers()[header::CONTENT_TYPE], PROBLEM, "{path}");
+            let bytes = response.into_body().collect().await.unwrap().to_bytes();
+            let body: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+            assert_eq!(body["code"], code, "{path}");
+            let members = body.as_object().unwrap().len();
+            assert_eq!(members, 4, "type, title, status and code alone: {body}");
+        }
+        let request = http::Request::get("/well").body(Body::empty()).unwrap();
+        let response = router.oneshot(request).await.unwrap();
+        let bytes = response.into_body().collect().await.unwrap().to_bytes();
+        assert_eq!(&bytes[..], b"well");
     }
 }

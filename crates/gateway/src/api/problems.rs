@@ -9,9 +9,10 @@ use utoipa::{
     },
 };
 
-use super::{problem::ProblemBody, turns::TurnBody};
-
-const PROBLEM: &str = "application/problem+json";
+use super::{
+    problem::{PROBLEM, ProblemBody},
+    turns::TurnBody,
+};
 
 /// Of what is asked about records.
 #[derive(IntoResponses)]
@@ -59,7 +60,7 @@ pub enum AtPeak {
 
 /// What follows from an operation's shape: status, name, whether, and the codes.
 type Shape = (&'static str, &'static str, fn(&Operation) -> bool, &'static str);
-const BY_SHAPE: [Shape; 4] = [
+const BY_SHAPE: [Shape; 6] = [
     (
         "400",
         "BadInput",
@@ -77,6 +78,18 @@ const BY_SHAPE: [Shape; 4] = [
         "NotFound",
         |o| has_parameter(o, &ParameterIn::Path),
         "`NOT_FOUND`: there is nothing at that place, for this requester.",
+    ),
+    (
+        "408",
+        "TimedOut",
+        |o| o.security.is_some() || o.request_body.is_some(),
+        "`REQUEST_TIMED_OUT`: the request was not there, or not answered, within thirty seconds; it may have been done.",
+    ),
+    (
+        "500",
+        "Fault",
+        |o| o.security.is_some() || o.request_body.is_some(),
+        "`INTERNAL`: a fault of ours; nothing was disclosed.",
     ),
     (
         "503",

@@ -12,7 +12,7 @@ use domain::requester::{Requester, Role};
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
-use super::Problem;
+use super::{Problem, problem::explained};
 use crate::{
     app::{App, Lang, hex},
     error::Error,
@@ -118,7 +118,14 @@ pub async fn trace(State(app): State<Arc<App>>, mut request: Request, next: Next
     let id = app.store.random().bytes();
     let path = request.extensions().get::<MatchedPath>().cloned();
     let method = request.method().clone();
-    let mut response = TRACE_ID.scope(id, next.run(request)).await;
+    let is_api = path
+        .as_ref()
+        .is_some_and(|path| path.as_str().starts_with("/v1/"));
+    let answered = async {
+        let response = next.run(request).await;
+        if is_api { explained(response) } else { response }
+    };
+    let mut response = TRACE_ID.scope(id, answered).await;
     let route = path.as_ref().map_or("none", MatchedPath::as_str).to_owned();
     let status = response.status().as_u16();
     let seconds = arrived.0.elapsed().as_secs_f64();

@@ -40,9 +40,9 @@ pub fn start(app: &Arc<App>) {
     every(app, "forget-sessions", Duration::from_secs(3600), |app| {
         Box::pin(async { Ok(app.store.forget_sessions().await? + app.store.forget_attempts().await?) })
     });
-    // What a crash cut off between the seal of an erasure and the end of its keys.
+    // What a crash cut off between the seal of an erasure or a closing and the end of its keys.
     every(app, "finish-erasures", Duration::from_secs(3600), |app| {
-        Box::pin(async { Ok(app.store.finish_erasures().await?) })
+        Box::pin(async { Ok(app.store.finish_erasures().await? + app.store.finish_closings().await?) })
     });
     // An operator's order is followed within a second.
     every(app, "pause-sources", Duration::from_millis(500), |app| {

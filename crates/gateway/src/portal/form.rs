@@ -6,8 +6,7 @@ use axum::{
     body::to_bytes,
     extract::{FromRequest, Request},
 };
-
-use zeroize::Zeroize;
+use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use super::{Failed, Guest};
 use crate::{
@@ -24,8 +23,8 @@ const MAX_VALUE: usize = 4 * 1024;
 /// The name of the hidden field.
 pub(crate) const TOKEN: &str = "form_token";
 
-/// The values of a form, in their order.
-#[derive(Default)]
+/// The values of a form, in their order; they are wiped when it goes.
+#[derive(Default, Zeroize, ZeroizeOnDrop)]
 pub(crate) struct Form(Vec<(String, String)>);
 
 impl std::fmt::Debug for Form {
@@ -83,12 +82,6 @@ impl FromRequest<Arc<App>> for Form {
         } else {
             Err(Error::Forged.into())
         }
-    }
-}
-
-impl Zeroize for Form {
-    fn zeroize(&mut self) {
-        self.0.iter_mut().for_each(|(_, value)| value.zeroize());
     }
 }
 
@@ -160,5 +153,18 @@ mod tests {
         for bad in ["", "0A", &"0A".repeat(32), &"zz".repeat(32), &"0a".repeat(33)] {
             assert_eq!(unhex(bad), None, "{bad}");
         }
+    }
+
+    /// Also where it is taken out of what was kept for a turn.
+    #[test]
+    fn what_was_typed_is_wiped_by_the_form_itself() {
+        fn wipes(_: &impl ZeroizeOnDrop) {}
+        let mut form = Form::parse(b"name=%E9%99%88&id_number=1").unwrap();
+        let taken = std::mem::take(&mut form);
+        assert_eq!((form.size(), taken.get("id_number")), (0, "1"));
+        wipes(&taken);
+        let mut taken = taken;
+        taken.zeroize();
+        assert_eq!(taken.size(), 0);
     }
 }

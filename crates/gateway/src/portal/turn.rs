@@ -8,7 +8,6 @@ use axum::{
     extract::State,
     http::{HeaderValue, header},
 };
-use zeroize::Zeroize;
 
 use super::{Answer, Form, Holder, Page, Shared, html, kinds, look_up, mine, page::go, prove, report};
 use crate::{
@@ -34,17 +33,11 @@ pub(super) enum Asked {
     Proof,
 }
 
-/// A question that waits, with what was typed; its values are wiped when it goes.
+/// A question that waits, with what was typed; the form wipes its values when it goes, here or at whoever takes it.
 #[derive(Debug)]
 pub(crate) struct Kept {
     asked: Asked,
     form: Form,
-}
-
-impl Drop for Kept {
-    fn drop(&mut self) {
-        self.form.zeroize();
-    }
 }
 
 /// Where one stands in line.

@@ -118,6 +118,11 @@ impl<W, K> Line<W, K> {
         self.in_work >= self.bound && self.waiting.len() >= self.bound * PLACES_FOR_EACH
     }
 
+    /// Whether somebody waits with this turn.
+    pub(super) fn waits(&self, turn: TurnId) -> bool {
+        self.waiting.contains_key(&turn)
+    }
+
     /// The seconds until the whole line has moved on.
     pub(super) fn seconds_of_all(&self) -> i64 {
         self.pace.told(self.waiting.len())

@@ -282,36 +282,67 @@ async fn an_endpoint_is_tried_before_it_goes_live() {
     assert!(out.contains("the reply must be JSON in UTF-8"), "{out}");
 }
 
-/// A daily file of the insurers is read before its cases are asked, and nothing of it stays.
-#[tokio::test]
-async fn a_drop_is_read_for_the_check_and_forgotten() {
-    let (folder, world) = (tempfile::tempdir().unwrap(), world());
-    let keys = world
-        .random
-        .with(|rng| Keys::generate(crypto::Suite::Gm, rng))
-        .unwrap();
-    let [drops, store, shelf_keys] = ["in", "store", "keys"].map(|name| folder.path().join(name));
-    let folders = DropFolders {
-        drops: &drops,
-        store: &store,
-        keys: &shelf_keys,
-    };
-    let (name, text) = sandbox::insurance_drop_source(&folders, &keys);
-    fs::write(folder.path().join(&name), text).unwrap();
-    let sandbox = Sandbox::new(keys, Arc::clone(&world.clock), world.random.fork());
-    fs::create_dir(&drops).unwrap();
-    let tests = folder.path().join("tests");
-    let case = format!(
-        "[[cases]]\nkind = \"vehicle-insurance\"\nmode = \"read\"\nname = {:?}\nid_number = {:?}\n\
+/// The insurers, whose daily file lies in the folder `in`, with the source's file that says so.
+pub(crate) struct Insurers {
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) world: World,
+    pub(crate) text: String,
+    pub(crate) sandbox: Sandbox,
+}
+
+impl Insurers {
+    pub(crate) fn new() -> Self {
+        let (folder, world) = (tempfile::tempdir().unwrap(), world());
+        let keys = world
+            .random
+            .with(|rng| Keys::generate(crypto::Suite::Gm, rng))
+            .unwrap();
+        let [drops, store, shelf_keys] = ["in", "store", "keys"].map(|name| folder.path().join(name));
+        let folders = DropFolders {
+            drops: &drops,
+            store: &store,
+            keys: &shelf_keys,
+        };
+        let (_, text) = sandbox::insurance_drop_source(&folders, &keys);
+        let sandbox = Sandbox::new(keys, Arc::clone(&world.clock), world.random.fork());
+        Insurers {
+            folder,
+            world,
+            text,
+            sandbox,
+        }
+    }
+}
+
+/// A case about a persona's vehicle.
+pub(crate) fn case(kind: &str) -> String {
+    let vehicle = &chen().vehicles[0];
+    format!(
+        "[[cases]]\nkind = \"{kind}\"\nmode = \"read\"\nname = {:?}\nid_number = {:?}\n\
          key = {{ plate = {:?}, plate_class = {:?} }}\nexpect = \"found\"\n",
         chen().name,
         chen().id_number,
-        chen().vehicles[0].plate,
-        chen().vehicles[0].class,
-    );
-    fs::write(&tests, case).unwrap();
+        vehicle.plate,
+        vehicle.class,
+    )
+}
+
+/// A daily file of the insurers is read before its cases are asked, and nothing of it stays.
+#[tokio::test]
+async fn a_drop_is_read_for_the_check_and_forgotten() {
+    let Insurers {
+        folder,
+        world,
+        text,
+        sandbox,
+    } = Insurers::new();
+    let [drops, store, shelf_keys] = ["in", "store", "keys"].map(|name| folder.path().join(name));
+    fs::create_dir(&drops).unwrap();
+    let (file, tests) = (folder.path().join("source.toml"), folder.path().join("tests"));
+    fs::write(&file, text).unwrap();
+    fs::write(&tests, case("vehicle-insurance")).unwrap();
     let args = CheckArgs {
-        files: vec![folder.path().join(&name)],
+        files: vec![file],
         ask: Some(tests),
         kinds: None,
         demo: true,

@@ -1,28 +1,16 @@
 //! `mingcha source check --ask` on databases and drops: each mistake that was made on purpose is told, with how to
 //! mend it. Those of files and of endpoints over http are in [`crate::source_check`].
 
-use std::{fs, path::Path, sync::Arc};
+use std::{fs, path::Path};
 
 use gateway::commands::source::check::{CheckArgs, check};
-use sandbox::{DropFolders, Keys, Sandbox};
+use sandbox::Keys;
 
 use crate::{
     cast::chen,
     front::{BOTH, Server},
-    source_check::world,
+    source_check::{Insurers, case, world},
 };
-
-fn case(kind: &str) -> String {
-    let vehicle = &chen().vehicles[0];
-    format!(
-        "[[cases]]\nkind = \"{kind}\"\nmode = \"read\"\nname = {:?}\nid_number = {:?}\n\
-         key = {{ plate = {:?}, plate_class = {:?} }}\nexpect = \"found\"\n",
-        chen().name,
-        chen().id_number,
-        vehicle.plate,
-        vehicle.class,
-    )
-}
 
 /// Checks a source with a case about a persona's vehicle; whether it is sound, and what is told.
 async fn checked(folder: &Path, text: &str, kind: &str) -> (bool, String) {
@@ -137,21 +125,13 @@ struct Dropped {
 
 impl Dropped {
     fn new() -> Self {
-        let (folder, world) = (tempfile::tempdir().unwrap(), world());
-        let keys = world
-            .random
-            .with(|rng| Keys::generate(crypto::Suite::Gm, rng))
-            .unwrap();
-        let [drops, store, shelf_keys] = ["in", "store", "keys"].map(|name| folder.path().join(name));
-        let folders = DropFolders {
-            drops: &drops,
-            store: &store,
-            keys: &shelf_keys,
-        };
-        let (_, text) = sandbox::insurance_drop_source(&folders, &keys);
-        let sandbox = Sandbox::new(keys, Arc::clone(&world.clock), world.random.fork());
-        sandbox.drop_insurance(&drops).unwrap();
-        Dropped { folder, text }
+        let insurers = Insurers::new();
+        let drops = insurers.folder.path().join("in");
+        insurers.sandbox.drop_insurance(&drops).unwrap();
+        Dropped {
+            folder: insurers.folder,
+            text: insurers.text,
+        }
     }
 
     async fn told(&self, text: &str) -> (bool, String) {

@@ -96,6 +96,14 @@ pub enum NotTaken {
     Unavailable,
 }
 
+/// Whether a message with these headers may be one that is taken: what can be told before its body is read.
+#[must_use]
+pub fn may_be_pushed(id: &str, timestamp: &str, now: Timestamp) -> bool {
+    let is_id = !id.is_empty() && id.len() <= MAX_ID && id.bytes().all(|b| b.is_ascii_graphic());
+    let sent = timestamp.parse::<i64>().ok();
+    is_id && sent.is_some_and(|sent| (now.0 / 1_000_000).abs_diff(sent) <= SKEW_SECONDS.unsigned_abs())
+}
+
 impl Changes {
     /// Checks the table.
     pub(crate) fn compile(
@@ -144,18 +152,12 @@ impl Changes {
     }
 
     fn is_authentic(&self, pushed: PushedChange<'_>, now: Timestamp) -> bool {
-        let is_id = !pushed.id.is_empty()
-            && pushed.id.len() <= MAX_ID
-            && pushed.id.bytes().all(|b| b.is_ascii_graphic());
-        let sent = pushed.timestamp.parse::<i64>().ok();
-        let is_now =
-            sent.is_some_and(|sent| (now.0 / 1_000_000).abs_diff(sent) <= SKEW_SECONDS.unsigned_abs());
         let parts = SignedParts {
             id: pushed.id,
             timestamp: pushed.timestamp,
             body: pushed.body,
         };
-        is_id && is_now && self.key.verify(parts, pushed.signature)
+        may_be_pushed(pushed.id, pushed.timestamp, now) && self.key.verify(parts, pushed.signature)
     }
 
     /// What a message says, cut down to what is mapped.

@@ -90,6 +90,11 @@ fn served(bed: &Bed) -> Sources {
     sources
 }
 
+/// A drop with two cars of the same brand.
+fn both(brand: &str) -> Vec<u8> {
+    gbk(&[line("京A12345", brand, 1), line("京B12345", brand, 1)])
+}
+
 async fn as_of(sources: &Sources) -> String {
     let answer = sources.ask(about("京A12345")).await;
     answer.provenance.unwrap().as_of.unwrap().rfc3339()
@@ -176,34 +181,20 @@ async fn what_is_void_is_not_shown_and_what_is_gone_is_not_found() {
 #[tokio::test]
 async fn the_next_file_takes_over_what_is_newer_and_forgets_the_rest() {
     let bed = Bed::new();
-    bed.drop(
-        YESTERDAY,
-        &gbk(&[line("京A12345", "昨", 1), line("京B12345", "昨", 1)]),
-    );
+    bed.drop(YESTERDAY, &both("昨"));
     let sources = started(&bed);
     assert_eq!(serving(&refresh(&sources)), 2);
     let before = bed.kept();
     // One of yesterday's noon, which today's file has, and one of this morning, which it has not.
-    let noon = message_about(
-        "京B12345",
-        5,
-        "2026-11-21 12:00:00",
-        json!([row("京B12345", "午", 1)]),
-    );
-    assert_eq!(push(&sources, "a", &noon).await, Ok(()));
-    assert_eq!(
-        push(
-            &sources,
-            "b",
-            &message(5, LATELY, json!([row("京A12345", "晨", 1)]))
-        )
-        .await,
-        Ok(())
-    );
-    bed.drop(
-        TODAY,
-        &gbk(&[line("京A12345", "今", 1), line("京B12345", "今", 1)]),
-    );
+    let yesterdays = |sequence, hour: &str, brand| {
+        let at = format!("2026-11-21 {hour}:00:00");
+        message_about("京B12345", sequence, &at, json!([row("京B12345", brand, 1)]))
+    };
+    let this_mornings = |sequence, brand| message(sequence, LATELY, json!([row("京A12345", brand, 1)]));
+    for (id, body) in [("a", yesterdays(5, "12", "午")), ("b", this_mornings(5, "晨"))] {
+        assert_eq!(push(&sources, id, &body).await, Ok(()), "{id}");
+    }
+    bed.drop(TODAY, &both("今"));
     assert_eq!(serving(&refresh(&sources)), 2);
     let other = |sources: Sources| async move {
         let answer = sources.ask(about("京B12345")).await;
@@ -213,22 +204,9 @@ async fn the_next_file_takes_over_what_is_newer_and_forgets_the_rest() {
     let (shown, sources) = other(sources).await;
     assert_eq!(shown, "今");
     // What comes late of before the file changes nothing, whatever its number.
-    let late = message_about(
-        "京B12345",
-        9,
-        "2026-11-21 13:00:00",
-        json!([row("京B12345", "迟", 1)]),
-    );
-    assert_eq!(push(&sources, "c", &late).await, Ok(()));
-    assert_eq!(
-        push(
-            &sources,
-            "d",
-            &message(4, LATELY, json!([row("京A12345", "旧", 1)]))
-        )
-        .await,
-        Ok(())
-    );
+    for (id, body) in [("c", yesterdays(9, "13", "迟")), ("d", this_mornings(4, "旧"))] {
+        assert_eq!(push(&sources, id, &body).await, Ok(()), "{id}");
+    }
     assert_eq!(brand(&sources).await, "晨");
     let (shown, sources) = other(started(&bed)).await;
     assert_eq!(

@@ -9,6 +9,7 @@ mod auth;
 mod beside;
 mod canary;
 mod drops;
+mod drops_bad;
 mod drops_held;
 mod drops_pushed;
 mod envelope;

@@ -1,6 +1,6 @@
 //! The rows of a batch, gathered and then written with one statement per table.
 
-use domain::time::Timestamp;
+use domain::{purpose::ACCOUNT_PROOFING, time::Timestamp};
 use futures_util::future::{try_join, try_join4};
 
 use super::{
@@ -118,12 +118,15 @@ impl<'a> Rows<'a> {
         self.leaves
             .push(vec![LOG.into(), int(at.index), entry.leaf.into()]);
         let refused = judged.condition != Condition::Holds;
+        // Who claims to be somebody is seen by that somebody alone: the account may be another's once its phone is.
+        let claims = seal.shared.purpose.as_deref() == Some(ACCOUNT_PROOFING);
+        let unlisted = own || claims;
         match &seal.act {
             // Its place stays in its own row until it ends.
             Act::Begin(new) if !refused => return self.push_lookup(owner, "intended", new, at),
             Act::Begin(new) | Act::Refuse(new) => {
                 self.push_lookup(owner, "refused", new, at);
-                self.push_outbox(owner, own, new.requester.bytes(), new.lookup.bytes(), at);
+                self.push_outbox(owner, unlisted, new.requester.bytes(), new.lookup.bytes(), at);
             }
             Act::End(end) => {
                 let (state, answer) = match (refused, end.release) {
@@ -142,7 +145,7 @@ impl<'a> Rows<'a> {
                 if let Some((seq, index)) = judged.intent {
                     self.push_place(owner, seq, index);
                 }
-                self.push_outbox(owner, own, end.requester.bytes(), end.lookup.bytes(), at);
+                self.push_outbox(owner, unlisted, end.requester.bytes(), end.lookup.bytes(), at);
             }
             Act::Change(_) => {}
         }
@@ -176,17 +179,17 @@ impl<'a> Rows<'a> {
         ]);
     }
 
-    /// What is about another than the requester comes into the requester's view. Ids of the outbox are log and index of
+    /// What is about another than the requester comes into the requester's view, but for claims. Ids of the outbox are log and index of
     /// the leaf, so that they are read in the order of the log.
     fn push_outbox(
         &mut self,
         owner: [u8; 16],
-        own: bool,
+        unlisted: bool,
         requester: [u8; 16],
         lookup: [u8; 16],
         at: Numbers,
     ) {
-        if own {
+        if unlisted {
             return;
         }
         let mut id = [0; 16];

@@ -136,7 +136,10 @@ async fn a_closed_account_is_followed_by_another() {
         nothing(store.seal(close(stranger)).await);
         sealed(store.seal(close(first.subject)).await);
         nothing(store.seal(close(first.subject)).await);
-        store.destroy_account_key(first.account).await.unwrap();
+        store
+            .destroy_account_key(first.account, first.subject)
+            .await
+            .unwrap();
         assert!(store.account(first.account).await.unwrap().is_none());
         assert!(store.account_by_phone(&phone(1)).await.unwrap().is_none());
         assert!(

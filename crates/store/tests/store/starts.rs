@@ -3,11 +3,11 @@
 use std::{fs, path::Path, sync::Arc};
 
 use crypto::{RootKeys, Suite};
-use domain::words::Level;
+use domain::{ids::SubjectId, words::Level};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 use store::{
-    Store, StoreConfig, StoreError,
+    PHONE_PASSED_ON, Store, StoreConfig, StoreError,
     engine::{Db, DbConfig, Engine},
 };
 
@@ -363,4 +363,167 @@ async fn looking_takes_nothing_up() {
         );
     })
     .await;
+}
+
+/// Closes an account whose phone is somebody else's now; the key of it is still there.
+async fn close_account(store: &Store, of: Proven) {
+    let effect = store.close_account(of.account, of.subject);
+    sealed(store.seal(change(of.subject, PHONE_PASSED_ON, effect)).await);
+}
+
+/// How many profiles can still be opened.
+async fn profile_keys(world: &World) -> i64 {
+    let left = "SELECT count(*) FROM wrapped_key WHERE class = 'profile'";
+    number_of(&world.keys().await, left).await
+}
+
+/// The process ends between the seal of a closing and the destruction of the key: the next start finishes it, and so does
+/// the account that follows.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_closing_that_was_cut_off_is_finished() {
+    for restarts in [true, false] {
+        each_world(|world| async move {
+            let mut store = world.open().await;
+            let first = prove(&store, 1).await;
+            close_account(&store, first).await;
+            assert_eq!(profile_keys(&world).await, 2);
+            assert!(store.account(first.account).await.unwrap().is_none());
+            check(&store).await;
+            if restarts {
+                close(store).await;
+                store = world.open().await;
+                assert_eq!(profile_keys(&world).await, 1, "the person's");
+                assert_eq!(store.finish_closings().await.unwrap(), 0);
+                check(&store).await;
+            }
+            let again = sign_up(&store, 2).await;
+            let effect = store.bind_account(again.account, first.subject, &person(1)).await;
+            sealed(
+                store
+                    .seal(change(first.subject, "name-proven", effect.unwrap()))
+                    .await,
+            );
+            assert_eq!(
+                profile_keys(&world).await,
+                2,
+                "the person's and the new account's"
+            );
+            check(&store).await;
+        })
+        .await;
+    }
+}
+
+/// When the copy was taken of which the case is.
+#[derive(Clone, Copy, PartialEq)]
+enum CopyOf {
+    Unproven,
+    Proven,
+    /// And the person was erased later.
+    ProvenThenErased,
+}
+
+/// Both databases are put back to before an account was closed, whose phone is another's by then.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restored_copy_opens_no_closed_account() {
+    for of in [CopyOf::Unproven, CopyOf::Proven, CopyOf::ProvenThenErased] {
+        each_world(|world| restored_after_closing(world, of)).await;
+    }
+}
+
+async fn restored_after_closing(world: World, of: CopyOf) {
+    let mut store = world.open().await;
+    let by = sign_up(&store, 1).await;
+    let mut copies = None;
+    let subject = store.mention_subject(&id_number(1)).await.unwrap();
+    for proven in [false, true] {
+        if proven {
+            bind(&store, by, subject).await;
+        }
+        if proven == (of != CopyOf::Unproven) {
+            close(store).await;
+            copies = Some((copy(&world.config.data).await, copy(&world.config.keys).await));
+            store = world.open().await;
+        }
+    }
+    let first = Proven {
+        subject,
+        account: by.account,
+        holder: by,
+    };
+    close_account(&store, first).await;
+    store.destroy_account_key(by.account, subject).await.unwrap();
+    // The phone is somebody else's.
+    let next = sign_up(&store, 1).await;
+    if of == CopyOf::ProvenThenErased {
+        let last = sign_up(&store, 2).await;
+        bind(&store, last, subject).await;
+        let erase = store.erase(subject, last.account);
+        sealed(store.seal(change(subject, "person-erased", erase)).await);
+        store.destroy_keys(subject, last.account).await.unwrap();
+    }
+    close(store).await;
+    let (data, keys) = copies.unwrap();
+    put_back(&world.config.keys, &keys).await;
+    let store = world.open().await;
+    let profiles = i64::from(of == CopyOf::Proven);
+    assert_eq!(
+        profile_keys(&world).await,
+        profiles,
+        "the person's, where there is one"
+    );
+    assert_eq!(
+        store.account_by_phone(&phone(1)).await.unwrap(),
+        Some(next.account)
+    );
+    close(store).await;
+    put_back(&world.config.data, &data).await;
+    put_back(&world.config.keys, &keys).await;
+    fs::write(world.folder.path().join("log.head"), b"").unwrap();
+    stays_closed(&world, first, of).await;
+}
+
+/// Proves the name of the first person.
+async fn bind(store: &Store, by: Holder, subject: SubjectId) {
+    let effect = store.bind_account(by.account, subject, &person(1)).await.unwrap();
+    sealed(store.seal(change(subject, "name-proven", effect)).await);
+}
+
+/// Both databases are those of the copy.
+async fn stays_closed(world: &World, first: Proven, of: CopyOf) {
+    let (by, profiles) = (first.holder, i64::from(of == CopyOf::Proven));
+    let mut sizes = vec![];
+    for _ in 0..2 {
+        let store = world.open().await;
+        assert!(store.account(by.account).await.unwrap().is_none());
+        assert!(store.account_by_phone(&phone(1)).await.unwrap().is_none());
+        assert!(store.session(token_of(by.session)).await.unwrap().is_none());
+        assert_eq!(profile_keys(world).await, profiles);
+        sizes.push(store.log_size().await.unwrap());
+        check(&store).await;
+        close(store).await;
+    }
+    assert_eq!(sizes[0], sizes[1], "it is sealed once");
+    // Whoever has the phone begins anew, and stays.
+    let store = world.open().await;
+    let again = sign_up(&store, 1).await;
+    close(store).await;
+    let store = world.open().await;
+    assert_eq!(
+        store.account_by_phone(&phone(1)).await.unwrap(),
+        Some(again.account)
+    );
+    assert!(store.session(token_of(again.session)).await.unwrap().is_some());
+    let told = |entries: Vec<store::EntryView>| {
+        entries
+            .iter()
+            .any(|e| e.shared.about.as_deref() == Some(PHONE_PASSED_ON))
+    };
+    let chain = if of == CopyOf::Unproven {
+        by.account.chain()
+    } else {
+        first.subject
+    };
+    assert!(told(store.entries(chain, None, 20).await.unwrap()));
+    check(&store).await;
 }

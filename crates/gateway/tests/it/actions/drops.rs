@@ -1,18 +1,19 @@
 //! Daily files behind the portal: what an operator accepts, and what the record holder pushes before its next file.
 
-use std::{fs, path::Path, sync::Arc};
+use std::{fs, path::Path, sync::Arc, time::Duration};
 
 use axum::body::Body;
 use crypto::Suite;
 use domain::ids::DEPLOYMENT;
 use gateway::{
-    actions::accept_drops::accept_drops,
+    actions::{accept_drops::accept_drops, look_up::REFUSAL_FLOOR},
     source_files::{Acceptance, Acceptances, read_drop_states, write_acceptances, write_drop_states},
 };
 use http::{Method, Request};
 use sandbox::{InsuranceMessage, Renewal};
 use serde_json::Value;
 use sources::{DropEvent, SourceFile};
+use tokio::time::Instant;
 
 use crate::{
     app::TestApp,
@@ -27,6 +28,13 @@ on_both!(
 );
 
 const SOURCE: &str = "sandbox-insurance";
+
+/// A push, and how long its answer took.
+async fn timed(app: &TestApp, source: &str, message: &InsuranceMessage) -> (Reply, Duration) {
+    let sent = Instant::now();
+    let reply = pushed(app, source, message).await;
+    (reply, sent.elapsed())
+}
 
 async fn pushed(app: &TestApp, source: &str, message: &InsuranceMessage) -> Reply {
     let request = Request::builder()
@@ -96,26 +104,27 @@ async fn what_the_insurers_push_is_shown_at_once(bed: Arc<Bed>) {
     assert_eq!(shown(app.look_up_as(&token, "once", &question).await).0, before);
 
     let mut refusals = vec![
-        pushed(&app, "sandbox-traffic", &message).await,
-        pushed(&app, "nobody", &message).await,
+        timed(&app, "sandbox-traffic", &message).await,
+        timed(&app, "nobody", &message).await,
     ];
     let other = InsuranceMessage {
         body: message.body.replace("新安", "旧安"),
         ..message.clone()
     };
-    refusals.push(pushed(&app, SOURCE, &other).await);
+    refusals.push(timed(&app, SOURCE, &other).await);
     let unsigned = InsuranceMessage {
         signature: String::new(),
         ..message.clone()
     };
-    refusals.push(pushed(&app, SOURCE, &unsigned).await);
+    refusals.push(timed(&app, SOURCE, &unsigned).await);
     app.clock.advance_seconds(301);
-    refusals.push(pushed(&app, SOURCE, &message).await);
-    for refusal in &refusals {
+    refusals.push(timed(&app, SOURCE, &message).await);
+    for (refusal, took) in &refusals {
         assert_eq!(
             (refusal.status, &refusal.bytes, &refusal.headers),
-            (403, &refusals[0].bytes, &refusals[0].headers)
+            (403, &refusals[0].0.bytes, &refusals[0].0.headers)
         );
+        assert!(*took >= REFUSAL_FLOOR, "{took:?} tells which sources there are");
     }
     let malformed = InsuranceMessage {
         ..renewal(&app, "", 3)

@@ -23,6 +23,7 @@ on_both!(
     what_no_register_holds_is_not_asked_for,
     a_failed_member_of_a_comparison_fails_it,
     an_agreement_that_has_expired_is_not_used,
+    an_answer_that_contradicts_itself_is_none,
 );
 
 const VEHICLE: &str = "traffic/vehicle/query";
@@ -249,4 +250,19 @@ async fn an_agreement_that_has_expired_is_not_used(bed: Arc<Bed>) {
         .await
         .expect_outcome("maintenance");
     assert_eq!(app.asked(answer.lookup_id()), 0);
+}
+
+/// A cycle of points that does not follow from the day of first issue: its end is said to be its start.
+async fn an_answer_that_contradicts_itself_is_none(bed: Arc<Bed>) {
+    let app = bed.app().sources(|files| {
+        for file in files {
+            file.text = file.text.replace("/data/jfzqqz", "/data/jfzqqs");
+        }
+    });
+    let app = app.start().await;
+    let token = app.at_l2(persona("leap-run")).await;
+    let answer = app.look_up(&token, &about_me("driving-licence")).await;
+    let answer = answer.expect_outcome("bad_answer");
+    assert!(answer.disclosed().is_empty());
+    assert_eq!(answer.verified(&app.app).shared.entry_type, EntryType::Failure);
 }

@@ -28,6 +28,7 @@ on_both!(
     a_proof_seals_the_notice_of_its_language,
     a_register_that_is_down_proves_nothing,
     proofs_are_bounded,
+    who_was_proven_is_locked_out_by_nobody,
     who_proves_often_is_not_shut_out,
 );
 
@@ -447,5 +448,26 @@ async fn proofs_are_bounded(bed: Arc<Bed>) {
     );
     assert_eq!(journal(&app).len(), 3);
     app.clock.advance_seconds(24 * 3600);
+    app.at_l2(chen()).await;
+}
+
+/// Strangers who claim to be somebody do not keep out who was proven to be them before.
+async fn who_was_proven_is_locked_out_by_nobody(bed: Arc<Bed>) {
+    let app = bed
+        .app()
+        .replacing(
+            "proofs_per_person_per_day = 1000",
+            "proofs_per_person_per_day = 3",
+        )
+        .start()
+        .await;
+    app.at_l2(chen()).await;
+    let stranger = app.sign_in(persona("liu-zhiqiang")).await;
+    for _ in 0..4 {
+        assert_eq!(
+            app.prove(&stranger, chen()).await.expect(200).json,
+            json!({ "result": "NOT_PROVEN" })
+        );
+    }
     app.at_l2(chen()).await;
 }

@@ -45,6 +45,12 @@ fn abouts(log: &[Value]) -> Vec<&str> {
     log.iter().filter_map(|e| e["about"].as_str()).collect()
 }
 
+/// The look-ups among these entries.
+fn lookup_ids(entries: &[Value]) -> BTreeSet<String> {
+    let ids = entries.iter().filter_map(|e| e["lookup_id"].as_str());
+    ids.map(str::to_owned).collect()
+}
+
 /// The father was proven at a counter, with a phone that the carrier has in his son's name.
 async fn a_recycled_phone_begins_a_new_account(bed: Arc<Bed>) {
     let app = bed.app().start().await;
@@ -59,6 +65,12 @@ async fn a_recycled_phone_begins_a_new_account(bed: Arc<Bed>) {
 
     // The son signs in with it: a phone alone, on his father's account, which proves to be the son's.
     let l1 = app.sign_in(father).await;
+    let mut misspelt = chen().clone();
+    misspelt.name = "陈昊".into();
+    assert_eq!(
+        app.prove(&l1, &misspelt).await.expect(200).json["result"],
+        "NOT_PROVEN"
+    );
     let proof = app.prove(&l1, chen()).await.expect(200);
     assert_eq!(proof.json["result"], "PROVEN");
     let sons = proof.text_at("/session/token");
@@ -74,6 +86,8 @@ async fn a_recycled_phone_begins_a_new_account(bed: Arc<Bed>) {
     );
     let log = app.access_log(sons).await;
     assert_eq!(abouts(&log), ["real-name-proven"]);
+    let claims = lookup_ids(&log);
+    assert_eq!(claims.len(), 2, "he sees both claims, by whomever: {log:?}");
     let none = app.get(sons, "/v1/lookups").await.expect(200);
     assert_eq!(none.json, json!([]), "nothing of what the father asked");
     let again = sign_in(&app, phone).await;
@@ -98,14 +112,12 @@ async fn a_recycled_phone_begins_a_new_account(bed: Arc<Bed>) {
         (&json!("deployment"), &json!(false))
     );
     let mine = app.get(&his, "/v1/lookups").await.expect(200);
-    let mine: Vec<&Value> = mine
-        .json
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|l| &l["lookup_id"])
-        .collect();
-    assert!(mine.contains(&&json!(looked)));
+    let mine = lookup_ids(mine.json.as_array().unwrap());
+    assert!(mine.contains(&looked));
+    assert!(mine.is_disjoint(&claims), "what the son claimed is the son's");
+    for id in &claims {
+        app.get(&his, &format!("/v1/receipts/{id}")).await.expect(404);
+    }
     app.get(&his, &format!("/v1/receipts/{looked}")).await.expect(200);
 }
 

@@ -1,6 +1,6 @@
 //! How long a decision takes: from what is kept, and when the rules are walked through.
 //!
-//! `cargo run --release -p policy --example speed`
+//! `cargo run --release -p policy --example decision_speed`
 
 #![expect(
     clippy::unwrap_used,

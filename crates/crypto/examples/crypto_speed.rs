@@ -1,4 +1,4 @@
-//! Prints what each operation costs: `cargo run --release -p crypto --example speed`.
+//! Prints what each operation costs: `cargo run --release -p crypto --example crypto_speed`.
 #![expect(clippy::print_stdout, reason = "the figures are the output")]
 
 use std::hint::black_box;

@@ -1,5 +1,5 @@
 //! What one vehicle query costs, sealing and opening at the asking end included, without a socket:
-//! `cargo run --release -p sandbox --example speed`. A benchmark of the gateway runs against the sandbox, so that
+//! `cargo run --release -p sandbox --example sandbox_speed`. A benchmark of the gateway runs against the sandbox, so that
 //! the sandbox must cost little and always the same.
 #![expect(
     clippy::unwrap_used,
