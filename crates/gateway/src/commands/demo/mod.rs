@@ -93,7 +93,7 @@ pub async fn run(args: DemoArgs, world: &World) -> Outcome {
     }
     let scratch = Scratch::new(args.data.clone(), world)?;
     let _lock = FolderLock::take(&scratch.folder())?;
-    let listen = if args.once || args.seed.is_some() {
+    let listen = if args.once || args.check || args.seed.is_some() {
         SocketAddr::from(([127, 0, 0, 1], 0))
     } else {
         args.listen
