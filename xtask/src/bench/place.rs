@@ -44,14 +44,25 @@ impl Place {
     /// It cannot be copied.
     pub(crate) fn copy(&self, from: &str, to: &str) -> Result<(), String> {
         let failed = |e: std::io::Error| format!("{from} cannot be copied: {e}");
-        fs::create_dir_all(self.at(to)).map_err(failed)?;
-        for entry in fs::read_dir(self.at(from)).map_err(failed)? {
-            let entry = entry.map_err(failed)?;
-            fs::copy(entry.path(), self.at(to).join(entry.file_name())).map_err(failed)?;
-        }
+        copy_folder(&self.at(from), &self.at(to)).map_err(failed)?;
         fs::copy(self.tokens(from), self.tokens(to)).map_err(failed)?;
         Ok(())
     }
+}
+
+/// With the folders in it: that of a source's files is one.
+fn copy_folder(from: &Path, to: &Path) -> std::io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        if entry.file_type()?.is_dir() {
+            copy_folder(&from, &to)?;
+        } else {
+            fs::copy(from, to)?;
+        }
+    }
+    Ok(())
 }
 
 impl Drop for Place {
