@@ -352,7 +352,10 @@ pub(crate) fn free_address() -> Result<SocketAddr, String> {
     let own = u16::try_from(std::process::id() % 977).unwrap_or(0) * 12;
     let port = |n: u16| PORTS.start + (own + n) % (PORTS.end - PORTS.start);
     for _ in PORTS {
-        let address = SocketAddr::from(([127, 0, 0, 1], port(NEXT.fetch_add(1, Ordering::Relaxed) % 12_000)));
+        let address = SocketAddr::from((
+            [127, 0, 0, 1],
+            port(NEXT.fetch_add(1, Ordering::Relaxed) % 12_000),
+        ));
         if TcpListener::bind(address).is_ok() {
             return Ok(address);
         }

@@ -114,7 +114,7 @@ impl Policy {
         if let Some(kept) = self.answers().get(question) {
             return kept.clone();
         }
-        // Not while the others wait for what is kept: whoever asks the same at once gets the same answer.
+        // Without the lock, so that nobody waits; whoever asks the same meanwhile gets the same answer.
         let decision = self.evaluate(question);
         self.answers().put(question.clone(), decision.clone());
         decision

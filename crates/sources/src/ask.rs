@@ -374,11 +374,11 @@ fn answered(source: &Source, reading: Reading) -> Answer {
         },
         mapping_version: info.version,
     });
-    let report = Report {
+    let report = reading.dropped.map(|(problem, field)| Report {
         source: info.id.clone(),
-        problem: Problem::WrongSubject,
-        field: None,
-    };
+        problem,
+        field,
+    });
     Answer {
         outcome: reading.outcome,
         record: reading.record,
@@ -386,7 +386,7 @@ fn answered(source: &Source, reading: Reading) -> Answer {
         provenance,
         staler: false,
         elsewhere: None,
-        report: reading.wrong_subject.then_some(report),
+        report,
         beside: Vec::new(),
     }
 }

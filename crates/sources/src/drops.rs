@@ -35,7 +35,7 @@ use crypto::{Suite, session::Peer};
 use tokio::sync::Semaphore;
 
 pub(crate) use changes::{Changes, RawChanges};
-pub use changes::{NotTaken, PushedChange, may_be_pushed};
+pub use changes::{NotTaken, PushedChange};
 pub use draft::{Draft, DraftColumn, draft};
 pub use news::{DropEvent, DropNews, DropProgress, DropState, Quarantine, Reading, RowError, Stage};
 pub(crate) use raw::RawDrops;

@@ -54,7 +54,7 @@ pub use choices::Choices;
 pub use dial::Realm;
 pub use drops::{
     Draft, DraftColumn, DropEvent, DropNews, DropProgress, DropState, NotTaken, PushedChange, Quarantine,
-    Reading, RowError, Stage, draft, may_be_pushed,
+    Reading, RowError, Stage, draft,
 };
 pub use file::{SourceError, SourceFile};
 pub use image::{ImageBytes, ImageQuestion, NoImage};

@@ -56,8 +56,8 @@ pub(crate) struct Reading {
     pub(crate) record: Option<Record>,
     pub(crate) rows: Vec<Row>,
     pub(crate) as_of: Option<Timestamp>,
-    /// Something about somebody else came and was dropped.
-    pub(crate) wrong_subject: bool,
+    /// What came and was dropped: something about somebody else, or the field in which a record contradicts itself.
+    pub(crate) dropped: Option<(Problem, Option<String>)>,
     /// The record holder signed what this was read from.
     pub(crate) signed: bool,
 }
@@ -66,7 +66,7 @@ impl Reading {
     /// There is no record of the subject, and the operator learns whose came.
     fn somebody_elses() -> Self {
         Reading {
-            wrong_subject: true,
+            dropped: Some((Problem::WrongSubject, None)),
             ..Reading::bare(Outcome::NotFound)
         }
     }
@@ -77,7 +77,7 @@ impl Reading {
             record: None,
             rows: Vec::new(),
             as_of: None,
-            wrong_subject: false,
+            dropped: None,
             signed: false,
         }
     }
@@ -286,15 +286,14 @@ impl Route {
         let mut record = Record(self.read_fields(answer, now)?);
         if !record.belongs_to(kind, &question.person.id_number) && !planted() {
             into.outcome = Outcome::NotFound;
-            into.wrong_subject = true;
+            into.dropped = Some((Problem::WrongSubject, None));
             return Ok(());
         }
         if !is_asked_for(question, &record) {
             return Err(Failure::bad_answer(Problem::OtherRecord));
         }
-        if let Some(field) = record.contradiction(kind) {
-            return Err(Failure::bad_field(Problem::Contradiction, field));
-        }
+        let field = record.drop_contradictions(kind);
+        into.dropped = field.map(|field| (Problem::Contradiction, Some(field.to_owned())));
         if question.mode == Mode::Read {
             // What decides whether an asked field applies is needed until the record is minimised.
             let decides = |id: &String| kind.predicates.iter().any(|p| p.field == *id);
@@ -343,7 +342,7 @@ impl Route {
                 record.0.retain(|id, _| kind.key.iter().any(|k| k.id == *id));
                 into.rows.push(record.0);
             } else {
-                into.wrong_subject = true;
+                into.dropped = Some((Problem::WrongSubject, None));
             }
         }
         if into.rows.is_empty() {

@@ -17,7 +17,7 @@ use crate::{
 /// What the entry of a closing says that it is about.
 pub const PHONE_PASSED_ON: &str = "phone-passed-on";
 
-/// Closings finished by one transaction.
+/// Closings that are asked for at once.
 const PAGE: i64 = 200;
 
 const SHUT: Sql = Sql::both("UPDATE account SET state = 'closed' WHERE account_id = $1 AND state = 'active'");
@@ -113,7 +113,7 @@ impl Store {
             };
             if let Some(owner) = owner {
                 let effect = Effect::new(move |tx, time| Box::pin(shut(tx, account, time)));
-                // Nobody seals yet: the start is not over. If it was done meanwhile, it was done.
+                // If another node has done it meanwhile, it was done.
                 drop(self.seal(by_deployment(owner, PHONE_PASSED_ON, effect)).await?);
             } else {
                 // The person was erased, which says enough.

@@ -35,8 +35,8 @@ const ERASED: Sql = Sql::both(
 
 impl Store {
     /// What erases a person and their account, to be sealed as a CHANGE about [`PERSON_ERASED`] of that person's chain:
-    /// profile, kept answers, reviews, sessions and directory rows go; evidence stays, restricted, until its retention ends. An
-    /// account of nobody proven is erased on its own chain.
+    /// profile, kept answers, reviews, sessions and directory rows go; evidence stays, restricted, until its retention
+    /// ends. An account of nobody proven is erased on its own chain.
     #[must_use]
     pub fn erase(&self, subject: SubjectId, account: AccountId) -> Effect {
         // Until the keys are destroyed the row remembers whose they are.
@@ -163,6 +163,12 @@ impl Store {
         });
         done.await?;
         Ok(())
+    }
+
+    /// Lets go of keys in memory that are too old to be used; of how many people.
+    #[must_use]
+    pub fn forget_keys(&self) -> u64 {
+        self.inner.keys.forget_old()
     }
 
     /// Destroys the evidence keys of years whose retention is over; how many subjects and years.

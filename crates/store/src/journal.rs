@@ -1,7 +1,7 @@
 //! The effects journal: what must not come back when an older copy of the database is put in place.
 //!
-//! Ended sessions, erased persons and closed accounts are appended as lines of JSON to a file outside the database and synced before
-//! they are acknowledged. At start the file is applied to the database once more. It holds opaque ids only. Each node
+//! Ended sessions, erased persons and closed accounts are appended as lines of JSON to a file outside the database and
+//! synced before they are acknowledged. At start the file is applied to the database once more. It holds opaque ids only. Each node
 //! has its own: whoever restores a copy gives every node its journal back.
 
 use std::{
@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{StoreError, head_file::file_error, sessions::MAX_SESSION_SECONDS};
 
-/// How long an erasure or a closing matters: copies of keys are kept at most 30 days.
+/// How long an erasure matters: copies of keys are kept at most 30 days.
 const KEPT_SECONDS: i64 = 31 * 24 * 3600;
 
 /// One effect that must survive a restore.
@@ -67,7 +67,9 @@ impl Line {
         let seconds = match self.effect {
             // A session that is older has expired; the second day is for clocks that were wrong.
             Effected::SessionEnded { .. } => MAX_SESSION_SECONDS + 24 * 3600,
-            Effected::Erased { .. } | Effected::AccountClosed { .. } => KEPT_SECONDS,
+            Effected::Erased { .. } => KEPT_SECONDS,
+            // What opens it again is a copy of the data, of whatever age.
+            Effected::AccountClosed { .. } => return true,
         };
         self.at >= now.plus_seconds(-seconds).0
     }
@@ -248,15 +250,26 @@ mod tests {
         let mut torn = OpenOptions::new().append(true).open(&path).unwrap();
         torn.write_all(b"{\"at\":1,\"eff").unwrap();
         let (journal, kept) = Journal::open(&path, NOW).unwrap();
-        assert_eq!(kept, [ended(0, 1), erased(30), closed(30)]);
+        assert_eq!(kept, [ended(0, 1), erased(30), closed(32), closed(30)]);
         journal.write(&[ended(0, 3)]).unwrap();
         journal.compact(NOW).unwrap();
         journal.write(&[ended(0, 4)]).unwrap();
         let (journal, kept) = Journal::open(&path, NOW).unwrap();
-        let expected = [ended(0, 1), erased(30), closed(30), ended(0, 3), ended(0, 4)];
+        let expected = [
+            ended(0, 1),
+            erased(30),
+            closed(32),
+            closed(30),
+            ended(0, 3),
+            ended(0, 4),
+        ];
         assert_eq!(kept, expected);
         journal.compact(NOW.plus_seconds(40 * DAY)).unwrap();
-        assert_eq!(fs::metadata(&path).unwrap().len(), 0);
+        let lines = fs::read_to_string(&path).unwrap();
+        assert_eq!(
+            (lines.lines().count(), lines.matches("account-closed").count()),
+            (2, 2)
+        );
         fs::write(&path, "nonsense\n{}\n").unwrap();
         assert!(Journal::open(&path, NOW).is_err());
     }

@@ -230,6 +230,7 @@ impl Store {
         );
         const TAKE_OVER: Sql =
             Sql::both("UPDATE requester_lookup SET requester_id = $1 WHERE requester_id = $2");
+        const ON_THE_WAY: Sql = Sql::both("UPDATE outbox SET requester_id = $1 WHERE requester_id = $2");
         const FORGET: Sql = Sql::both("DELETE FROM account WHERE account_id = $1");
         const LEVEL: Sql = Sql::both(
             "UPDATE account SET subject_id = $1, level = 'L2' WHERE account_id = $2 AND subject_id IS NULL",
@@ -264,7 +265,8 @@ impl Store {
                     tx.execute(&OWN, &own).await?;
                     tx.execute(&ABOUT_OTHERS, &[new.clone(), old.clone(), old.clone()])
                         .await?;
-                    tx.execute(&TAKE_OVER, &[new.clone(), old]).await?;
+                    tx.execute(&TAKE_OVER, &[new.clone(), old.clone()]).await?;
+                    tx.execute(&ON_THE_WAY, &[new.clone(), old]).await?;
                     tx.execute(&FORGET, &[closed.into()]).await?;
                 }
                 tx.execute(&LEVEL, &[person, new]).await?;

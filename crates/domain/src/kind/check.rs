@@ -370,6 +370,12 @@ impl Kind {
                 let problem = format!("\"{id}\" must be a field of type date");
                 return problem_at("cycles", at, problem);
             }
+            let is_optional = |id: &&str| self.field(id).is_some_and(|f| f.optional);
+            if let Some(id) = [&*cycle.start, &*cycle.end].iter().find(|id| !is_optional(id)) {
+                let problem =
+                    format!("\"{id}\" must be optional: it is left out where a source contradicts itself");
+                return problem_at("cycles", at, problem);
+            }
         }
         Ok(())
     }

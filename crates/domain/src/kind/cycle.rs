@@ -6,8 +6,9 @@ use serde::Deserialize;
 use super::{Kind, Value};
 use crate::record::Record;
 
-/// A cycle of twelve months, counted from a day that the record says too. A source that says another cycle than
-/// follows from that day contradicts itself.
+/// A cycle of twelve months, counted from a day that the record says too, as the points of a driving licence are by the
+/// rules of the Ministry of Public Security (《道路交通安全违法行为记分管理办法》, order 163 of 2021). A source that says
+/// another cycle than follows from that day contradicts itself; which of its dates is wrong nobody can tell.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Cycle {
@@ -61,6 +62,20 @@ fn first_day_in(since: Date, year: i16) -> Option<Date> {
 }
 
 impl Record {
+    /// Takes the first and last days out of cycles in which the record contradicts itself, and names the first of them:
+    /// the rest of the record stands, and nobody plans by a date that cannot be.
+    pub fn drop_contradictions<'a>(&mut self, kind: &'a Kind) -> Option<&'a str> {
+        let mut first = None;
+        for cycle in &kind.cycles {
+            if let Some(field) = cycle.contradiction(self) {
+                self.0.remove(&cycle.start);
+                self.0.remove(&cycle.end);
+                first = first.or(Some(field));
+            }
+        }
+        first
+    }
+
     /// A field in which the record contradicts itself by the kind's own rules, if there is one.
     #[must_use]
     pub fn contradiction<'a>(&self, kind: &'a Kind) -> Option<&'a str> {

@@ -134,6 +134,7 @@ pub async fn look_up(app: &App, requester: &Requester, question: Ask) -> Result<
 /// # Errors
 /// Wrong input leaves no entry; a refusal is sealed on the chain of the person asked about.
 pub async fn ask(app: &App, requester: &Requester, question: Ask) -> Result<Asked, Error> {
+    let begun = Instant::now();
     let per_minute = app.config.limits.lookups_per_minute;
     app.limiter
         .count(requester.account, per_minute, app.now())
@@ -169,7 +170,7 @@ pub async fn ask(app: &App, requester: &Requester, question: Ask) -> Result<Aske
         let reason = refusal.reason;
         let lookup = seal_refusal(app, requester, &question, request.as_ref(), &about, refusal).await?;
         if concerns_other {
-            settle(question.arrived).await;
+            settle(begun).await;
         }
         return Err(Error::Refused {
             reason,
@@ -179,12 +180,12 @@ pub async fn ask(app: &App, requester: &Requester, question: Ask) -> Result<Aske
     }
     let request =
         request.ok_or_else(|| Error::Internal("a question was neither parsed nor refused".into()))?;
-    if let Some(answered) = repeated(app, &question, &request, about.owner).await? {
+    if let Some(answered) = repeated(app, (&question, begun), &request, about.owner).await? {
         return Ok(Asked::Repeated(Box::new(answered)));
     }
     if let Err(refusal) = decide::hidden(app, &request, requester, about.relation, about.active) {
         let lookup = seal_refusal(app, requester, &question, Some(&request), &about, refusal).await?;
-        settle(question.arrived).await;
+        settle(begun).await;
         return Err(not_permitted(&question, lookup));
     }
     let person = about
@@ -262,7 +263,7 @@ async fn whom(app: &App, requester: &Requester, question: &Ask) -> Result<About,
 /// What became of the same question under the same idempotency key: answered, failed or refused alike.
 async fn repeated(
     app: &App,
-    question: &Ask,
+    (question, begun): (&Ask, Instant),
     request: &LookupRequest,
     owner: SubjectId,
 ) -> Result<Option<Answered>, Error> {
@@ -279,7 +280,7 @@ async fn repeated(
         return Err(Error::Conflict("LOOKUP_UNDER_WAY"));
     }
     if before.state == "refused" {
-        settle(question.arrived).await;
+        settle(begun).await;
         return Err(Error::NotPermitted {
             lookup: before.lookup,
         });

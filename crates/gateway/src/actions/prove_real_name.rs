@@ -68,6 +68,7 @@ pub async fn prove_real_name(
     way: Way,
     (lang, arrived): (Lang, Instant),
 ) -> Result<Proof, Error> {
+    let begun = Instant::now();
     if way == Way::Counter && app.store.realm() != "demo" {
         return Err(Error::NotFound);
     }
@@ -80,7 +81,7 @@ pub async fn prove_real_name(
     }
     let proof = prove(app, requester, person, way, (lang, arrived)).await?;
     if matches!(proof, Proof::NotProven(_)) {
-        settle(arrived).await;
+        settle(begun).await;
     }
     Ok(proof)
 }

@@ -1,7 +1,7 @@
 //! Takes what a record holder pushes before its next file. It is no look-up: nothing is disclosed, and as with the file
 //! itself nothing is sealed; who sees it later is.
 
-use sources::{NotTaken, PushedChange, may_be_pushed};
+use sources::{NotTaken, PushedChange};
 use tokio::time::Instant;
 
 use super::look_up::settle;
@@ -11,16 +11,13 @@ use crate::app::App;
 ///
 /// # Errors
 /// It is refused, as [`take_change`] refuses.
-pub async fn expect_change(
-    app: &App,
-    (id, timestamp): (&str, &str),
-    arrived: Instant,
-) -> Result<(), NotTaken> {
-    if may_be_pushed(id, timestamp, app.now()) {
-        return Ok(());
+pub async fn expect_change(app: &App, source: &str, id: &str, timestamp: &str) -> Result<(), NotTaken> {
+    let begun = Instant::now();
+    let expected = app.sources.expect_change(source, id, timestamp);
+    if expected.is_err() {
+        settle(begun).await;
     }
-    settle(arrived).await;
-    Err(NotTaken::Refused)
+    expected
 }
 
 /// Takes a change: it is durable when this returns, and the next look-up is answered by it. An answer that is kept for
@@ -30,15 +27,11 @@ pub async fn expect_change(
 ///
 /// # Errors
 /// Why it was not taken; then nothing changed.
-pub async fn take_change(
-    app: &App,
-    source: &str,
-    pushed: PushedChange<'_>,
-    arrived: Instant,
-) -> Result<(), NotTaken> {
+pub async fn take_change(app: &App, source: &str, pushed: PushedChange<'_>) -> Result<(), NotTaken> {
+    let begun = Instant::now();
     let taken = app.sources.take_change(source, pushed).await;
     if taken == Err(NotTaken::Refused) {
-        settle(arrived).await;
+        settle(begun).await;
     }
     taken
 }

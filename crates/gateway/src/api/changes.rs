@@ -9,12 +9,7 @@ use axum::{
 };
 use sources::{NotTaken, PushedChange};
 
-use tokio::time::Instant;
-
-use super::{
-    Problem,
-    request::{Arrived, Path},
-};
+use super::{Problem, request::Path};
 use crate::{actions::take_change, app::App, error::Error};
 
 /// The longest body: a change is about one record.
@@ -56,7 +51,7 @@ pub async fn take(
         signature: &signed.signature,
         body: &body,
     };
-    take_change::take_change(&app, &source, pushed, signed.arrived)
+    take_change::take_change(&app, &source, pushed)
         .await
         .map_err(Refusal)?;
     Ok(StatusCode::NO_CONTENT)
@@ -68,14 +63,12 @@ pub struct Signed {
     id: String,
     timestamp: String,
     signature: String,
-    arrived: Instant,
 }
 
 impl FromRequestParts<Arc<App>> for Signed {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Refusal> {
-        let Ok(Arrived(arrived)) = Arrived::from_request_parts(parts, app).await;
         let text = |name: &str| {
             let value = parts.headers.get(name).and_then(|value| value.to_str().ok());
             value.unwrap_or_default().to_owned()
@@ -84,9 +77,10 @@ impl FromRequestParts<Arc<App>> for Signed {
             id: text("webhook-id"),
             timestamp: text("webhook-timestamp"),
             signature: text("webhook-signature"),
-            arrived,
         };
-        take_change::expect_change(app, (&signed.id, &signed.timestamp), arrived)
+        let source = Path::<String>::from_request_parts(parts, app).await;
+        let source = source.map(|Path(source)| source).unwrap_or_default();
+        take_change::expect_change(app, &source, &signed.id, &signed.timestamp)
             .await
             .map_err(Refusal)?;
         Ok(signed)

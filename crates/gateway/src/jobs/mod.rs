@@ -37,6 +37,9 @@ pub fn start(app: &Arc<App>) {
     every(app, "forget-reviews", Duration::from_secs(3600), |app| {
         Box::pin(async { Ok(app.store.forget_reviews().await?) })
     });
+    every(app, "forget-keys", Duration::from_secs(600), |app| {
+        Box::pin(async { Ok(app.store.forget_keys()) })
+    });
     every(app, "forget-sessions", Duration::from_secs(3600), |app| {
         Box::pin(async { Ok(app.store.forget_sessions().await? + app.store.forget_attempts().await?) })
     });

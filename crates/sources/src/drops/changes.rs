@@ -97,8 +97,7 @@ pub enum NotTaken {
 }
 
 /// Whether a message with these headers may be one that is taken: what can be told before its body is read.
-#[must_use]
-pub fn may_be_pushed(id: &str, timestamp: &str, now: Timestamp) -> bool {
+fn may_be_pushed(id: &str, timestamp: &str, now: Timestamp) -> bool {
     let is_id = !id.is_empty() && id.len() <= MAX_ID && id.bytes().all(|b| b.is_ascii_graphic());
     let sent = timestamp.parse::<i64>().ok();
     is_id && sent.is_some_and(|sent| (now.0 / 1_000_000).abs_diff(sent) <= SKEW_SECONDS.unsigned_abs())
@@ -208,11 +207,7 @@ impl Sources {
     /// [`NotTaken`]; then nothing changed.
     pub async fn take_change(&self, source: &str, pushed: PushedChange<'_>) -> Result<(), NotTaken> {
         let now = self.clock.now();
-        let source = self.all().iter().find(|s| s.info.id == source);
-        let source = source.ok_or(NotTaken::Refused)?;
-        let (Transport::Drops(drops), Some(changes)) = (&source.transport, &source.changes) else {
-            return Err(NotTaken::Refused);
-        };
+        let (source, drops, changes) = self.taking_changes(source).ok_or(NotTaken::Refused)?;
         let agreement = source.info.agreement.as_ref();
         let has_ended = agreement.is_some_and(|agreement| !agreement.holds(now.date_in_china()));
         if has_ended || !changes.is_authentic(pushed, now) {
@@ -224,6 +219,29 @@ impl Sources {
             Err(failure) => Err(failure),
         };
         told(source, taken)
+    }
+
+    /// Refuses by its headers alone what [`Sources::take_change`] would refuse whatever its body is.
+    ///
+    /// # Errors
+    /// It is refused.
+    pub fn expect_change(&self, source: &str, id: &str, timestamp: &str) -> Result<(), NotTaken> {
+        if may_be_pushed(id, timestamp, self.clock.now()) {
+            return Ok(());
+        }
+        if let Some((source, ..)) = self.taking_changes(source) {
+            count(source, "refused");
+        }
+        Err(NotTaken::Refused)
+    }
+
+    /// The source of that id, where it takes changes.
+    fn taking_changes(&self, id: &str) -> Option<(&Source, &Arc<Drops>, &Changes)> {
+        let source = self.all().iter().find(|s| s.info.id == id)?;
+        match (&source.transport, &source.changes) {
+            (Transport::Drops(drops), Some(changes)) => Some((source, drops, changes)),
+            _ => None,
+        }
     }
 
     async fn keep(

@@ -144,11 +144,7 @@ struct Found {
 
 impl Found {
     /// Four statements that travel together. A chain that is known is not asked for.
-    async fn read(
-        tx: &Tx<'_>,
-        seals: &[Seal],
-        known: BTreeMap<SubjectId, Link>,
-    ) -> Result<Self, DbError> {
+    async fn read(tx: &Tx<'_>, seals: &[Seal], known: BTreeMap<SubjectId, Link>) -> Result<Self, DbError> {
         let owners = seals.iter().map(|seal| seal.owner);
         let owners: BTreeSet<SubjectId> = owners.filter(|owner| !known.contains_key(owner)).collect();
         let by_owner: Vec<Vec<Value>> = owners.iter().map(|o| vec![o.bytes().into()]).collect();

@@ -1,8 +1,8 @@
 //! The ends of chains as the last commits of this process left them, so that the second entry of a look-up need not
 //! search for the first.
 //!
-//! Nobody adds an entry without moving the log's head, and whether an owner is active changes only together with an
-//! entry. So what is known holds while the head is where this process left it and nothing else was changed.
+//! Nobody adds an entry without moving the log's head, and an owner stops being active only together with an entry
+//! (what comes of an erasure later finds the owner inactive already). So what is known holds while the head is where this process left it and nothing else was changed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -45,11 +45,14 @@ impl Known {
     /// what was known before.
     pub(super) fn after(mut self, seals: &[Seal], written: &Written) -> Known {
         let changes = seals.iter().any(|seal| matches!(seal.act, Act::Change(_)));
-        if changes || self.size != written.before.size() || self.chains.len() >= MAX_CHAINS {
+        if changes || self.size != written.before.size() {
             self.chains.clear();
         }
         self.size = written.tree.size();
         self.chains.extend(written.links.iter());
+        if self.chains.len() > MAX_CHAINS {
+            self.chains.clear();
+        }
         self
     }
 }

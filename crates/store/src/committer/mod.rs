@@ -188,9 +188,13 @@ async fn run(inner: Arc<Inner>, mut jobs: mpsc::Receiver<Job>) {
 }
 
 /// Lets whoever is ready to run hand in too: a sync is the dearest part of a commit, and costs the same for one entry
-/// as for all. Where nobody else is ready, this takes no time; it never waits for anybody.
+/// as for all. It waits for nobody who is not ready, and for no more than some hundred turns of those who are; where
+/// nobody is, this takes no time.
 async fn come_along(jobs: &mut mpsc::Receiver<Job>, waiting: &mut Vec<Job>) {
     for _ in 0..YIELDS {
+        if waiting.len() >= MAX_BATCH {
+            return;
+        }
         tokio::task::yield_now().await;
         while waiting.len() < MAX_BATCH {
             match jobs.try_recv() {

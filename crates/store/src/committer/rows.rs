@@ -179,8 +179,8 @@ impl<'a> Rows<'a> {
         ]);
     }
 
-    /// What is about another than the requester comes into the requester's view, but for claims. Ids of the outbox are log and index of
-    /// the leaf, so that they are read in the order of the log.
+    /// What is about another than the requester comes into the requester's view, but for claims. Ids of the outbox are log
+    /// and index of the leaf, so that they are read in the order of the log.
     fn push_outbox(
         &mut self,
         owner: [u8; 16],

@@ -33,7 +33,8 @@ impl KeyStore {
         let subjects: Vec<SubjectId> = keys.iter().map(|(subject, _)| *subject).collect();
         let name = |(subject, class): &(SubjectId, &str)| vec![subject.bytes().into(), (*class).into()];
         let names: Arc<Vec<Vec<Value>>> = Arc::new(keys.iter().map(name).collect());
-        self.db
+        let done = self
+            .db
             .write(move |tx| {
                 let names = Arc::clone(&names);
                 Box::pin(async move {
@@ -43,9 +44,11 @@ impl KeyStore {
                     tx.insert_many(&REMEMBER, &rows).await
                 })
             })
-            .await?;
+            .await;
+        // Also where it is not known whether they are gone.
         self.changes.fetch_add(1, Ordering::SeqCst);
         self.forget(&subjects);
+        done?;
         Ok(self.db.scrub().await?)
     }
 
@@ -70,15 +73,16 @@ impl KeyStore {
                     Ok(some)
                 })
             });
-            let some = some.await?;
+            let some = some.await;
+            self.changes.fetch_add(1, Ordering::SeqCst);
+            self.cache().clear();
+            let some = some?;
             if some == 0 {
                 break;
             }
             destroyed += some;
         }
         if destroyed > 0 {
-            self.changes.fetch_add(1, Ordering::SeqCst);
-            self.cache().clear();
             self.db.scrub().await?;
         }
         Ok(destroyed)

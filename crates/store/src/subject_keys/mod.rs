@@ -37,7 +37,8 @@ pub(crate) use destroy::Destroyed;
 pub(crate) const KEY_VERSION: u32 = 1;
 /// How many subjects' keys stay unwrapped in memory: about a kilobyte each.
 const CACHED_SUBJECTS: NonZeroUsize = NonZeroUsize::new(20_000).unwrap();
-/// How long: after that a key which another node has destroyed is forgotten here too.
+/// How long: after that a key which another node has destroyed is used here no more. By the runtime's clock, which tests
+/// can move: what is kept is no part of any answer.
 const CACHED_FOR: Duration = Duration::from_secs(600);
 
 /// The unwrapped keys of one subject, by class.
@@ -229,6 +230,18 @@ impl KeyStore {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Lets go of what may not be used any more, so that a key which another node has destroyed does not stay in memory
+    /// either; how many. Whoever was asked for last was read no earlier than ten minutes before.
+    pub(crate) fn forget_old(&self) -> u64 {
+        let (mut cache, now) = (self.cache(), Instant::now());
+        let mut forgotten = 0;
+        while cache.peek_lru().is_some_and(|(_, kept)| kept.until <= now) {
+            cache.pop_lru();
+            forgotten += 1;
+        }
+        forgotten
+    }
+
     /// What is kept of these subjects is not used any more.
     fn forget<'a>(&self, subjects: impl IntoIterator<Item = &'a SubjectId>) {
         let mut cache = self.cache();
@@ -239,8 +252,8 @@ impl KeyStore {
 
     /// The rows of each of these subjects, in their order.
     async fn rows_of(&self, subjects: &BTreeSet<SubjectId>) -> Result<Vec<Vec<Row>>, StoreError> {
-        let mut params: Vec<Vec<Value>> = subjects.iter().map(|s| vec![s.bytes().into()]).collect();
-        if let [one] = params.as_mut_slice() {
+        let params: Vec<Vec<Value>> = subjects.iter().map(|s| vec![s.bytes().into()]).collect();
+        if let [one] = params.as_slice() {
             return Ok(vec![self.db.query(&OF, one).await?]);
         }
         let read = self
@@ -266,14 +279,15 @@ impl KeyStore {
                 keys.insert(class, Arc::new(key));
             }
             let keys = Arc::new(SubjectKeys(keys));
-            let kept = Kept {
-                keys: Arc::clone(&keys),
-                until: Instant::now() + CACHED_FOR,
-            };
-            // What falls out for it is dropped when the lock is free again.
-            let out = self.cache().push(*subject, kept);
-            drop(out);
             found.insert(*subject, keys);
+        }
+        let until = Instant::now() + CACHED_FOR;
+        {
+            let mut cache = self.cache();
+            for (subject, keys) in &found {
+                let keys = Arc::clone(keys);
+                cache.push(*subject, Kept { keys, until });
+            }
         }
         // Keys that were destroyed while they were read do not stay: whoever destroys counts first, then clears.
         if self.changes.load(Ordering::SeqCst) != changes {

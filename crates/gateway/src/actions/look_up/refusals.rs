@@ -13,15 +13,16 @@ use super::{
 };
 use crate::{actions::decide::Refusal, app::App, error::Error};
 
-/// Refusals that hide something leave no sooner than this after arrival.
+/// Refusals that hide something leave no sooner than this after the whole question was there.
 pub const REFUSAL_FLOOR: Duration = Duration::from_millis(50);
 
-/// Waits for the next multiple of the floor after arrival, so that the work that was done does not show in the time:
-/// under load too, where the work alone takes longer than the floor.
-pub(in crate::actions) async fn settle(arrived: Instant) {
-    let floors = arrived.elapsed().as_micros() / REFUSAL_FLOOR.as_micros() + 1;
+/// Waits for the next multiple of the floor after the work began, so that the work that was done does not show in the
+/// time: under load too, where the work alone takes longer than the floor. Not after the arrival of a request's head:
+/// whoever sends the rest late would choose how near to the next multiple the work ends.
+pub(in crate::actions) async fn settle(begun: Instant) {
+    let floors = begun.elapsed().as_micros() / REFUSAL_FLOOR.as_micros() + 1;
     let floors = u32::try_from(floors).unwrap_or(u32::MAX);
-    tokio::time::sleep_until(arrived + REFUSAL_FLOOR.saturating_mul(floors)).await;
+    tokio::time::sleep_until(begun + REFUSAL_FLOOR.saturating_mul(floors)).await;
 }
 
 /// Refused, and nothing more is said.
