@@ -52,7 +52,7 @@ fn csv() -> Vec<u8> {
 }
 
 /// Ends with the test.
-struct Running(Child);
+pub(crate) struct Running(Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
@@ -76,7 +76,7 @@ fn run(line: &str, folder: &Path) -> String {
 }
 
 /// The demo, what it said, and where it listens.
-fn demo(line: &str, folder: &Path) -> (Running, String, String) {
+pub(crate) fn demo(line: &str, folder: &Path) -> (Running, String, String) {
     let mut command = command(line, folder);
     command.args(["--listen", "127.0.0.1:0"]).stdout(Stdio::piped());
     let mut child = command.spawn().unwrap();
