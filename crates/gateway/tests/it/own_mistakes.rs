@@ -227,6 +227,31 @@ async fn a_cell_of_a_list_is_told_by_its_column() {
 }
 
 #[tokio::test]
+async fn rows_that_are_left_out_are_named() {
+    let own = Own::draft(file(30, "\n", &[]).as_bytes());
+    own.edit("sources/own.toml", "max_bad_rows = 0", "max_bad_rows = 1");
+    let bad = row(9).replace("2026/5/", "x");
+    own.put("20261122", file(30, "\n", &[(9, &bad)]).as_bytes());
+    let (sound, out) = own.check().await;
+    assert!(
+        sound && out.contains("line 9, column_3 (日期): field_malformed"),
+        "{out}"
+    );
+}
+
+/// A number that is none among the first rows is a slip, and who stands in several rows is seen all the same.
+#[test]
+fn a_slip_among_the_first_rows_hides_no_repetition() {
+    let good = pairs(300, |n, _| phone(n));
+    let own = Own::draft(good.replacen(&number(0), "110201197001010000", 1).as_bytes());
+    assert!(
+        own.said.contains("they make one record, with a list"),
+        "{}",
+        own.said
+    );
+}
+
+#[tokio::test]
 async fn rows_that_make_one_record_are_no_note() {
     let own = Own::draft(pairs(300, |n, _| phone(n)).as_bytes());
     let (sound, out) = own.check().await;

@@ -135,6 +135,7 @@ impl<'a> Import<'a> {
             as_of,
             rows,
             left_out: count.left_out,
+            told: count.told,
             repeated,
         })
     }

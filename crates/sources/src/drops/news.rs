@@ -29,6 +29,8 @@ pub enum DropEvent {
         rows: u64,
         /// Rows that were left out, as far as the source's file allows it.
         left_out: u64,
+        /// The first of those.
+        told: Vec<RowError>,
         /// Keys under which several rows stand, which are ambiguous. Rows of a list, or of one record together, do not
         /// count.
         repeated: u64,

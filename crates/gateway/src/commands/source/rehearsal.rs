@@ -86,6 +86,7 @@ fn tell(news: &DropNews, out: &mut String) -> bool {
             as_of,
             rows,
             left_out,
+            told,
             repeated,
         } => {
             let day = as_of.date_in_china();
@@ -94,6 +95,9 @@ fn tell(news: &DropNews, out: &mut String) -> bool {
                 out.push_str(&format!(
                     "note  {at}: {left_out} rows cannot be read and are left out\n"
                 ));
+            }
+            for row in told {
+                out.push_str(&format!("note  {at}: {row}: {}\n", row.problem.code()));
             }
             if *repeated > 0 {
                 out.push_str(&format!(
