@@ -17,6 +17,16 @@ use crate::{
     table,
 };
 
+/// A field that cannot be read: which, where it stands, and what was wrong.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Misread {
+    pub(crate) problem: Problem,
+    /// The field's id; of an item of a list `list/item`.
+    pub(crate) field: String,
+    /// The column of a table, or the member, in which it stands.
+    pub(crate) column: Option<String>,
+}
+
 /// Where one field stands, how it is written, and what it must be.
 pub(crate) struct FieldMap {
     pub(crate) id: String,
@@ -111,13 +121,45 @@ impl FieldMap {
     }
 
     /// Reads the field; `None` where an optional one is absent. Null and the empty text count as absent.
-    pub(crate) fn read(&self, answer: &Json, today: Date) -> Result<Option<Value>, Problem> {
-        let raw = self.at.find(answer).filter(|raw| !raw.is_null());
-        let splits = matches!(self.shape, Shape::Split { .. });
-        match raw.filter(|raw| splits || raw.as_str() != Some("")) {
-            Some(raw) => self.shape.read(raw, today).map(Some),
+    pub(crate) fn read(&self, answer: &Json, today: Date) -> Result<Option<Value>, Misread> {
+        match self.found(answer) {
+            Some(raw) => match self.shape.read(raw, today) {
+                Ok(value) => Ok(Some(value)),
+                Err((problem, item)) => Err(self.misread(problem, item)),
+            },
             None if self.optional => Ok(None),
-            None => Err(Problem::FieldMissing),
+            None => Err(self.misread(Problem::FieldMissing, None)),
+        }
+    }
+
+    /// What stands there, unless it counts as absent.
+    fn found<'a>(&self, answer: &'a Json) -> Option<&'a Json> {
+        let splits = matches!(self.shape, Shape::Split { .. });
+        let raw = self.at.find(answer).filter(|raw| !raw.is_null());
+        raw.filter(|raw| splits || raw.as_str() != Some(""))
+    }
+
+    /// Whether anything stands there.
+    pub(crate) fn is_in(&self, answer: &Json) -> bool {
+        self.found(answer).is_some()
+    }
+
+    /// Names the field, and the item of it. The rows of a table have the items in columns of their own.
+    pub(crate) fn misread(&self, problem: Problem, item: Option<Misread>) -> Misread {
+        let at = self.at.first();
+        let (field, inner) = match item {
+            Some(item) => (format!("{}/{}", self.id, item.field), item.column),
+            None => (self.id.clone(), None),
+        };
+        let column = if at == Some(table::ROWS) {
+            inner
+        } else {
+            at.map(str::to_owned)
+        };
+        Misread {
+            problem,
+            field,
+            column,
         }
     }
 }
@@ -125,15 +167,18 @@ impl FieldMap {
 impl FieldMap {
     /// The columns of a table that it reads, each with the field it is for. Where several rows make one record, the
     /// rows of a list are rows of the table.
-    pub(crate) fn columns(&self, several: bool) -> Vec<(&str, &str)> {
+    pub(crate) fn columns(&self, several: bool) -> Vec<(String, &str)> {
         match &self.shape {
             Shape::Rows { items, .. } if several && self.at.first() == Some(table::ROWS) => {
-                items.iter().flat_map(|item| item.columns(false)).collect()
+                let columns = items.iter().flat_map(|item| item.columns(false));
+                columns
+                    .map(|(item, column)| (format!("{}/{item}", self.id), column))
+                    .collect()
             }
             _ => self
                 .at
                 .first()
-                .map(|column| (self.id.as_str(), column))
+                .map(|column| (self.id.clone(), column))
                 .into_iter()
                 .collect(),
         }
@@ -186,13 +231,17 @@ pub(crate) fn compile_all<'a>(
 }
 
 impl Shape {
-    fn read(&self, raw: &Json, today: Date) -> Result<Value, Problem> {
+    /// The value, or what was wrong and with which item of a list.
+    fn read(&self, raw: &Json, today: Date) -> Result<Value, (Problem, Option<Misread>)> {
+        let malformed = (Problem::FieldMalformed, None);
         match self {
-            Shape::One(scalar) => scalar.read(raw, today).ok_or(Problem::FieldMalformed),
+            Shape::One(scalar) => scalar.read(raw, today).ok_or(malformed),
             Shape::Rows { items, max } => {
                 // A table has no arrays: there, and in some interfaces, they are written as text.
                 let parsed = match raw {
-                    Json::String(text) => Some(json::parse(text.as_bytes())?),
+                    Json::String(text) => {
+                        Some(json::parse(text.as_bytes()).map_err(|problem| (problem, None))?)
+                    }
                     _ => None,
                 };
                 let rows = parsed
@@ -200,11 +249,12 @@ impl Shape {
                     .unwrap_or(raw)
                     .as_array()
                     .filter(|rows| rows.len() <= *max)
-                    .ok_or(Problem::FieldMalformed)?;
+                    .ok_or(malformed)?;
                 rows.iter()
                     .map(|row| read_row(items, row, today))
                     .collect::<Result<_, _>>()
                     .map(Value::List)
+                    .map_err(|item| (item.problem, Some(item)))
             }
             Shape::Split {
                 separator,
@@ -212,16 +262,14 @@ impl Shape {
                 scalar,
                 max,
             } => {
-                let text = raw.as_str().ok_or(Problem::FieldMalformed)?;
+                let text = raw.as_str().ok_or((Problem::FieldMalformed, None))?;
                 let mut rows = Vec::new();
                 for piece in pieces(text, separator) {
-                    if rows.len() == *max {
-                        return Err(Problem::FieldMalformed);
+                    let value = scalar.read(&Json::String(piece), today);
+                    match value.filter(|_| rows.len() < *max) {
+                        Some(value) => rows.push(Row::from([(item.clone(), value)])),
+                        None => return Err(malformed),
                     }
-                    let value = scalar
-                        .read(&Json::String(piece), today)
-                        .ok_or(Problem::FieldMalformed)?;
-                    rows.push(Row::from([(item.clone(), value)]));
                 }
                 Ok(Value::List(rows))
             }
@@ -230,7 +278,7 @@ impl Shape {
 }
 
 /// Reads all items of one object.
-pub(crate) fn read_row(items: &[FieldMap], row: &Json, today: Date) -> Result<Row, Problem> {
+pub(crate) fn read_row(items: &[FieldMap], row: &Json, today: Date) -> Result<Row, Misread> {
     let mut read = Row::new();
     for item in items {
         if let Some(value) = item.read(row, today)? {

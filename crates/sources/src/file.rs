@@ -157,7 +157,8 @@
 //! [[serves]]
 //! kind = "vehicle-maintenance"
 //! mode = "read"
-//! several = true                        # all rows are one record: what they agree in, and the rows under /rows
+//! several = true                        # all rows are one record: what they agree in, and the rows under /rows;
+//!                                       # where they differ in a required field, the answer is a bad one
 //! statement = "SELECT rq, lc, gxsj FROM wx WHERE hphm = {key.plate} AND sfz = {subject.id_number}"
 //! answer = { as_of = "/gxsj" }          # fields as above; outcome only where a column holds a code
 //! ```

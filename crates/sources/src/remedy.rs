@@ -62,6 +62,9 @@ impl Problem {
             Problem::FieldMissing => {
                 "a field that the kind requires is not there: is its pointer right, and does the source send it?"
             }
+            Problem::RowsDiffer => {
+                "the rows of one person differ in this field, which stands outside the list: move it into the list, take it out, or mend the rows"
+            }
             Problem::FieldMalformed => {
                 "a field is not of its type: does it need a `format`, or is one of its codes not in `codes`?"
             }
@@ -83,7 +86,10 @@ impl Problem {
                 "the signature must be over the checksum file, by the key in the source's file"
             }
             Problem::DropOutdated => {
-                "a file with an older date than the one that answers: put the newest one there"
+                "the date in its name is longer ago than `max_age_days` allows (without one 3 for daily, 10 for weekly): put a newer file there"
+            }
+            Problem::DropSuperseded => {
+                "a file that is older than the one that answers, or was replaced by it: put the newest one there"
             }
             Problem::DropOverdue => "no good file has come for too long: ask the record holder to send it",
             Problem::DropUnreadable => {
@@ -96,7 +102,7 @@ impl Problem {
                 "the file has no row that can be read: is it the right file, in the right charset?"
             }
             Problem::DropRowMalformed => {
-                "rows of the file do not fit the mapping: the traces name line and column; mend `fields` or the file"
+                "rows of the file do not fit the mapping: the lines that follow here name line and column; mend `fields` or the file"
             }
             Problem::HeaderMalformed => {
                 "the header lacks a column that the mapping names, or has one twice or without a name: compare them letter by letter, and is the `delimiter` right?"
@@ -122,6 +128,9 @@ impl Problem {
             }
             Problem::CharsetWrong => {
                 "the text is not in the `charset` of the source's file: write the one it is in: utf-8, gb18030 or gbk"
+            }
+            Problem::DropCutOff => {
+                "the last bytes are the beginning of a letter: the file looks cut off; send it again, whole"
             }
             Problem::RowRagged => {
                 "the row has more or fewer cells than the header: a cell with a delimiter in it stands in quotes"

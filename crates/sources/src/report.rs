@@ -2,6 +2,8 @@
 
 use domain::outcome::Outcome;
 
+use crate::field::Misread;
+
 /// For the operator only: which source, what was wrong, and at which field of ours.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
@@ -72,6 +74,8 @@ pub enum Problem {
     UnknownOutcome,
     /// A field that the kind requires is missing.
     FieldMissing,
+    /// Rows that make one record together differ in a field that the kind requires once.
+    RowsDiffer,
     /// A field is not of its type, or its code is not in the mapping.
     FieldMalformed,
     /// The instant as of which the data stood is missing or malformed.
@@ -88,8 +92,10 @@ pub enum Problem {
     ChecksumWrong,
     /// The signature of a drop's checksum is missing or not the signer's.
     SignatureWrong,
-    /// A drop came that is older than what answers, or than is allowed.
+    /// A drop's date is longer ago than is allowed.
     DropOutdated,
+    /// A drop came that is older than the one that answers, or that this one has replaced.
+    DropSuperseded,
     /// No good drop came for longer than is allowed.
     DropOverdue,
     /// A drop cannot be read: not there, cut off, or not packed as its name says.
@@ -118,6 +124,8 @@ pub enum Problem {
     MappingChanged,
     /// Text of a drop or a database is not in the charset that the source's file names.
     CharsetWrong,
+    /// A drop ends in the middle of a letter.
+    DropCutOff,
     /// A row of a drop has more or fewer cells than its header.
     RowRagged,
     /// A row of a drop is longer than the configuration allows.
@@ -156,6 +164,7 @@ pub enum Problem {
 
 impl Problem {
     /// The stable word for traces and metrics.
+    #[expect(clippy::too_many_lines, reason = "a table: one word for each problem")]
     #[must_use]
     pub fn code(self) -> &'static str {
         match self {
@@ -187,6 +196,7 @@ impl Problem {
             Problem::NoOutcome => "no_outcome",
             Problem::UnknownOutcome => "unknown_outcome",
             Problem::FieldMissing => "field_missing",
+            Problem::RowsDiffer => "rows_differ",
             Problem::FieldMalformed => "field_malformed",
             Problem::AsOfMalformed => "as_of_malformed",
             Problem::AsOfInFuture => "as_of_in_future",
@@ -196,6 +206,7 @@ impl Problem {
             Problem::ChecksumWrong => "checksum_wrong",
             Problem::SignatureWrong => "signature_wrong",
             Problem::DropOutdated => "drop_outdated",
+            Problem::DropSuperseded => "drop_superseded",
             Problem::DropOverdue => "drop_overdue",
             Problem::DropUnreadable => "drop_unreadable",
             Problem::DropNotStored => "drop_not_stored",
@@ -210,6 +221,7 @@ impl Problem {
             Problem::TooManyChanges => "too_many_changes",
             Problem::MappingChanged => "mapping_changed",
             Problem::CharsetWrong => "charset_wrong",
+            Problem::DropCutOff => "drop_cut_off",
             Problem::RowRagged => "row_ragged",
             Problem::RowTooLong => "row_too_long",
             Problem::DropTooLarge => "drop_too_large",
@@ -237,6 +249,19 @@ pub(crate) struct Failure {
     pub(crate) outcome: Outcome,
     pub(crate) problem: Problem,
     pub(crate) field: Option<String>,
+    /// Where that field stands in a table.
+    pub(crate) column: Option<String>,
+}
+
+impl From<Misread> for Failure {
+    fn from(misread: Misread) -> Self {
+        Failure {
+            outcome: Outcome::BadAnswer,
+            problem: misread.problem,
+            field: Some(misread.field),
+            column: misread.column,
+        }
+    }
 }
 
 impl Failure {
@@ -246,6 +271,7 @@ impl Failure {
             outcome,
             problem,
             field: None,
+            column: None,
         }
     }
 
@@ -257,9 +283,8 @@ impl Failure {
     /// One field of the answer made no sense.
     pub(crate) fn bad_field(problem: Problem, field: &str) -> Self {
         Failure {
-            outcome: Outcome::BadAnswer,
-            problem,
             field: Some(field.to_owned()),
+            ..Failure::new(Outcome::BadAnswer, problem)
         }
     }
 }

@@ -14,7 +14,7 @@ use toml::Spanned;
 
 use crate::{
     beside::BesideRoute,
-    field::{FieldMap, Wanted, compile_all, read_row},
+    field::{FieldMap, Misread, Wanted, compile_all, read_row},
     file::{RawServes, SourceError, SourceFile},
     format,
     outcomes::Outcomes,
@@ -207,6 +207,11 @@ impl Route {
         self.read(question, (outcome, &answer), now)
     }
 
+    /// Whether one row of a table is a record, and several are none.
+    pub(crate) fn wants_one_row(&self) -> bool {
+        self.mode != Mode::List && !self.several
+    }
+
     /// Whether a row of a table can be read, whomever it is about.
     pub(crate) fn check_row(&self, row: &Json, now: Timestamp) -> Result<(), Failure> {
         if self.mode == Mode::List {
@@ -222,13 +227,13 @@ impl Route {
     }
 
     /// The columns of a table that the mapping reads, each with the field it is for.
-    pub(crate) fn columns(&self) -> impl Iterator<Item = (&str, &str)> {
+    pub(crate) fn columns(&self) -> impl Iterator<Item = (String, &str)> {
         let as_of = self
             .as_of
             .iter()
-            .filter_map(|pointer| Some(("as_of", pointer.first()?)));
+            .filter_map(|pointer| Some(("as_of".to_owned(), pointer.first()?)));
         let outcome = self.way.outcomes().and_then(Outcomes::column);
-        let outcome = outcome.map(|column| ("outcome", column));
+        let outcome = outcome.map(|column| ("outcome".to_owned(), column));
         let fields = self.fields.iter().flat_map(|field| field.columns(self.several));
         as_of.chain(outcome).chain(fields)
     }
@@ -312,10 +317,20 @@ impl Route {
         for field in &self.fields {
             let value = field
                 .read(answer, today)
-                .map_err(|problem| Failure::bad_field(problem, &field.id))?;
+                .map_err(|misread| self.why_missing(field, answer, misread))?;
             read.extend(value.map(|value| (field.id.clone(), value)));
         }
         Ok(read)
+    }
+
+    /// What is in none of the columns in which the rows of a record agree may stand in the rows: then they differ.
+    fn why_missing(&self, field: &FieldMap, answer: &Json, misread: Misread) -> Failure {
+        let rows = answer.get(table::ROWS).and_then(Json::as_array);
+        let is_in_rows = self.several && rows.is_some_and(|rows| rows.iter().any(|row| field.is_in(row)));
+        if is_in_rows && misread.problem == Problem::FieldMissing {
+            return field.misread(Problem::RowsDiffer, None).into();
+        }
+        misread.into()
     }
 
     /// Keeps the keys of rows that are the subject's; an empty list is no record.
@@ -337,7 +352,7 @@ impl Route {
             .ok_or(Failure::bad_answer(Problem::BadRows))?;
         let today = now.date_in_china();
         for row in rows {
-            let mut record = Record(read_row(&self.fields, row, today).map_err(Failure::bad_answer)?);
+            let mut record = Record(read_row(&self.fields, row, today)?);
             if record.belongs_to(kind, &question.person.id_number) {
                 record.0.retain(|id, _| kind.key.iter().any(|k| k.id == *id));
                 into.rows.push(record.0);

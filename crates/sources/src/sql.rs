@@ -29,7 +29,7 @@ use crate::{
 use address::Address;
 use mysql::Mysql;
 use postgres::Postgres;
-pub(crate) use text::decode;
+pub(crate) use text::{decode, is_begun};
 pub use trial::Trial;
 
 /// How many rows one answer may have; the same as a list, and far more than a record has.

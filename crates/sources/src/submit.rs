@@ -185,6 +185,7 @@ fn no_reply(source: &Source, unasked: Unasked) -> NoReply {
             outcome,
             problem,
             field,
+            ..
         }) => NoReply {
             outcome,
             report: Some(Report {

@@ -2,7 +2,7 @@
 //!
 //! TLS ends in a proxy in front, and so does HTTP/2; here is HTTP/1.1.
 
-use std::{future::Future, io, pin::pin, sync::Arc, time::Duration};
+use std::{future::Future, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use axum::Router;
 use hyper::server::conn::http1;
@@ -13,6 +13,8 @@ use hyper_util::{
 };
 use tokio::{net::TcpListener, sync::Semaphore};
 
+use crate::error::StartError;
+
 /// How long a connection may take to send a request's head, or stay idle between two requests.
 const HEAD: Duration = Duration::from_secs(15);
 /// How long open connections get to finish when the process ends.
@@ -21,6 +23,15 @@ const FAREWELL: Duration = Duration::from_secs(10);
 const MAX_HEAD: usize = 32 * 1024;
 /// After a failed accept (no file descriptor is left, say) it is tried again.
 const PAUSE: Duration = Duration::from_millis(100);
+
+/// Takes an address to listen at; `option` is what names it.
+///
+/// # Errors
+/// It is taken, or not this machine's: the text names it, and the option by which to choose another.
+pub(super) async fn bind(address: SocketAddr, option: &str) -> Result<TcpListener, StartError> {
+    let listener = TcpListener::bind(address).await;
+    listener.map_err(|e| StartError(format!("{address}: {e}. Choose another by {option}")))
+}
 
 /// Serves until `ended` resolves; at most `connections` at once, the next ones wait in the system's queue.
 pub async fn serve(

@@ -5,9 +5,8 @@ use std::{net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc};
 use clap::Args;
 use crypto::Suite;
 use sandbox::Sandbox;
-use tokio::net::TcpListener;
 
-use super::Outcome;
+use super::{Outcome, listen};
 use crate::{error::StartError, start::World};
 
 /// Play the authorities on this machine.
@@ -41,7 +40,7 @@ pub async fn run(args: SandboxArgs, world: &World) -> Outcome {
             "the sandbox listens on this machine only; use 127.0.0.1".into(),
         ));
     }
-    let listener = TcpListener::bind(args.listen).await?;
+    let listener = listen::bind(args.listen, "--listen HOST:PORT").await?;
     let url = format!("http://{}", listener.local_addr()?);
     let keys = world.random.with(|rng| sandbox::Keys::generate(args.suite, rng));
     let keys = keys.map_err(|e| StartError(e.to_string()))?;

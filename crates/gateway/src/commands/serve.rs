@@ -88,8 +88,9 @@ pub async fn run(args: &DeploymentArgs, world: &World) -> Outcome {
     let metrics = install_metrics()?;
     let app = Arc::new(args.app(config, world).await?);
     start::begin(&app).await?;
-    let listener = TcpListener::bind(listen).await?;
-    serve_metrics(TcpListener::bind(metrics_listen).await?, metrics);
+    let listener = listen::bind(listen, "`listen` in the configuration").await?;
+    let metrics_listener = listen::bind(metrics_listen, "`metrics_listen` in the configuration").await?;
+    serve_metrics(metrics_listener, metrics);
     jobs::start(&app);
     tracing::info!(%listen, "serving");
     serve_until_stopped(listener, app).await

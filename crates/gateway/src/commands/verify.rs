@@ -54,6 +54,12 @@ pub fn run(args: &VerifyArgs) -> Outcome {
         Err(error) => {
             println!("{}", error.code().replace('_', " "));
             println!("  {error}");
+            if is_answer(bytes) {
+                println!(
+                    "  This is a whole answer of the API. The receipt is its member `receipt`: save that alone, in the \
+                     bytes in which it came."
+                );
+            }
             if error.code() == "KEY_UNKNOWN" {
                 println!(
                     "  Give the log's public key by --key. A key taken from the receipt would prove nothing."
@@ -62,6 +68,12 @@ pub fn run(args: &VerifyArgs) -> Outcome {
             Ok(ExitCode::FAILURE)
         }
     }
+}
+
+/// An answer of the API is a JSON object that has a receipt, and is none.
+fn is_answer(bytes: &[u8]) -> bool {
+    let answer: Option<serde_json::Value> = serde_json::from_slice(bytes).ok();
+    answer.is_some_and(|answer| answer.get("receipt").is_some())
 }
 
 /// How many signature lines of the checkpoint no given key could check. Whether they are true is unknown.

@@ -33,6 +33,7 @@ mod bed;
 mod cast;
 mod demo;
 mod front;
+mod own_mistakes;
 mod own_records;
 mod portal;
 mod reply;

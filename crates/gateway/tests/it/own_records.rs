@@ -52,7 +52,7 @@ fn csv() -> Vec<u8> {
 }
 
 /// Ends with the test.
-struct Running(Child);
+pub(crate) struct Running(Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
@@ -76,7 +76,7 @@ fn run(line: &str, folder: &Path) -> String {
 }
 
 /// The demo, what it said, and where it listens.
-fn demo(line: &str, folder: &Path) -> (Running, String, String) {
+pub(crate) fn demo(line: &str, folder: &Path) -> (Running, String, String) {
     let mut command = command(line, folder);
     command.args(["--listen", "127.0.0.1:0"]).stdout(Stdio::piped());
     let mut child = command.spawn().unwrap();
@@ -191,7 +191,7 @@ async fn the_guide_is_true() {
             }
         }
     }
-    assert_eq!(counted, [1, 3, 4, 2], "what the guide has");
+    assert_eq!(counted, [1, 3, 4, 3], "what the guide has");
     assert_eq!(last["outcome"], "found", "{last}");
     let shown: Vec<&str> = last["record"]
         .as_object()
@@ -209,12 +209,32 @@ async fn the_guide_is_true() {
         "a number is never disclosed"
     );
     drop(running);
-    // What is put there tomorrow, today.
+    tomorrow(folder);
+}
+
+/// What is put there tomorrow, today, and asked about a further person as the guide adds one.
+fn tomorrow(folder: &Path) {
     let checked = lines_of("sh")
         .into_iter()
         .find(|line| line.starts_with("mingcha source check"))
         .unwrap();
-    assert!(run(checked, folder).contains("1000 rows as of"));
+    let tests = folder.join("rehearsal/tests.toml");
+    let more = std::fs::read_to_string(&tests).unwrap() + "\n" + &lines_of("toml").join("\n");
+    std::fs::write(&tests, more).unwrap();
+    let told = run(checked, folder);
+    assert!(told.contains("1000 rows as of"), "{told}");
+    assert!(
+        told.contains("ok    case 2 (driving-hours read): found"),
+        "the guide's further person: {told}"
+    );
+}
+
+/// The guide and the program have the same words for what a case may expect.
+#[test]
+fn the_guide_names_every_outcome() {
+    for outcome in domain::outcome::Outcome::ALL {
+        assert!(GUIDE.contains(&format!("`{outcome}`")), "{outcome}");
+    }
 }
 
 /// Drafts a file and checks what came of it; the words of both.

@@ -164,22 +164,22 @@ const OF_DROPS: &[(&str, &str, &str)] = &[
     (
         "\"/保单号\"",
         "\"/保单 号\"",
-        "line 1, policy_number: header_malformed",
+        "line 1, policies/policy_number (保单 号): header_malformed",
     ),
     (
         "\"商业险\" = ",
         "\"商业\" = ",
-        "policies: field_malformed. a field is not of its type: does it need a `format`",
+        "policies/kind (险种): field_malformed. a field is not of its type: does it need a `format`",
     ),
     (
         "\"/起保日期\", format = \"yyyyMMdd\"",
         "\"/起保日期\", format = \"yyyy/M/d\"",
-        "policies: field_malformed",
+        "policies/valid_from (起保日期): field_malformed",
     ),
     (
         "plate = \"/号牌号码\"",
         "plate = \"/保险公司\"",
-        "plate: field_malformed",
+        "plate (保险公司): field_malformed",
     ),
     (
         "plate_class = \"/号牌种类代码\"\n",

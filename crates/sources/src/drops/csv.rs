@@ -5,8 +5,8 @@ use std::io::Read;
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 use serde_json::{Map, Value as Json};
 
-use super::lines::{Line, Stop};
-use crate::{file::Charset, report::Problem, sql};
+use super::lines::{Line, Stop, decode};
+use crate::{file::Charset, report::Problem};
 
 /// How many columns a file may have.
 const MAX_COLUMNS: usize = 256;
@@ -22,6 +22,9 @@ pub(super) struct Csv {
     until: usize,
     output: Vec<u8>,
     ends: Vec<usize>,
+    /// The physical line of the next byte, and the byte before it.
+    line: u64,
+    last: u8,
     /// Bytes that were unpacked so far.
     bytes: u64,
 }
@@ -43,8 +46,11 @@ impl Csv {
             until: 0,
             output: vec![0; row_bytes],
             ends: vec![0; MAX_COLUMNS],
+            line: 1,
+            last: 0,
             bytes: 0,
         };
+        csv.skip_empty_lines(content)?;
         let cells = csv.cells(content)?.ok_or(Stop::Whole(Problem::HeaderMalformed))?;
         let header = cells
             .into_iter()
@@ -71,9 +77,10 @@ impl Csv {
         self.bytes
     }
 
-    /// The next row.
+    /// The next row, told with the physical line on which it begins.
     pub(super) fn next(&mut self, content: &mut impl Read) -> Result<Option<Line>, Stop> {
-        let line = self.reader.line();
+        self.skip_empty_lines(content)?;
+        let line = self.line;
         let Some(cells) = self.cells(content)? else {
             return Ok(None);
         };
@@ -95,42 +102,75 @@ impl Csv {
         }))
     }
 
+    /// Empty lines are no rows; nor is the second half of the end of a row that is behind.
+    fn skip_empty_lines(&mut self, content: &mut impl Read) -> Result<(), Stop> {
+        loop {
+            self.fill(content)?;
+            match self.input[self.from..self.until].first() {
+                Some(b'\r' | b'\n') => self.pass(1),
+                _ => return Ok(()),
+            }
+        }
+    }
+
+    /// Reads on where all that was read is behind.
+    fn fill(&mut self, content: &mut impl Read) -> Result<(), Stop> {
+        if self.from == self.until {
+            self.from = 0;
+            let read = content.read(&mut self.input);
+            self.until = read.map_err(|_| Stop::Whole(Problem::DropUnreadable))?;
+            self.bytes += self.until as u64;
+        }
+        Ok(())
+    }
+
+    /// Leaves bytes behind and counts their lines: `\r\n` ends one, as each alone does.
+    fn pass(&mut self, length: usize) {
+        for byte in &self.input[self.from..self.from + length] {
+            let is_end = *byte == b'\r' || (*byte == b'\n' && self.last != b'\r');
+            self.line += u64::from(is_end);
+            self.last = *byte;
+        }
+        self.from += length;
+    }
+
     fn cells(&mut self, content: &mut impl Read) -> Result<Option<Vec<String>>, Stop> {
+        let begins = self.line;
         let (mut written, mut cells) = (0, 0);
         loop {
-            if self.from == self.until {
-                self.from = 0;
-                self.until = content
-                    .read(&mut self.input)
-                    .map_err(|_| Stop::Whole(Problem::DropUnreadable))?;
-                self.bytes += self.until as u64;
-            }
+            self.fill(content)?;
             let (result, read, wrote, ended) = self.reader.read_record(
                 &self.input[self.from..self.until],
                 &mut self.output[written..],
                 &mut self.ends[cells..],
             );
-            self.from += read;
+            self.pass(read);
             written += wrote;
             cells += ended;
             match result {
                 ReadRecordResult::InputEmpty => {}
                 // One long row: a quote that is never closed swallows the rest of the file.
                 ReadRecordResult::OutputFull | ReadRecordResult::OutputEndsFull => {
-                    return Err(Stop::At(self.reader.line(), Problem::RowTooLong));
+                    return Err(Stop::At(begins, Problem::RowTooLong));
                 }
-                ReadRecordResult::Record => return self.decode(cells).map(Some),
+                ReadRecordResult::Record => {
+                    let is_last = self.until == 0;
+                    let decoded = self.decode(cells, is_last);
+                    return decoded.map(Some).map_err(|problem| Stop::At(begins, problem));
+                }
                 ReadRecordResult::End => return Ok(None),
             }
         }
     }
 
-    fn decode(&self, cells: usize) -> Result<Vec<String>, Stop> {
+    /// The cells of a row; `is_last` where nothing, not even the end of a line, stands behind it.
+    fn decode(&self, cells: usize, is_last: bool) -> Result<Vec<String>, Problem> {
         let mut start = 0;
         let mut decoded = Vec::with_capacity(cells);
         for end in &self.ends[..cells] {
-            let cell = sql::decode(&self.output[start..*end], self.charset);
-            decoded.push(cell.map_err(|_| Stop::At(self.reader.line(), Problem::CharsetWrong))?);
+            let bytes = &self.output[start..*end];
+            let is_at_end = is_last && decoded.len() + 1 == cells;
+            decoded.push(decode(bytes, self.charset, is_at_end)?);
             start = *end;
         }
         Ok(decoded)

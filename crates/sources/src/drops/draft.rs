@@ -1,7 +1,7 @@
 //! Reads a CSV file that nobody has described yet and guesses what its columns hold: the first draft of a mapping.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io::{BufRead, BufReader, Read},
     path::Path,
 };
@@ -24,10 +24,17 @@ use crate::{file::Charset, format::Format, report::Problem};
 const ONE_WRONG_IN: u64 = 50;
 /// A column with at most so many different values may be one of codes.
 const MAX_CODES: usize = 12;
-/// Each code stands at least so often, on the average; otherwise the column is text.
+/// Codes stand so often on the average; otherwise the column is text.
 const TIMES_EACH: u64 = 10;
+/// And each of them so often: tomorrow's file may bring another word as rare as one that stands once today.
+const LEAST_TIMES: u64 = 3;
 /// The longest name of a code, in characters.
-const MAX_CODE: usize = 20;
+const MAX_CODE: usize = 10;
+/// What is called so has words that people choose freely, however few there are today.
+const FREE: [&str; 20] = [
+    "名", "备注", "说明", "描述", "地址", "住址", "意见", "原因", "内容", "品种", "品牌", "色", "name",
+    "remark", "note", "comment", "address", "breed", "colo", "brand",
+];
 /// Numbers of people that are remembered to see whether one comes twice.
 const MAX_REMEMBERED: usize = 100_000;
 /// Lines that are told.
@@ -67,7 +74,12 @@ pub struct DraftColumn {
     pub codes: Vec<String>,
     /// Some cells are empty.
     pub is_optional: bool,
+    /// Rows of one person differ in it. It is looked at only where it cannot stand in a list: a name, a phone.
+    pub is_unlike: bool,
 }
+
+/// A column, and what its cells are judged by where it is neither text nor a code.
+type Chosen = (DraftColumn, Option<&'static Candidate>);
 
 /// A type that a column may have, with the words of which one must be in its name.
 struct Candidate {
@@ -133,9 +145,14 @@ impl Candidate {
     }
 
     fn is_hinted(&self, name: &str) -> bool {
-        let name = name.to_lowercase().replace(' ', "");
-        self.hints.is_empty() || self.hints.iter().any(|hint| name.contains(hint))
+        self.hints.is_empty() || has_any(name, self.hints)
     }
+}
+
+/// Whether the name of a column has one of these words in it.
+fn has_any(name: &str, words: &[&str]) -> bool {
+    let name = name.to_lowercase().replace(' ', "");
+    words.iter().any(|word| name.contains(word))
 }
 
 /// What was counted of one column.
@@ -172,6 +189,7 @@ pub fn draft(path: &Path, today: Date) -> Result<Draft, RowError> {
         RowError {
             line,
             field: None,
+            column: None,
             problem,
         }
     })
@@ -255,16 +273,68 @@ fn read(path: &Path, charset: Charset, delimiter: u8, today: Date) -> Result<Dra
         rows,
         columns: Vec::new(),
         owner,
-        is_repeated: owner.is_some_and(|at| counts[at].is_repeated()),
+        is_repeated: owner.is_some_and(|at| counts[at].repeated().next().is_some()),
         wrong: 0,
         told: Vec::new(),
         sample: Vec::new(),
     };
+    let mut people = People::new(owner, owner.map(|at| &counts[at]), &chosen);
     each_row(open(path, charset, delimiter)?, |line, row| {
+        row.iter().for_each(|cells| people.compare(cells));
         draft.judge(line, row, &chosen, today)
     })?;
     draft.columns = chosen.into_iter().map(|(column, _)| column).collect();
+    for at in people.unlike {
+        draft.columns[at].is_unlike = true;
+    }
     Ok(draft)
+}
+
+/// Who stands in several rows, and what their first row has where a list could not hold it.
+struct People {
+    owner: Option<usize>,
+    first: BTreeMap<String, Option<Vec<String>>>,
+    columns: Vec<usize>,
+    unlike: BTreeSet<usize>,
+}
+
+impl People {
+    fn new(owner: Option<usize>, count: Option<&Count>, chosen: &[Chosen]) -> Self {
+        let outside = [FieldType::PersonName.word(), FieldType::Phone.word()];
+        let columns = chosen.iter().enumerate();
+        People {
+            owner,
+            first: count
+                .into_iter()
+                .flat_map(Count::repeated)
+                .map(|number| (number.clone(), None))
+                .collect(),
+            columns: columns
+                .filter(|(_, (column, _))| outside.contains(&column.of_type))
+                .map(|(at, _)| at)
+                .collect(),
+            unlike: BTreeSet::new(),
+        }
+    }
+
+    fn compare(&mut self, cells: &[String]) {
+        let number = self.owner.and_then(|at| cells.get(at));
+        let Some(first) = number.and_then(|number| self.first.get_mut(number)) else {
+            return;
+        };
+        let here = self
+            .columns
+            .iter()
+            .map(|at| cells.get(*at).cloned().unwrap_or_default());
+        let here: Vec<String> = here.collect();
+        let first = first.get_or_insert_with(|| here.clone());
+        let pairs = self.columns.iter().zip(first.iter().zip(&here));
+        self.unlike.extend(
+            pairs
+                .filter(|(_, (first, here))| first != here)
+                .map(|(at, _)| *at),
+        );
+    }
 }
 
 impl Count {
@@ -280,11 +350,12 @@ impl Count {
                 *misfits += u64::from(!candidate.fits(&cell, today));
             }
         }
-        let most = if self.fits(0) { MAX_REMEMBERED } else { MAX_CODES };
+        // Among the first cells one that is no number may be a slip.
+        let may_be_numbers = self.fits(0) || self.filled < 2 * ONE_WRONG_IN;
+        let most = if may_be_numbers { MAX_REMEMBERED } else { MAX_CODES };
         if let Some(values) = &mut self.values {
             *values.entry(cell).or_default() += 1;
-            // A value that stands once may be a slip; some of these are borne with.
-            if values.len() > most.max(2 * MAX_CODES) {
+            if values.len() > most {
                 self.values = None;
             }
         }
@@ -294,32 +365,37 @@ impl Count {
         self.filled > 0 && self.misfits[at] <= self.filled / ONE_WRONG_IN
     }
 
-    /// Whether a value comes twice, as far as that is known.
-    fn is_repeated(&self) -> bool {
-        self.values
-            .as_ref()
-            .is_some_and(|values| values.values().any(|times| *times > 1))
-    }
-
-    fn codes(&self) -> Vec<String> {
+    /// What comes twice, as far as that is known.
+    fn repeated(&self) -> impl Iterator<Item = &String> {
         let values = self.values.iter().flatten();
-        // In a long file, what stands once is a slip.
-        let often = values.filter(|(_, times)| **times > 1 || self.filled < 10 * TIMES_EACH);
-        let codes: Vec<String> = often.map(|(value, _)| value.clone()).collect();
-        let are_codes = codes.len() <= MAX_CODES
-            && self.filled >= TIMES_EACH * codes.len() as u64
-            && codes.iter().all(|code| code.chars().count() <= MAX_CODE);
-        if are_codes { codes } else { Vec::new() }
+        values.filter(|(_, times)| **times > 1).map(|(value, _)| value)
     }
 
-    fn choose(&self, name: &str) -> (DraftColumn, Option<&'static Candidate>) {
+    /// The words of a closed list: few, short, and each of them often. Everything else is text, which takes whatever
+    /// tomorrow's file brings.
+    fn codes(&self, name: &str) -> Vec<String> {
+        let Some(values) = self.values.as_ref().filter(|_| !has_any(name, &FREE)) else {
+            return Vec::new();
+        };
+        let are_codes = values.len() <= MAX_CODES
+            && self.filled >= TIMES_EACH * values.len() as u64
+            && values.values().all(|times| *times >= LEAST_TIMES)
+            && values.keys().all(|code| code.chars().count() <= MAX_CODE);
+        if are_codes {
+            values.keys().cloned().collect()
+        } else {
+            Vec::new()
+        }
+    }
+
+    fn choose(&self, name: &str) -> Chosen {
         let candidates = CANDIDATES.iter().enumerate();
         let chosen = candidates
             .filter(|(at, candidate)| self.fits(*at) && candidate.is_hinted(name))
             .map(|(_, candidate)| candidate)
             .next();
         let codes = if chosen.is_none() {
-            self.codes()
+            self.codes(name)
         } else {
             Vec::new()
         };
@@ -335,20 +411,15 @@ impl Count {
                 .map(|(_, word)| *word),
             codes,
             is_optional: self.empty > 0,
+            is_unlike: false,
         };
         (column, chosen)
     }
 }
 
 impl Draft {
-    fn judge(
-        &mut self,
-        line: u64,
-        row: Result<Vec<String>, Problem>,
-        chosen: &[(DraftColumn, Option<&'static Candidate>)],
-        today: Date,
-    ) {
-        let (field, problem) = match row {
+    fn judge(&mut self, line: u64, row: Result<Vec<String>, Problem>, chosen: &[Chosen], today: Date) {
+        let (column, problem) = match row {
             Err(problem) => (None, problem),
             Ok(cells) => {
                 let pairs = cells.iter().zip(chosen);
@@ -367,16 +438,17 @@ impl Draft {
         };
         self.wrong += 1;
         if self.told.len() < MAX_TOLD {
-            self.told.push(RowError { line, field, problem });
+            self.told.push(RowError {
+                line,
+                field: None,
+                column,
+                problem,
+            });
         }
     }
 }
 
-fn trouble(
-    cell: &str,
-    (column, candidate): &(DraftColumn, Option<&'static Candidate>),
-    today: Date,
-) -> Option<Problem> {
+fn trouble(cell: &str, (column, candidate): &Chosen, today: Date) -> Option<Problem> {
     let fits = match candidate {
         _ if cell.is_empty() => return (!column.is_optional).then_some(Problem::FieldMissing),
         Some(candidate) => candidate.fits(cell, today),

@@ -116,7 +116,7 @@ impl<'a> Import<'a> {
         digests.retain(|digest| *digest != expected);
         digests.push(expected);
         let about = About { digests, lacking };
-        let finished = builder.finish(&drops.mapping, drops.signer.is_some(), &about);
+        let finished = builder.finish(&drops.mapping, drops.signer.is_some(), &about, &self.ways.alone());
         #[cfg(feature = "planted")]
         let finished = overlooked(finished);
         let (rows, repeated) = finished.map_err(|_| Problem::DropNotStored)?;
@@ -135,6 +135,7 @@ impl<'a> Import<'a> {
             as_of,
             rows,
             left_out: count.left_out,
+            told: count.told,
             repeated,
         })
     }
@@ -216,9 +217,10 @@ impl<'a> Import<'a> {
             .flat_map(|(route, way)| route.columns().chain(way.columns()));
         let lacking = mapped.filter(|(_, column)| !header.iter().any(|name| name == column));
         let told: Vec<_> = lacking
-            .map(|(field, _)| RowError {
+            .map(|(field, column)| RowError {
                 line: 1,
-                field: Some(field.to_owned()),
+                field: Some(field),
+                column: Some(column.to_owned()),
                 problem: Problem::HeaderMalformed,
             })
             .take(MAX_TOLD)
@@ -263,6 +265,7 @@ impl Count {
             self.told.push(RowError {
                 line,
                 field: failure.field,
+                column: failure.column,
                 problem: failure.problem,
             });
         }
@@ -293,6 +296,7 @@ fn stopped(stop: Stop) -> Refusal {
             rows: vec![RowError {
                 line,
                 field: None,
+                column: None,
                 problem,
             }],
         },

@@ -39,6 +39,18 @@ pub(super) struct JsonLines {
     bytes: u64,
 }
 
+/// Text in the charset of the file. Where its last bytes are the file's, too, and the beginning of a letter, the file
+/// was cut off.
+pub(super) fn decode(bytes: &[u8], charset: Charset, is_at_end: bool) -> Result<String, Problem> {
+    sql::decode(bytes, charset).map_err(|_| {
+        if is_at_end && sql::is_begun(bytes, charset) {
+            Problem::DropCutOff
+        } else {
+            Problem::CharsetWrong
+        }
+    })
+}
+
 impl Lines {
     pub(super) fn open(
         content: &mut impl Read,
@@ -94,8 +106,9 @@ impl JsonLines {
                 return Ok(None);
             };
             self.line += 1;
-            let text =
-                sql::decode(&bytes, self.charset).map_err(|_| Stop::At(self.line, Problem::CharsetWrong))?;
+            // Only the end of the file ends a line with nothing left to read.
+            let text = decode(&bytes, self.charset, self.until == 0)
+                .map_err(|problem| Stop::At(self.line, problem))?;
             let text = text.trim_start_matches('\u{feff}').trim();
             if text.is_empty() {
                 continue;

@@ -1,5 +1,7 @@
 //! What is told about drops: to the operator, and to whoever watches an import. Places and counts, never content.
 
+use std::fmt;
+
 use domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -27,7 +29,10 @@ pub enum DropEvent {
         rows: u64,
         /// Rows that were left out, as far as the source's file allows it.
         left_out: u64,
-        /// Keys under which several rows stand. Where rows do not make one record together, they are ambiguous.
+        /// The first of those.
+        told: Vec<RowError>,
+        /// Keys under which several rows stand, which are ambiguous. Rows of a list, or of one record together, do not
+        /// count.
         repeated: u64,
     },
     /// It was refused, and what served before goes on.
@@ -56,10 +61,26 @@ pub enum DropEvent {
 pub struct RowError {
     /// The line, counted from one.
     pub line: u64,
-    /// The kind's field, or the part of `find`.
+    /// The kind's field, or the part of `find`; of an item of a list `list/item`.
     pub field: Option<String>,
+    /// The column in which it stands, as in the header or as the mapping names it.
+    pub column: Option<String>,
     /// What was wrong.
     pub problem: Problem,
+}
+
+impl fmt::Display for RowError {
+    /// Line, field and column, as a finding begins: no value.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let field = self.field.as_deref();
+        match (field, &self.column) {
+            (Some(field), Some(column)) => write!(f, "line {}, {field} ({column})", self.line),
+            (field, column) => {
+                let place = field.or(column.as_deref()).unwrap_or("row");
+                write!(f, "line {}, {place}", self.line)
+            }
+        }
+    }
 }
 
 /// A drop that waits for an operator's word.

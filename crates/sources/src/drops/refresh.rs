@@ -201,7 +201,7 @@ impl Drops {
             Some(true) => return Tried::Passed,
             Some(false) => {
                 looked.refused.insert(candidate.clone(), stamp);
-                return Tried::Told(self.refused(name, Problem::DropOutdated));
+                return Tried::Told(self.refused(name, Problem::DropSuperseded));
             }
             None => {}
         }
@@ -316,7 +316,7 @@ impl Drops {
             is_older && !seen.contains(c) && forgotten.is_none_or(|forgotten| *c > forgotten)
         };
         let late = candidates.iter().filter(is_late);
-        late.map(|c| self.refused(&c.name, Problem::DropOutdated))
+        late.map(|c| self.refused(&c.name, Problem::DropSuperseded))
             .collect()
     }
 
@@ -374,6 +374,7 @@ fn observe(news: &DropNews) {
             count(problem.code());
             let first = rows.first();
             let (line, field) = (first.map(|r| r.line), first.and_then(|r| r.field.as_deref()));
+            let column = first.and_then(|r| r.column.as_deref());
             let row = first.map(|r| r.problem.code());
             tracing::error!(
                 source,
@@ -381,6 +382,7 @@ fn observe(news: &DropNews) {
                 problem = problem.code(),
                 line,
                 field,
+                column,
                 row,
                 "a drop was refused; the one before goes on"
             );

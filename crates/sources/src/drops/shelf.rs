@@ -368,12 +368,14 @@ impl Builder {
         Ok(())
     }
 
-    /// Builds the index and writes everything out. Returns rows, and tokens under which several rows stand.
+    /// Builds the index and writes everything out. Returns rows, and of the routes by which one row alone is a record
+    /// the tokens under which several stand.
     pub(super) fn finish(
         &mut self,
         mapping: &Digest,
         signed: bool,
         about: &About,
+        alone: &[bool],
     ) -> rusqlite::Result<(u64, u64)> {
         let about =
             serde_json::to_vec(about).map_err(|e| rusqlite::Error::ToSqlConversionFailure(e.into()))?;
@@ -383,9 +385,24 @@ impl Builder {
             .execute(meta, params![mapping, signed, self.rows])?;
         self.connection
             .execute_batch("COMMIT; CREATE INDEX by_token ON token (token, row)")?;
-        let count = "SELECT count(*) FROM (SELECT 1 FROM token GROUP BY token HAVING count(*) > 1)";
-        let repeated: i64 = self.connection.query_row(count, [], |row| row.get(0))?;
-        Ok((self.rows.unsigned_abs(), repeated.unsigned_abs()))
+        let repeated = self.repeated(alone)?;
+        Ok((self.rows.unsigned_abs(), repeated))
+    }
+
+    /// Each row has added a token for each route, in their order, so that a token's own number tells its route; the
+    /// index has that number, and the table is not read.
+    fn repeated(&self, alone: &[bool]) -> rusqlite::Result<u64> {
+        let mut repeated = 0;
+        let routes = i64::try_from(alone.len()).unwrap_or(i64::MAX);
+        for (at, _) in (0_i64..).zip(alone).filter(|(_, alone)| **alone) {
+            let count = "SELECT count(*) FROM
+                (SELECT 1 FROM token WHERE (rowid - 1) % ? = ? GROUP BY token HAVING count(*) > 1)";
+            let of_route: i64 = self
+                .connection
+                .query_row(count, params![routes, at], |row| row.get(0))?;
+            repeated += of_route.unsigned_abs();
+        }
+        Ok(repeated)
     }
 
     /// Closes the file and gives back what it was.

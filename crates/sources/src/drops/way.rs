@@ -99,18 +99,17 @@ impl DropWay {
     pub(super) fn of_row(&self, row: &Json, today: Date) -> Result<String, Failure> {
         let mut parts = Vec::with_capacity(self.find.len());
         for map in &self.find {
-            let value = map
-                .read(row, today)
-                .map_err(|problem| Failure::bad_field(problem, &map.id))?;
             // Where an optional part is mapped, each row has it, or it would never be found.
-            let value = value.ok_or_else(|| Failure::bad_field(Problem::FieldMissing, &map.id))?;
+            let value = map
+                .read(row, today)?
+                .ok_or_else(|| map.misread(Problem::FieldMissing, None))?;
             parts.push(value.text().into_owned());
         }
         Ok(self.join(&parts))
     }
 
     /// The columns that `find` reads, with the parts they are for.
-    pub(super) fn columns(&self) -> impl Iterator<Item = (&str, &str)> {
+    pub(super) fn columns(&self) -> impl Iterator<Item = (String, &str)> {
         self.find.iter().flat_map(|map| map.columns(false))
     }
 

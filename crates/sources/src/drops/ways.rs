@@ -29,6 +29,11 @@ impl<'a> Ways<'a> {
         self.each().map(one).collect()
     }
 
+    /// Whether one row alone is a record, for each route.
+    pub(super) fn alone(self) -> Vec<bool> {
+        self.each().map(|(route, _)| route.wants_one_row()).collect()
+    }
+
     /// All that any route reads of a row.
     pub(super) fn places(self) -> Places {
         let mut places = Places::default();

@@ -1,6 +1,6 @@
 //! Text of a column, turned into the JSON that a mapping reads.
 
-use encoding_rs::GB18030;
+use encoding_rs::{DecoderResult, GB18030};
 use serde_json::Value as Json;
 
 use crate::{
@@ -19,6 +19,19 @@ pub(crate) fn decode(bytes: &[u8], charset: Charset) -> Result<String, Failure> 
             .map(Into::into),
     };
     text.ok_or(Failure::bad_answer(Problem::CharsetWrong))
+}
+
+/// Whether bytes are text but for a letter at their end that is only begun.
+pub(crate) fn is_begun(bytes: &[u8], charset: Charset) -> bool {
+    match charset {
+        Charset::Utf8 => std::str::from_utf8(bytes).is_err_and(|error| error.error_len().is_none()),
+        Charset::Gb18030 | Charset::Gbk => {
+            let mut decoder = GB18030.new_decoder_without_bom_handling();
+            let mut text = String::with_capacity(bytes.len() * 3 + 16);
+            let (result, _) = decoder.decode_to_string_without_replacement(bytes, &mut text, false);
+            result == DecoderResult::InputEmpty
+        }
+    }
 }
 
 /// Encodes a parameter for a server that does not convert; `None` where the charset lacks a character.

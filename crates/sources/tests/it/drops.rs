@@ -263,7 +263,7 @@ async fn duplicate_keys_are_told_and_ambiguous() {
             only(&news),
             DropEvent::Serving {
                 rows: 2,
-                repeated: 2,
+                repeated: 1,
                 ..
             }
         ),
@@ -321,7 +321,7 @@ async fn dates_out_of_order_are_refused() {
     bed.drop("cars-20261023.csv", &content("月"));
     assert_eq!(
         refused(&refresh(&sources)),
-        Problem::DropOutdated,
+        Problem::DropSuperseded,
         "last month's, behind today's"
     );
     bed.drop("cars-20261123.csv", &content("明"));

@@ -104,11 +104,11 @@ async fn a_corrected_drop_of_the_same_date_is_taken_and_the_first_one_never_agai
     assert_eq!(brand(&sources).await, "对");
     assert_eq!(bed.kept().len(), 2, "the first one and its key are gone");
     bed.drop(TODAY, &one("错"));
-    assert_eq!(refused(&refresh(&sources)), Problem::DropOutdated);
+    assert_eq!(refused(&refresh(&sources)), Problem::DropSuperseded);
     let (again, _) = bed.sources();
     assert_eq!(
         refused(&refresh(&again)),
-        Problem::DropOutdated,
+        Problem::DropSuperseded,
         "after a start, too"
     );
     assert_eq!(brand(&again).await, "对");

@@ -98,7 +98,7 @@ pub async fn run(args: DemoArgs, world: &World) -> Outcome {
     } else {
         args.listen
     };
-    let listener = TcpListener::bind(listen).await?;
+    let listener = listen::bind(listen, "--listen HOST:PORT").await?;
     let address = listener.local_addr()?;
     let own = Own::read(&args.own, &scratch.folder(), world)?;
     let app = Arc::new(open(&args, &own, scratch.folder(), address, world).await?);
@@ -112,7 +112,7 @@ pub async fn run(args: DemoArgs, world: &World) -> Outcome {
     // Nobody is told "no file yet" because they were quick.
     jobs::look_for_drops::look(&app).await;
     jobs::start(&app);
-    let metrics = TcpListener::bind(args.metrics).await?;
+    let metrics = listen::bind(args.metrics, "--metrics HOST:PORT").await?;
     let metrics_address = metrics.local_addr()?;
     serve::serve_metrics(metrics, serve::install_metrics()?);
     if args.once {
@@ -191,6 +191,8 @@ impl Scratch {
     fn new(kept: Option<PathBuf>, world: &World) -> Result<Self, StartError> {
         let name = crate::app::hex(&world.random.bytes::<6>());
         let temporary = std::env::temp_dir().join(format!("mingcha-demo-{name}"));
+        // A source's file takes whole paths alone.
+        let kept = kept.map(std::path::absolute).transpose()?;
         let scratch = Scratch { kept, temporary };
         std::fs::create_dir_all(scratch.folder())?;
         Ok(scratch)

@@ -86,6 +86,7 @@ fn tell(news: &DropNews, out: &mut String) -> bool {
             as_of,
             rows,
             left_out,
+            told,
             repeated,
         } => {
             let day = as_of.date_in_china();
@@ -95,9 +96,12 @@ fn tell(news: &DropNews, out: &mut String) -> bool {
                     "note  {at}: {left_out} rows cannot be read and are left out\n"
                 ));
             }
+            for row in told {
+                out.push_str(&format!("note  {at}: {row}: {}\n", row.problem.code()));
+            }
             if *repeated > 0 {
                 out.push_str(&format!(
-                    "note  {at}: {repeated} keys have several rows, which are ambiguous unless `several` or a list\n"
+                    "note  {at}: {repeated} keys have several rows, which are ambiguous without `several = true`\n"
                 ));
             }
             true
@@ -105,10 +109,9 @@ fn tell(news: &DropNews, out: &mut String) -> bool {
         DropEvent::Refused { problem, rows } => {
             out.push_str(&format!("WRONG {at}: {}. {}\n", problem.code(), problem.remedy()));
             for row in rows {
-                let (field, problem) = (row.field.as_deref().unwrap_or("row"), row.problem);
+                let problem = row.problem;
                 out.push_str(&format!(
-                    "WRONG {at}: line {}, {field}: {}. {}\n",
-                    row.line,
+                    "WRONG {at}: {row}: {}. {}\n",
                     problem.code(),
                     problem.remedy()
                 ));

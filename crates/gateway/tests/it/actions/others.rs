@@ -18,6 +18,7 @@ on_both!(
     nobody_of_the_cast_sees_one_person,
     one_person_sees_nobody_of_the_cast,
     the_subject_sees_who_tried_and_why_it_was_refused,
+    a_plate_names_nobody_but_who_asks,
     a_requester_sees_no_more_of_a_refusal_than_was_answered,
     look_ups_and_receipts_are_their_requesters_alone,
 );
@@ -180,6 +181,23 @@ async fn the_subject_sees_who_tried_and_why_it_was_refused(bed: Arc<Bed>) {
             .await
             .iter()
             .all(|e| e["lookup_id"] != refusal.lookup_id())
+    );
+}
+
+/// Whose plate it is, no source tells: the question is about whoever asked it, and stands in their view alone.
+async fn a_plate_names_nobody_but_who_asks(bed: Arc<Bed>) {
+    let app = bed.app().start().await;
+    let (hers, his) = (app.at_l2(gulbahar()).await, app.at_l2(chen()).await);
+    let asked = app
+        .look_up(&hers, &my_vehicle("vehicle", &chen().vehicles[0]))
+        .await
+        .expect_outcome("not_found");
+    let entry = app.entry_about(&hers, asked.lookup_id()).await;
+    assert_eq!(entry["by_me"], json!(true));
+    let log = app.access_log(&his).await;
+    assert!(
+        log.iter().all(|e| e["lookup_id"] != asked.lookup_id()),
+        "{log:#?}"
     );
 }
 

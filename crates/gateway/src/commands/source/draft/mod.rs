@@ -119,6 +119,24 @@ fn drop_file(from: &Path, folder: &Path, name: &str) -> Result<(), StartError> {
     Ok(())
 }
 
+/// Which columns take no other words than those of today.
+fn closed_lists(draft: &Draft, parts: &[Part<'_>]) -> String {
+    let pairs = draft.columns.iter().zip(parts);
+    let closed = pairs.filter(|(column, part)| !column.codes.is_empty() && part.left_out.is_none());
+    let closed: Vec<String> = closed
+        .map(|(column, part)| format!("{} ({})", column.name, part.id))
+        .collect();
+    if closed.is_empty() {
+        return String::new();
+    }
+    format!(
+        "\nClosed lists: {}. Any other word there refuses the whole file, beyond the {} rows of max_bad_rows. Where \
+         another may come, make it text: docs/own-records.md says in which places.\n",
+        closed.join(", "),
+        draft.wrong
+    )
+}
+
 fn told(words: &Words<'_>, draft: &Draft, parts: &[Part<'_>], drop: &str) -> String {
     let mut text = format!(
         "{} rows in {}, cells between {:?}\n\n",
@@ -139,16 +157,15 @@ fn told(words: &Words<'_>, draft: &Draft, parts: &[Part<'_>], drop: &str) -> Str
         } else {
             ""
         };
-        let used = if part.is_left_out {
-            ", left out: a list holds no numbers of people"
-        } else {
-            ""
-        };
+        let used = part
+            .left_out
+            .map_or_else(String::new, |why| format!(", left out: {why}"));
         text.push_str(&format!(
             "  {} → {}: {}{format}{codes}{empty}{used}\n",
             column.name, part.id, column.of_type
         ));
     }
+    text.push_str(&closed_lists(draft, parts));
     if draft.is_repeated {
         text.push_str("\nThe same person stands in several rows: they make one record, with a list.\n");
     }
@@ -158,8 +175,7 @@ fn told(words: &Words<'_>, draft: &Draft, parts: &[Part<'_>], drop: &str) -> Str
             draft.wrong
         ));
         for row in &draft.told {
-            let field = row.field.as_deref().unwrap_or("the row");
-            text.push_str(&format!("  line {}, {field}: {}\n", row.line, row.problem.code()));
+            text.push_str(&format!("  {row}: {}\n", row.problem.code()));
         }
     }
     let (id, into) = (words.id, words.into.display());

@@ -33,8 +33,8 @@ pub(super) struct Part<'a> {
     is_internal: bool,
     /// It stands in the list of a person's rows.
     is_item: bool,
-    /// It cannot be in a list, and differs from row to row.
-    pub(super) is_left_out: bool,
+    /// Why it is left out: it cannot be in a list, and may differ from row to row.
+    pub(super) left_out: Option<&'static str>,
 }
 
 /// What becomes of each column: one field each, or an item of a list where a person has several rows.
@@ -42,13 +42,20 @@ pub(super) fn parts<'a>(draft: &'a Draft, owner: usize) -> Vec<Part<'a>> {
     let mut taken = BTreeSet::from(["records".to_owned()]);
     let part = |(at, column): (usize, &'a DraftColumn)| {
         let names_somebody = matches!(column.of_type, "id_number" | "person_name" | "phone");
-        let is_left_out = draft.is_repeated && column.of_type == "id_number" && at != owner;
+        let left_out = match column.of_type {
+            _ if !draft.is_repeated || at == owner => None,
+            "id_number" => Some("a list holds no numbers of people"),
+            _ if column.is_unlike => {
+                Some("it differs within a person, and a list holds no names and phones of people")
+            }
+            _ => None,
+        };
         Part {
             column,
             id: id(column, at, &mut taken),
             is_internal: column.of_type == "id_number",
             is_item: draft.is_repeated && !names_somebody,
-            is_left_out,
+            left_out,
         }
     };
     draft.columns.iter().enumerate().map(part).collect()
@@ -84,7 +91,7 @@ pub(super) fn files(
     owner: usize,
     parts: &[Part<'_>],
 ) -> Vec<(String, String)> {
-    let parts: Vec<&Part<'_>> = parts.iter().filter(|part| !part.is_left_out).collect();
+    let parts: Vec<&Part<'_>> = parts.iter().filter(|part| part.left_out.is_none()).collect();
     let kind = |file: &str| format!("kinds/{}/{file}", words.id);
     let notice = |text: &str| text.replace("{name}", words.name);
     vec![
