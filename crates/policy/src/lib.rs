@@ -30,6 +30,7 @@ pub const DIAGNOSTIC: &str = "(diagnostic)";
 
 /// How many answers are kept. Eight kinds asked in their lawful ways are a few hundred questions; at about 300
 /// bytes each this is 5 MB at most.
+// INVARIANT: not zero, or it does not compile.
 const KEPT_ANSWERS: NonZeroUsize = NonZeroUsize::new(16_384).unwrap();
 
 /// The words of the rules, see `/policies/schema.cedarschema`.
