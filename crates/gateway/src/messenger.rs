@@ -131,7 +131,7 @@ impl Messenger {
     ) -> Result<(), NotSent> {
         let text = match lang {
             Lang::Zh => format!(
-                "【{operator}】您提交的一项申请有新进展。请自行打开本服务，在“我的申请”中查看。不是您本人的申请请不要理会。我们不会打电话索要验证码。"
+                "【{operator}】您提交的一项申请有新进展。请自行打开本服务，在“我的求助”中查看。不是您本人的申请请不要理会。我们不会打电话索要验证码。"
             ),
             Lang::En => format!(
                 "[{operator}] A request of yours has moved on. Open the service yourself and see \"My requests\". If you asked for nothing, ignore this. We never call to ask for codes."
