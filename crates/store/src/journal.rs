@@ -1,8 +1,8 @@
 //! The effects journal: what must not come back when an older copy of the database is put in place.
 //!
 //! Ended sessions, erased persons and closed accounts are appended as lines of JSON to a file outside the database and
-//! synced before they are acknowledged. At start the file is applied to the database once more. It holds opaque ids only. Each node
-//! has its own: whoever restores a copy gives every node its journal back.
+//! synced before they are acknowledged. At start the file is applied to the database once more. It holds opaque ids
+//! only. Each node has its own: whoever restores a copy gives every node its journal back.
 
 use std::{
     fs::{self, File, OpenOptions},

@@ -180,7 +180,7 @@ pub async fn ask(app: &App, requester: &Requester, question: Ask) -> Result<Aske
     }
     let request =
         request.ok_or_else(|| Error::Internal("a question was neither parsed nor refused".into()))?;
-    if let Some(answered) = repeated(app, (&question, begun), &request, about.owner).await? {
+    if let Some(answered) = repeated(app, &question, begun, &request, about.owner).await? {
         return Ok(Asked::Repeated(Box::new(answered)));
     }
     if let Err(refusal) = decide::hidden(app, &request, requester, about.relation, about.active) {
@@ -263,7 +263,8 @@ async fn whom(app: &App, requester: &Requester, question: &Ask) -> Result<About,
 /// What became of the same question under the same idempotency key: answered, failed or refused alike.
 async fn repeated(
     app: &App,
-    (question, begun): (&Ask, Instant),
+    question: &Ask,
+    begun: Instant,
     request: &LookupRequest,
     owner: SubjectId,
 ) -> Result<Option<Answered>, Error> {

@@ -5,12 +5,12 @@ use std::{fs, net::TcpListener, process::Command};
 
 use crypto::Suite;
 use encoding_rs::GBK;
-use gateway::commands::source::{
-    check::{CheckArgs, check},
-    draft::{DraftArgs, make},
-};
+use gateway::commands::source::draft::{DraftArgs, make};
 
-use crate::{own_records::demo, source_check::world};
+use crate::{
+    own_records::{checked, demo},
+    source_check::world,
+};
 
 /// A draft in a folder of its own.
 struct Own {
@@ -61,16 +61,7 @@ impl Own {
     }
 
     async fn check(&self) -> (bool, String) {
-        let into = self.folder.path().join("r");
-        let args = CheckArgs {
-            files: vec![into.join("sources/own.toml")],
-            ask: Some(into.join("tests.toml")),
-            kinds: Some(into.join("kinds")),
-            demo: true,
-        };
-        let mut out = String::new();
-        let sound = check(&args, &world(), &mut out).await.unwrap();
-        (sound, out)
+        checked(&self.folder.path().join("r")).await
     }
 
     /// What is told of today's file.

@@ -237,6 +237,19 @@ fn the_guide_names_every_outcome() {
     }
 }
 
+/// Checks what was drafted into this folder; whether it is sound, and what is told.
+pub(crate) async fn checked(into: &Path) -> (bool, String) {
+    let args = CheckArgs {
+        files: vec![into.join("sources/own.toml")],
+        ask: Some(into.join("tests.toml")),
+        kinds: Some(into.join("kinds")),
+        demo: true,
+    };
+    let mut out = String::new();
+    let sound = check(&args, &world(), &mut out).await.unwrap();
+    (sound, out)
+}
+
 /// Drafts a file and checks what came of it; the words of both.
 async fn drafted(content: &[u8]) -> (String, String) {
     let folder = tempfile::tempdir().unwrap();
@@ -253,14 +266,7 @@ async fn drafted(content: &[u8]) -> (String, String) {
         Err(error) => return (error.to_string(), String::new()),
     };
     assert!(make(&args, &world()).is_err(), "nothing is written over");
-    let args = CheckArgs {
-        files: vec![into.join("sources/own.toml")],
-        ask: Some(into.join("tests.toml")),
-        kinds: Some(into.join("kinds")),
-        demo: true,
-    };
-    let mut out = String::new();
-    let sound = check(&args, &world(), &mut out).await.unwrap();
+    let (sound, out) = checked(&into).await;
     assert!(sound, "{said}\n{out}");
     let texts =
         ["kinds/own/kind.toml", "sources/own.toml"].map(|f| std::fs::read_to_string(into.join(f)).unwrap());

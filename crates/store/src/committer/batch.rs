@@ -15,7 +15,7 @@ use rand_chacha::ChaCha20Rng;
 use super::{
     Act, LOG, Outcome, Seal, answer,
     conditions::{Condition, Link, Links, judge},
-    known::{Known, KnownHere},
+    known::Known,
     openings::{Built, Place, build},
     rows::{Numbers, Rows},
     uncertain,
@@ -35,7 +35,7 @@ pub(super) struct Batch {
     keys: BTreeMap<SubjectId, Arc<SubjectKeys>>,
     key_class: String,
     now: Timestamp,
-    known: KnownHere,
+    known: Known,
     /// What the last run of the body wrote; it counts only if that run was committed.
     written: Mutex<Option<Written>>,
 }

@@ -2,9 +2,10 @@
 //! search for the first.
 //!
 //! Nobody adds an entry without moving the log's head, and an owner stops being active only together with an entry
-//! (what comes of an erasure later finds the owner inactive already). So what is known holds while the head is where this process left it and nothing else was changed.
+//! (what comes of an erasure later finds the owner inactive already). So what is known holds while the head is where
+//! this process left it and nothing else was changed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use domain::ids::SubjectId;
 
@@ -20,32 +21,24 @@ pub(super) struct Known {
     chains: BTreeMap<SubjectId, Link>,
 }
 
-/// What is known of a batch's owners.
-pub(super) struct KnownHere {
-    size: u64,
-    chains: BTreeMap<SubjectId, Link>,
-}
-
 impl Known {
-    /// What is known of the owners of these seals: nothing where one of them changes other rows.
-    pub(super) fn of(&self, seals: &[Seal]) -> KnownHere {
-        let changes = seals.iter().any(|seal| matches!(seal.act, Act::Change(_)));
-        let owners: BTreeSet<SubjectId> = match changes {
-            true => BTreeSet::new(),
-            false => seals.iter().map(|seal| seal.owner).collect(),
+    /// What of it these seals may use, that of their owners: nothing where one of them changes other rows.
+    pub(super) fn of(&self, seals: &[Seal]) -> Known {
+        let known = |seal: &Seal| Some((seal.owner, *self.chains.get(&seal.owner)?));
+        let chains = match change(seals) {
+            true => BTreeMap::new(),
+            false => seals.iter().filter_map(known).collect(),
         };
-        let known = |owner: SubjectId| Some((owner, *self.chains.get(&owner)?));
-        KnownHere {
+        Known {
             size: self.size,
-            chains: owners.into_iter().filter_map(known).collect(),
+            chains,
         }
     }
 
     /// What is known after a commit of which it is certain that it happened. Another's commit or a change beside it ends
     /// what was known before.
     pub(super) fn after(mut self, seals: &[Seal], written: &Written) -> Known {
-        let changes = seals.iter().any(|seal| matches!(seal.act, Act::Change(_)));
-        if changes || self.size != written.before.size() {
+        if change(seals) || self.size != written.before.size() {
             self.chains.clear();
         }
         self.size = written.tree.size();
@@ -55,9 +48,7 @@ impl Known {
         }
         self
     }
-}
 
-impl KnownHere {
     /// The chains, where the log still is as large as it was left.
     pub(super) fn at(&self, size: u64) -> BTreeMap<SubjectId, Link> {
         match self.size == size {
@@ -65,4 +56,9 @@ impl KnownHere {
             false => BTreeMap::new(),
         }
     }
+}
+
+/// Whether one of them changes rows beside the log.
+fn change(seals: &[Seal]) -> bool {
+    seals.iter().any(|seal| matches!(seal.act, Act::Change(_)))
 }

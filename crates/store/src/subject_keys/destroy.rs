@@ -74,8 +74,10 @@ impl KeyStore {
                 })
             });
             let some = some.await;
-            self.changes.fetch_add(1, Ordering::SeqCst);
-            self.cache().clear();
+            if !matches!(some, Ok(0)) {
+                self.changes.fetch_add(1, Ordering::SeqCst);
+                self.cache().clear();
+            }
             let some = some?;
             if some == 0 {
                 break;

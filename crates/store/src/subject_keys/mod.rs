@@ -321,3 +321,34 @@ impl From<KeyError> for StoreError {
         StoreError::Key(error.to_string())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crypto::Suite;
+    use rand_chacha::ChaCha20Rng;
+    use rand_core::SeedableRng;
+
+    use super::*;
+    use crate::engine::DbConfig;
+
+    #[tokio::test]
+    async fn keys_that_are_too_old_leave_memory() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = DbConfig::Sqlite {
+            path: folder.path().join("keys.sqlite"),
+            readers: 1,
+        };
+        let db = Db::open(&config).await.unwrap();
+        let (path, mut rng) = (folder.path().join("root-keys"), ChaCha20Rng::from_seed([1; 32]));
+        let root = RootKeys::create(&path, "production", Suite::Intl, 0, &mut rng).unwrap();
+        let store = KeyStore::new(db, Arc::new(root));
+        let [old, young] = [1, 2].map(|n| SubjectId::from_bytes([n; 16]));
+        let now = Instant::now();
+        for (subject, until) in [(old, now), (young, now + CACHED_FOR)] {
+            let keys = Arc::default();
+            store.cache().push(subject, Kept { keys, until });
+        }
+        assert_eq!((store.forget_old(), store.forget_old()), (1, 0));
+        assert!(!store.cache().contains(&old) && store.cache().contains(&young));
+    }
+}
