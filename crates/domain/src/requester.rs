@@ -2,6 +2,7 @@
 
 use crate::{
     ids::{AccountId, SessionId, SubjectId},
+    time::Timestamp,
     words::{Level, vocabulary},
 };
 
@@ -38,4 +39,18 @@ pub struct Requester {
     pub subject: Option<SubjectId>,
     /// The assurance level of this session.
     pub level: Level,
+    /// How session and person were found, where both were.
+    pub standing: Option<Standing>,
+}
+
+/// A living session and the active person whose account it is of, as one statement read them together. It is true for
+/// as long as nothing but look-ups is entered in the log, and until the session expires.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// The person.
+    pub subject: SubjectId,
+    /// Until when the session lives.
+    pub expires: Timestamp,
+    /// How many entries the log had when they were read.
+    pub log_size: u64,
 }

@@ -265,6 +265,7 @@ mod tests {
             session: SessionId::from_bytes([number; 16]),
             subject: None,
             level: Level::L2,
+            standing: None,
         }
     }
 

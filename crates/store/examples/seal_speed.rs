@@ -32,6 +32,7 @@ async fn look_up(store: &Store, owner: SubjectId, by: Holder) {
         lookup,
         requester: account,
         session,
+        standing: None,
         deadline: NOW.plus_seconds(3),
         repeat_key: None,
         request_hash: None,
@@ -40,6 +41,7 @@ async fn look_up(store: &Store, owner: SubjectId, by: Holder) {
         lookup,
         requester: account,
         session,
+        standing: None,
         release: true,
         answer: None,
     };

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crypto::envelope;
 use domain::{
     ids::{AccountId, LookupId, SessionId, SubjectId},
+    requester::Standing,
     time::Timestamp,
 };
 
@@ -32,6 +33,8 @@ pub struct NewLookup {
     pub requester: AccountId,
     /// From which session.
     pub session: SessionId,
+    /// How they were found when they asked.
+    pub standing: Option<Standing>,
     /// Until when it must be answered.
     pub deadline: Timestamp,
     /// The requester's idempotency key, hashed with the requester; at most one look-up has it, for a day.
@@ -49,6 +52,8 @@ pub struct EndLookup {
     pub requester: AccountId,
     /// The session that must still live for a release.
     pub session: SessionId,
+    /// How it was found when they asked.
+    pub standing: Option<Standing>,
     /// `true` releases, `false` records a failure.
     pub release: bool,
     /// The encrypted answer, and until when it is kept for a repetition.

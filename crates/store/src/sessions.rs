@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use domain::{
     ids::{AccountId, SessionId, SubjectId},
+    requester::Standing,
     time::Timestamp,
     words::Level,
 };
@@ -48,6 +49,8 @@ pub struct SessionView {
     pub level: Level,
     /// Until when it lives.
     pub expires: Timestamp,
+    /// The same for the committer, where the person is active: it need not read what was read just before.
+    pub standing: Option<Standing>,
 }
 
 const INSERT: Insert = Insert {
@@ -79,9 +82,10 @@ impl Store {
     /// The database, or an account that names a person who does not name it.
     pub async fn session(&self, token_digest: [u8; 32]) -> Result<Option<SessionView>, StoreError> {
         const READ: Sql = Sql::both(
-            "SELECT s.session_id, s.account_id, a.subject_id, p.subject_id, s.level, s.expires_us \
+            "SELECT s.session_id, s.account_id, a.subject_id, p.subject_id, s.level, s.expires_us, p.state, h.size \
              FROM session s JOIN account a ON a.account_id = s.account_id \
              LEFT JOIN subject p ON p.subject_id = a.subject_id AND p.account_id = a.account_id \
+             LEFT JOIN log_head h ON h.log_id = p.log_id \
              WHERE s.token_digest = $1 AND s.ended_us IS NULL AND s.expires_us > $2 AND a.state = 'active'",
         );
         let now = self.inner.now();
@@ -92,13 +96,24 @@ impl Store {
         if row.opt_id(2, "account.subject_id")? != row.opt_id(3, "account.subject_id")? {
             return Err(row.corrupt("account.subject_id").into());
         }
+        let subject = row.opt_id(2, "account.subject_id")?.map(SubjectId::from_bytes);
+        let expires = Timestamp(row.int(5, "session.expires_us")?);
+        let standing = match (subject, row.opt_int(7, "log_head.size")?) {
+            (Some(subject), Some(size)) if row.text(6, "subject.state")? == "active" => Some(Standing {
+                subject,
+                expires,
+                log_size: u64::try_from(size).map_err(|_| row.corrupt("log_head.size"))?,
+            }),
+            _ => None,
+        };
         Ok(Some(SessionView {
             id: SessionId::from_bytes(row.id(0, "session.session_id")?),
             account: AccountId::from_bytes(row.id(1, "session.account_id")?),
-            subject: row.opt_id(2, "account.subject_id")?.map(SubjectId::from_bytes),
+            subject,
             level: Level::from_code(row.text(4, "session.level")?)
                 .ok_or_else(|| row.corrupt("session.level"))?,
-            expires: Timestamp(row.int(5, "session.expires_us")?),
+            expires,
+            standing,
         }))
     }
 

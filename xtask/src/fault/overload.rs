@@ -69,7 +69,8 @@ const PLANTED_ANSWERS: usize = 150;
 pub(super) fn run(options: &Options) -> Result<Verdict, String> {
     let plain = program::build(Build::Plain, options.release)?;
     let found = measure(options, &plain, None, options.answers)?;
-    let exceptions = found.journal.exceptions();
+    let mut exceptions = found.journal.exceptions();
+    exceptions.extend(too_little_asked(&found));
     tell(&exceptions);
     let planted = program::build(Build::Planted, options.release)?;
     eprintln!("again, where one account has as many places as it asks for");
@@ -93,6 +94,13 @@ pub(super) fn run(options: &Options) -> Result<Verdict, String> {
         planted_caught: !starved.is_empty(),
         more,
     })
+}
+
+/// A run that did not ask four times what can be answered has shown nothing. A short one is too short to be measured.
+fn too_little_asked(found: &Found) -> Option<String> {
+    let times = found.offered / found.capacity;
+    let short = found.journal.answers() < journal::MANY;
+    (!short && times < TIMES).then(|| format!("{times:.1} times as much was asked as can be answered"))
 }
 
 struct Found {

@@ -34,6 +34,8 @@ const PLANTED_REPLIES: u64 = 2000;
 const JUDGED_FROM: u64 = 100_000;
 /// How many times as slow the others may be while one source lies.
 const OTHERS_SLOWER: f64 = 1.10;
+/// So often must be lied meanwhile, or nothing was tried.
+const LIES_BESIDE: u64 = 500;
 
 /// Runs it.
 ///
@@ -50,7 +52,8 @@ pub(super) fn run(options: &Options) -> Result<Verdict, String> {
     let count = |line: &Value, key: &str| line[key].as_u64().unwrap_or_default();
     let ratio = found["others_p99_ratio"].as_f64().unwrap_or(f64::INFINITY);
     let judged = options.replies >= JUDGED_FROM;
-    let slowed = judged && ratio > OTHERS_SLOWER;
+    let lies = count(&found, "lies_beside");
+    let slowed = judged && (ratio > OTHERS_SLOWER || lies < LIES_BESIDE);
     if !judged {
         eprintln!("  the others' p99 is judged from {JUDGED_FROM} replies on; here it is only told");
     }
@@ -61,6 +64,7 @@ pub(super) fn run(options: &Options) -> Result<Verdict, String> {
         "tricks",
         "told",
         "grown_kb",
+        "lies_beside",
         "others_p99_ratio",
     ];
     let mut more = more.map(|key| (key, found[key].clone())).to_vec();

@@ -49,6 +49,7 @@ async fn close(app: &App, overdue: OverdueLookup) -> Result<bool, Error> {
         lookup: overdue.lookup,
         requester: overdue.requester,
         session: overdue.session,
+        standing: None,
         release: false,
         answer: None,
     };

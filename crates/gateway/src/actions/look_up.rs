@@ -80,7 +80,8 @@ pub struct Intent {
     requester: Requester,
     portrait: Option<Bytes>,
     wanted: sources::Wanted,
-    notice: [u8; 32],
+    /// What both of its entries say.
+    shared: Shared,
     /// Under an idempotency key.
     repeats: bool,
     arrived: Instant,
@@ -336,8 +337,9 @@ async fn seal_intent(
         .ok_or_else(|| Error::Internal("a kind serves a purpose without a notice".into()))?
         .hash;
     let row = new_lookup(app, requester, &question, lookup);
-    let mut shared = shared_of(app, requester, owner, lookup, &request);
-    shared.notice = Some(notice.to_vec());
+    let mut both = shared_of(app, requester, owner, lookup, &request);
+    both.notice = Some(notice.to_vec());
+    let mut shared = both.clone();
     shared.node = Some(hex(&app.store.node()));
     shared.deadline = Some(row.deadline.0);
     let seal = Seal {
@@ -356,7 +358,7 @@ async fn seal_intent(
             requester: *requester,
             portrait: question.portrait,
             wanted: question.wanted,
-            notice,
+            shared: both,
             repeats: question.repeat.is_some(),
             arrived: question.arrived,
         }))),
@@ -399,13 +401,12 @@ pub async fn release(app: &App, intent: Intent) -> Result<Answered, Error> {
     };
     // Where to look instead is told with "not covered" alone: of a proof it would say what the sources said.
     let elsewhere = answer.elsewhere.filter(|_| outcome == Outcome::NotCovered);
-    let mut shared = shared_of(app, &intent.requester, intent.owner, intent.lookup, request);
+    let mut shared = intent.shared.clone();
     shared.entry_type = if outcome.is_release() {
         EntryType::Release
     } else {
         EntryType::Failure
     };
-    shared.notice = Some(intent.notice.to_vec());
     shared.outcome = Some(outcome.code().to_owned());
     if let Some(provenance) = &provenance {
         say_provenance(&mut shared, provenance);
@@ -464,6 +465,7 @@ async fn seal_outcome(
         lookup: intent.lookup,
         requester: intent.requester.account,
         session: intent.requester.session,
+        standing: intent.requester.standing,
         release,
         answer,
     };
@@ -549,6 +551,7 @@ fn new_lookup(app: &App, requester: &Requester, question: &Ask, lookup: LookupId
         lookup,
         requester: requester.account,
         session: requester.session,
+        standing: requester.standing,
         deadline: app.now().plus_micros(millis * 1000),
         repeat_key: question.repeat.map(|(key, _)| key),
         request_hash: question.repeat.map(|(_, hash)| hash),

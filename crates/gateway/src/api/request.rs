@@ -218,5 +218,6 @@ pub async fn requester_of_token(app: &App, token: &str) -> Result<Requester, Err
         session: session.id,
         subject: session.subject,
         level: session.level,
+        standing: session.standing,
     })
 }

@@ -95,6 +95,7 @@ fn decide(
         session: SessionId::from_bytes([0; 16]),
         subject: None,
         level,
+        standing: None,
     };
     let permits = |q| policy.decide(&q) == domain::decision::Decision::Permit;
     if decide::questions(request, &requester, relation)

@@ -87,7 +87,7 @@ async fn main() {
     if grown > MAY_GROW_KB {
         exceptions.add(format!("the process has grown by {grown} kB"));
     }
-    let ratio = others::p99_ratio().await;
+    let beside = others::beside(seed).await;
     let exceptions = exceptions.0.lock().unwrap();
     for exception in exceptions.iter().take(10) {
         eprintln!("  {exception}");
@@ -98,13 +98,15 @@ async fn main() {
         .map(|g| format!("\"{}\":{}", g.name, told(g)))
         .collect();
     println!(
-        r#"{{"rig":"sources","n":{},"exceptions":{},"seed":{seed},"lies":{},"lies_in_session":{},"tricks":{},"told":{{{}}},"grown_kb":{grown},"others_p99_ratio":{ratio:.3}}}"#,
+        r#"{{"rig":"sources","n":{},"exceptions":{},"seed":{seed},"lies":{},"lies_in_session":{},"tricks":{},"told":{{{}}},"grown_kb":{grown},"lies_beside":{},"others_p99_ratio":{:.3}}}"#,
         games.iter().map(told).sum::<usize>() + tricked,
         exceptions.len(),
         MUTATIONS.len(),
         peer::WAYS,
         TRICKS.len(),
         each.join(","),
+        beside.lies,
+        beside.p99_ratio,
     );
 }
 

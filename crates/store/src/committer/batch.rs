@@ -142,7 +142,13 @@ impl Batch {
         if KeyStore::evidence_class(time) != self.key_class {
             return Ok(None);
         }
-        let (judged, mut links) = judge(tx, &self.seals, time, self.known.at(before.size())).await?;
+        let (judged, mut links) = judge(
+            tx,
+            &self.seals,
+            time,
+            self.known.usable(&self.seals, before.size()),
+        )
+        .await?;
         // A generator of its own for each run: a run after a collision encrypts other openings than the run before,
         // and no nonce may serve twice.
         let mut rng = self.inner.random.fork();
@@ -158,10 +164,10 @@ impl Batch {
             }
             let own = (seal.act.requester()).is_some_and(|requester| links.is_own(seal.owner, requester));
             let link = links.of(seal.owner)?;
-            let entry = self.build(seal, condition, link, time, &mut rng)?;
+            let mut entry = self.build(seal, condition, link, time, &mut rng)?;
             let (seq, position) = (link.next_seq, hashes.len());
             let index = before.size() + position as u64;
-            rows.push(seal, judged, own, &entry, Numbers { seq, index, time });
+            rows.push(seal, judged, own, &mut entry, Numbers { seq, index, time });
             first_leaf.get_or_insert(entry.leaf);
             hashes.push(entry.leaf_hash);
             (link.next_seq, link.head) = (seq + 1, entry.leaf_hash);

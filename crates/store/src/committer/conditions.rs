@@ -9,23 +9,30 @@ use domain::{
     ids::{AccountId, SubjectId},
     time::Timestamp,
 };
-use futures_util::future::try_join4;
+use futures_util::future::{try_join, try_join3};
 use ledger::Hash;
 
-use super::{Act, LOG, Seal};
+use super::{Act, LOG, Seal, known::Usable};
 use crate::{
     engine::{DbError, Row, Sql, Tx, Value},
     lookups::{EndLookup, NewLookup},
 };
 
-/// An owner with the newest entry whose place in the chain is known, and the account that is theirs.
+/// The newest entry of a chain whose place in it is known. SQLite takes the first place of the chain from its end;
+/// PostgreSQL would sort the whole chain.
+const NEWEST: Sql = Sql::each(
+    "SELECT p.seq, l.leaf FROM chain_place p LEFT JOIN leaf l ON l.log_id = $1 AND l.leaf_index = p.leaf_index \
+     WHERE p.subject_id = $2 ORDER BY p.seq DESC LIMIT 1",
+    "SELECT p.seq, l.leaf FROM chain_place p LEFT JOIN leaf l ON l.log_id = $1 AND l.leaf_index = p.leaf_index \
+     WHERE p.subject_id = $2 AND p.seq = (SELECT max(seq) FROM chain_place WHERE subject_id = $2)",
+);
+/// The same, with what of its owner is told: the state, and the account that is theirs.
 const OWNER: Sql = Sql::each(
-    // SQLite takes the first place of the chain from its end; PostgreSQL would sort the whole chain.
-    "SELECT s.state, p.seq, l.leaf, s.account_id FROM subject s \
+    "SELECT p.seq, l.leaf, s.state, s.account_id FROM subject s \
      LEFT JOIN chain_place p ON p.subject_id = s.subject_id \
      LEFT JOIN leaf l ON l.log_id = s.log_id AND l.leaf_index = p.leaf_index \
      WHERE s.subject_id = $1 ORDER BY p.seq DESC LIMIT 1",
-    "SELECT s.state, p.seq, l.leaf, s.account_id FROM subject s \
+    "SELECT p.seq, l.leaf, s.state, s.account_id FROM subject s \
      LEFT JOIN chain_place p ON p.subject_id = s.subject_id \
      AND p.seq = (SELECT max(seq) FROM chain_place WHERE subject_id = $1) \
      LEFT JOIN leaf l ON l.log_id = s.log_id AND l.leaf_index = p.leaf_index WHERE s.subject_id = $1",
@@ -36,11 +43,11 @@ const OPEN: Sql = Sql::both(
      LEFT JOIN leaf l ON l.log_id = $1 AND l.leaf_index = k.intent_leaf \
      WHERE k.subject_id = $2 AND k.state = 'intended' ORDER BY k.intent_seq DESC LIMIT 1",
 );
-/// A look-up that ends, with the session that must still live for a release.
-const ENDING: Sql = Sql::both(
-    "SELECT l.state, s.ended_us, s.expires_us, l.intent_seq, l.intent_leaf FROM lookup l LEFT JOIN session s ON s.session_id = $1 \
-     WHERE l.lookup_id = $2 AND l.subject_id = $3",
-);
+/// A look-up that ends.
+const ENDING: Sql =
+    Sql::both("SELECT state, intent_seq, intent_leaf FROM lookup WHERE lookup_id = $1 AND subject_id = $2");
+/// The session that must still live for a release.
+const SESSION: Sql = Sql::both("SELECT ended_us, expires_us FROM session WHERE session_id = $1");
 const REPEATED: Sql = Sql::both("SELECT lookup_id FROM lookup WHERE subject_id = $1 AND repeat_key = $2");
 
 /// What the conditions said about one seal.
@@ -106,12 +113,12 @@ impl Links {
     }
 }
 
-/// Runs the changes, then judges every seal, in the order of the batch; `known` are chains whose end need not be read.
+/// Runs the changes, then judges every seal, in the order of the batch; what is `usable` need not be read.
 pub(super) async fn judge(
     tx: &Tx<'_>,
     seals: &[Seal],
     time: Timestamp,
-    known: BTreeMap<SubjectId, Link>,
+    usable: Usable,
 ) -> Result<(Vec<Judged>, Links), DbError> {
     let mut changed = vec![];
     for seal in seals {
@@ -120,7 +127,7 @@ pub(super) async fn judge(
         }
     }
     let mut changed = changed.into_iter();
-    let mut found = Found::read(tx, seals, known).await?;
+    let mut found = Found::read(tx, seals, usable).await?;
     let mut judged = Vec::with_capacity(seals.len());
     for seal in seals {
         judged.push(match &seal.act {
@@ -133,54 +140,100 @@ pub(super) async fn judge(
     Ok((judged, found.links))
 }
 
+/// What must be asked about a batch's look-ups. What a look-up's requester was found to be, and a chain that is known,
+/// is not asked for again.
+#[derive(Default)]
+struct Asking {
+    /// Owners of whom all is asked, and those whose account and state are known.
+    owners: BTreeMap<SubjectId, Option<AccountId>>,
+    ending: Vec<Vec<Value>>,
+    sessions: Vec<Vec<Value>>,
+    repeated: Vec<Vec<Value>>,
+}
+
+impl Asking {
+    fn about(seals: &[Seal], usable: &Usable) -> Self {
+        let mut asking = Asking::default();
+        for seal in seals {
+            let standing = usable.holds(seal.act.standing());
+            let account = standing
+                .filter(|s| s.subject == seal.owner)
+                .and(seal.act.requester());
+            if !usable.chains.contains_key(&seal.owner) {
+                let known = asking.owners.entry(seal.owner).or_default();
+                *known = known.or(account);
+            }
+            let owner = Value::from(seal.owner.bytes());
+            match &seal.act {
+                Act::End(end) => {
+                    asking.ending.push(vec![end.lookup.bytes().into(), owner]);
+                    if end.release && standing.is_none() {
+                        asking.sessions.push(vec![end.session.bytes().into()]);
+                    }
+                }
+                Act::Begin(new) | Act::Refuse(new) => {
+                    let key = new.repeat_key.map(|key| vec![owner, key.into()]);
+                    asking.repeated.extend(key);
+                }
+                Act::Change(_) => {}
+            }
+        }
+        asking
+    }
+}
+
 /// What the database says about the batch's look-ups, each list in the order of the seals that it concerns.
 struct Found {
+    usable: Usable,
     links: Links,
     ending: std::vec::IntoIter<Vec<Row>>,
+    sessions: std::vec::IntoIter<Vec<Row>>,
     repeated: std::vec::IntoIter<Vec<Row>>,
     ended: BTreeSet<(SubjectId, [u8; 16])>,
     repeat_keys: BTreeSet<(SubjectId, [u8; 32])>,
 }
 
 impl Found {
-    /// Four statements that travel together. A chain that is known is not asked for.
-    async fn read(tx: &Tx<'_>, seals: &[Seal], known: BTreeMap<SubjectId, Link>) -> Result<Self, DbError> {
-        let owners = seals.iter().map(|seal| seal.owner);
-        let owners: BTreeSet<SubjectId> = owners.filter(|owner| !known.contains_key(owner)).collect();
-        let by_owner: Vec<Vec<Value>> = owners.iter().map(|o| vec![o.bytes().into()]).collect();
-        let in_log: Vec<Vec<Value>> = owners
-            .iter()
-            .map(|o| vec![LOG.into(), o.bytes().into()])
-            .collect();
-        let (mut by_lookup, mut by_key) = (vec![], vec![]);
-        for seal in seals {
-            let owner = Value::from(seal.owner.bytes());
-            match &seal.act {
-                Act::End(end) => {
-                    by_lookup.push(vec![end.session.bytes().into(), end.lookup.bytes().into(), owner]);
+    /// Statements that travel together.
+    async fn read(tx: &Tx<'_>, seals: &[Seal], mut usable: Usable) -> Result<Self, DbError> {
+        let asking = Asking::about(seals, &usable);
+        let id = |owner: &SubjectId| Value::from(owner.bytes());
+        let unknown = asking.owners.iter().filter(|(_, account)| account.is_none());
+        let unknown: Vec<Vec<Value>> = unknown.map(|(owner, _)| vec![id(owner)]).collect();
+        let own = asking.owners.iter().filter(|(_, account)| account.is_some());
+        let own: Vec<Vec<Value>> = own.map(|(owner, _)| vec![LOG.into(), id(owner)]).collect();
+        let all: Vec<Vec<Value>> = asking.owners.keys().map(|o| vec![LOG.into(), id(o)]).collect();
+        let chains = try_join3(
+            tx.query_many(&OWNER, &unknown),
+            tx.query_many(&NEWEST, &own),
+            tx.query_many(&OPEN, &all),
+        );
+        let look_ups = try_join3(
+            tx.query_many(&ENDING, &asking.ending),
+            tx.query_many(&SESSION, &asking.sessions),
+            tx.query_many(&REPEATED, &asking.repeated),
+        );
+        let ((unknown, own, open), (ending, sessions, repeated)) = try_join(chains, look_ups).await?;
+        let (mut unknown, mut own) = (unknown.into_iter(), own.into_iter());
+        let mut links = std::mem::take(&mut usable.chains);
+        for ((owner, account), open) in asking.owners.into_iter().zip(open) {
+            let link = match account {
+                Some(account) => {
+                    let rows = own.next().unwrap_or_default();
+                    Some(link(rows.first(), open.first(), true, Some(account))?)
                 }
-                Act::Begin(new) | Act::Refuse(new) => {
-                    by_key.extend(new.repeat_key.map(|key| vec![owner, key.into()]));
-                }
-                Act::Change(_) => {}
-            }
-        }
-        let (chains, open, ending, repeated) = try_join4(
-            tx.query_many(&OWNER, &by_owner),
-            tx.query_many(&OPEN, &in_log),
-            tx.query_many(&ENDING, &by_lookup),
-            tx.query_many(&REPEATED, &by_key),
-        )
-        .await?;
-        let mut links = known;
-        for ((owner, rows), open) in owners.into_iter().zip(chains).zip(open) {
-            if let Some(row) = rows.first() {
-                links.insert(owner, link(row, open.first())?);
-            }
+                None => match unknown.next().unwrap_or_default().first() {
+                    Some(row) => Some(unknown_link(row, open.first())?),
+                    None => None,
+                },
+            };
+            links.extend(link.map(|link| (owner, link)));
         }
         Ok(Found {
+            usable,
             links: Links(links),
             ending: ending.into_iter(),
+            sessions: sessions.into_iter(),
             repeated: repeated.into_iter(),
             ended: BTreeSet::new(),
             repeat_keys: BTreeSet::new(),
@@ -189,6 +242,7 @@ impl Found {
 
     fn of_end(&mut self, owner: SubjectId, end: &EndLookup, time: Timestamp) -> Result<Judged, DbError> {
         let rows = self.ending.next().unwrap_or_default();
+        let lives = !end.release || self.lives(end, time)?;
         let Some(row) = rows.first() else {
             return Ok(Judged::bare(Condition::Fails));
         };
@@ -197,7 +251,7 @@ impl Found {
             Condition::Fails
         } else if end.release && !self.links.is_active(owner) {
             Condition::SubjectErased
-        } else if end.release && !lives(row, time)? {
+        } else if !lives {
             Condition::SessionEnded
         } else {
             Condition::Holds
@@ -205,11 +259,24 @@ impl Found {
         let intent = match condition {
             Condition::Fails => None,
             _ => Some((
-                number(row, row.int(3, "lookup.intent_seq")?, "lookup.intent_seq")?,
-                number(row, row.int(4, "lookup.intent_leaf")?, "lookup.intent_leaf")?,
+                number(row, row.int(1, "lookup.intent_seq")?, "lookup.intent_seq")?,
+                number(row, row.int(2, "lookup.intent_leaf")?, "lookup.intent_leaf")?,
             )),
         };
         Ok(Judged { condition, intent })
+    }
+
+    /// Whether the session of a release lives; one that was forgotten does not.
+    fn lives(&mut self, end: &EndLookup, time: Timestamp) -> Result<bool, DbError> {
+        if let Some(standing) = self.usable.holds(end.standing) {
+            return Ok(standing.expires > time);
+        }
+        let rows = self.sessions.next().unwrap_or_default();
+        let Some(row) = rows.first() else {
+            return Ok(false);
+        };
+        let ended = row.opt_int(0, "session.ended_us")?.is_some();
+        Ok(!ended && row.int(1, "session.expires_us")? > time.0)
     }
 
     fn of_new(&mut self, owner: SubjectId, new: &NewLookup) -> Condition {
@@ -227,30 +294,45 @@ impl Found {
     }
 }
 
-/// The chain of an owner's row, with that of its newest open intent.
-fn link(row: &Row, open: Option<&Row>) -> Result<Link, DbError> {
-    let placed = row.opt_int(1, "chain_place.seq")?.map(|seq| (seq, row, 2));
-    let open = open.map(|open| Ok::<_, DbError>((open.int(0, "lookup.intent_seq")?, open, 1)));
-    let newest = placed.into_iter().chain(open.transpose()?);
-    let (next_seq, head) = match newest.max_by_key(|(seq, ..)| *seq) {
-        Some((seq, row, at)) => (seq.saturating_add(1), Hash::of_leaf(row.blob(at, "leaf.leaf")?)),
+/// The chain of an owner of whom all was asked.
+fn unknown_link(row: &Row, open: Option<&Row>) -> Result<Link, DbError> {
+    let active = row.text(2, "subject.state")? == "active";
+    let account = row.opt_id(3, "subject.account_id")?.map(AccountId::from_bytes);
+    link(Some(row), open, active, account)
+}
+
+/// The chain whose newest place is in `row`, if it has any, with that of its newest open intent.
+fn link(
+    row: Option<&Row>,
+    open: Option<&Row>,
+    active: bool,
+    account: Option<AccountId>,
+) -> Result<Link, DbError> {
+    let placed = row.map(|row| (row, "chain_place.seq"));
+    let open = open.map(|row| (row, "lookup.intent_seq"));
+    let mut newest: Option<(i64, &Row)> = None;
+    for (row, name) in placed.into_iter().chain(open) {
+        if let Some(seq) = row.opt_int(0, name)?
+            && newest.is_none_or(|(before, _)| seq > before)
+        {
+            newest = Some((seq, row));
+        }
+    }
+    let (next_seq, head) = match newest {
+        Some((seq, row)) => {
+            let next = number(row, seq.saturating_add(1), "chain_place.seq")?;
+            (next, Hash::of_leaf(row.blob(1, "leaf.leaf")?))
+        }
         None => (0, Hash::ZERO),
     };
     Ok(Link {
-        active: row.text(0, "subject.state")? == "active",
-        account: row.opt_id(3, "subject.account_id")?.map(AccountId::from_bytes),
-        next_seq: number(row, next_seq, "chain_place.seq")?,
+        active,
+        account,
+        next_seq,
         head,
     })
 }
 
 fn number(row: &Row, number: i64, name: &'static str) -> Result<u64, DbError> {
     u64::try_from(number).map_err(|_| row.corrupt(name))
-}
-
-/// The session of an ending look-up lives; one that was forgotten does not.
-fn lives(row: &Row, time: Timestamp) -> Result<bool, DbError> {
-    let ended = row.opt_int(1, "session.ended_us")?.is_some();
-    let expires = row.opt_int(2, "session.expires_us")?;
-    Ok(!ended && expires.is_some_and(|expires| expires > time.0))
 }

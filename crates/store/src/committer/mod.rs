@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use domain::{
     ids::{AccountId, SubjectId},
+    requester::Standing,
     time::Timestamp,
 };
 use futures_util::future::BoxFuture;
@@ -95,6 +96,15 @@ impl Act {
         match self {
             Act::Begin(new) | Act::Refuse(new) => Some(new.requester),
             Act::End(end) => Some(end.requester),
+            Act::Change(_) => None,
+        }
+    }
+
+    /// How the requester was found, where a look-up begins or ends.
+    fn standing(&self) -> Option<Standing> {
+        match self {
+            Act::Begin(new) | Act::Refuse(new) => new.standing,
+            Act::End(end) => end.standing,
             Act::Change(_) => None,
         }
     }

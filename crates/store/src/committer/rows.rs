@@ -101,8 +101,8 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// Adds an entry's rows; `own` where the chain is the requester's own.
-    pub(super) fn push(&mut self, seal: &Seal, judged: Judged, own: bool, entry: &Built, at: Numbers) {
+    /// Adds an entry's rows, into which its sealed openings go; `own` where the chain is the requester's own.
+    pub(super) fn push(&mut self, seal: &Seal, judged: Judged, own: bool, entry: &mut Built, at: Numbers) {
         let owner = seal.owner.bytes();
         self.entries.push(vec![
             LOG.into(),
@@ -112,8 +112,8 @@ impl<'a> Rows<'a> {
             at.time.0.into(),
             seal.shared.lookup.into(),
             self.key_class.into(),
-            entry.shared_sealed.as_slice().into(),
-            entry.chain_sealed.as_slice().into(),
+            std::mem::take(&mut entry.shared_sealed).into(),
+            std::mem::take(&mut entry.chain_sealed).into(),
         ]);
         self.leaves
             .push(vec![LOG.into(), int(at.index), entry.leaf.into()]);

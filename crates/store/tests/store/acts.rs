@@ -6,6 +6,7 @@ use domain::{
     identifiers::{IdNumber, PersonName, Phone},
     ids::{AccountId, LookupId, SessionId, SubjectId},
     lookup::Person,
+    requester::Standing,
     time::Timestamp,
     words::Level,
 };
@@ -20,6 +21,17 @@ use crate::world::START;
 pub(crate) struct Holder {
     pub(crate) account: AccountId,
     pub(crate) session: SessionId,
+    /// How they were found; nothing until it is read by [`found`].
+    pub(crate) standing: Option<Standing>,
+}
+
+/// The same, found anew: who asks is looked up by a token first.
+pub(crate) async fn found(store: &Store, by: Holder) -> Holder {
+    let session = store.session(token_of(by.session)).await.unwrap();
+    Holder {
+        standing: session.and_then(|session| session.standing),
+        ..by
+    }
 }
 
 pub(crate) fn phone(number: u32) -> Phone {
@@ -98,7 +110,11 @@ pub(crate) async fn sign_in(
             .seal(change(account.chain(), "signed-in", store.start_session(new)))
             .await,
     );
-    Holder { account, session }
+    Holder {
+        account,
+        session,
+        standing: None,
+    }
 }
 
 /// Ends a session, as its holder does who signs out.
@@ -177,6 +193,7 @@ pub(crate) fn new_lookup(store: &Store, by: Holder) -> NewLookup {
         lookup: store.random().id(now, LookupId::new),
         requester: by.account,
         session: by.session,
+        standing: by.standing,
         deadline: now.plus_seconds(3),
         repeat_key: None,
         request_hash: None,
@@ -232,6 +249,7 @@ pub(crate) fn end(subject: SubjectId, by: Holder, lookup: LookupId, release: boo
         lookup,
         requester: by.account,
         session: by.session,
+        standing: by.standing,
         release,
         answer: None,
     };

@@ -151,6 +151,64 @@ async fn a_release_whose_ground_is_gone_becomes_a_refusal() {
     .await;
 }
 
+/// What a requester was found to be when they asked is not read again, until anything but a look-up is entered.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_found_of_a_requester_is_read_again_after_a_change() {
+    each_world(|world| async move {
+        let store = world.open().await;
+        let data = world.data().await;
+        let other = sign_up(&store, 1).await;
+        let ways = [
+            ("nothing", true),
+            ("another's change", true),
+            ("its row is gone, and nothing says so", true),
+            ("its row is gone, and something changed", false),
+            ("signed out", false),
+            ("replaced", false),
+            ("expired", false),
+            ("erased", false),
+        ];
+        for (number, (way, released)) in (10..).zip(ways) {
+            let person = prove(&store, number).await;
+            let by = found(&store, person.holder).await;
+            assert!(by.standing.is_some());
+            let new = new_lookup(&store, by);
+            let lookup = new.lookup;
+            sealed(store.seal(begin(person.subject, new)).await);
+            if way.starts_with("its row is gone") {
+                let token = [token_of(by.session).into()];
+                run(&data, "DELETE FROM session WHERE token_digest = $1", &token).await;
+            }
+            match way {
+                "another's change" | "its row is gone, and something changed" => {
+                    sealed(store.seal(note(other.account.chain(), "a change")).await);
+                }
+                "signed out" => sign_out(&store, by).await,
+                "replaced" => drop(sign_in(&store, by.account, Level::L2, Some(by.session)).await),
+                "expired" => world.clock.advance_seconds(8 * 3600),
+                "erased" => {
+                    let effect = store.erase(person.subject, person.account);
+                    sealed(store.seal(change(person.subject, "person-erased", effect)).await);
+                }
+                _ => {}
+            }
+            let ended = store.seal(end(person.subject, by, lookup, true)).await.unwrap();
+            assert_eq!(matches!(ended, Outcome::Sealed(_)), released, "{way}: {ended:?}");
+            let again = store
+                .seal(begin(person.subject, new_lookup(&store, by)))
+                .await
+                .unwrap();
+            assert_eq!(
+                matches!(again, Outcome::Sealed(_)),
+                way != "erased",
+                "{way}: {again:?}"
+            );
+        }
+        check(&store).await;
+    })
+    .await;
+}
+
 /// A failure is recorded whatever has become of session and subject: it tells nothing to anybody.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failure_needs_no_session() {

@@ -170,6 +170,45 @@ async fn no_release_is_committed_after_its_session_ended() {
     .await;
 }
 
+/// What a node has found of a requester ends with the first thing that another node enters.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_node_found_ends_with_what_another_changes() {
+    on_postgres(|world| async move {
+        let one = world.open().await;
+        let two = world.open_node(2, Arc::clone(&world.clock)).await;
+        for (number, way) in (1..).zip(["signed out", "erased", "a look-up"]) {
+            let person = prove(&one, number).await;
+            let (subject, by) = (person.subject, found(&one, person.holder).await);
+            assert!(by.standing.is_some());
+            let (ending, other) = (new_lookup(&one, by), new_lookup(&two, by));
+            let lookup = ending.lookup;
+            sealed(one.seal(begin(subject, ending)).await);
+            match way {
+                "signed out" => sign_out(&two, by).await,
+                "erased" => {
+                    let effect = two.erase(subject, person.account);
+                    sealed(two.seal(change(subject, "person-erased", effect)).await);
+                }
+                _ => drop(sealed(two.seal(begin(subject, other)).await)),
+            }
+            let ended = one.seal(end(subject, by, lookup, true)).await.unwrap();
+            assert_eq!(
+                matches!(ended, Outcome::Sealed(_)),
+                way == "a look-up",
+                "{way}: {ended:?}"
+            );
+            let begun = one.seal(begin(subject, new_lookup(&one, by))).await.unwrap();
+            assert_eq!(
+                matches!(begun, Outcome::Sealed(_)),
+                way != "erased",
+                "{way}: {begun:?}"
+            );
+        }
+        check(&one).await;
+    })
+    .await;
+}
+
 /// A change that stops in the committer's transaction until it is let pass.
 #[derive(Default)]
 struct Stop {

@@ -252,6 +252,12 @@ impl Play {
 
     async fn new_lookup(&mut self, who: usize, about: usize, key: Option<u8>, begins: bool) {
         let Some((_, by)) = self.holder(who) else { return };
+        // Every other one is as it was found, and ends whenever it ends.
+        let by = if who.is_multiple_of(2) {
+            found(&self.store, by).await
+        } else {
+            by
+        };
         let subject = self.subjects[about % self.subjects.len()];
         let now = self.world.now();
         let new = NewLookup {

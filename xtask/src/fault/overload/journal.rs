@@ -12,8 +12,10 @@ const IN_TIME: Duration = Duration::from_secs(4);
 const AT_ONCE: Duration = Duration::from_secs(1);
 /// Whoever waits comes at whole seconds, and stands up to one second then.
 const TOLERANCE: Duration = Duration::from_secs(2);
-/// The machine may be busy with something else: so large a share may be late.
-const LATE: f64 = 0.1;
+/// From so many answers on a share is a share.
+pub(super) const MANY: usize = 1000;
+/// The machine may be busy with something else: so large a share of many may be late, and of few.
+const LATE: (f64, f64) = (0.01, 0.1);
 
 /// What somebody who waits was told.
 #[derive(Debug, Clone)]
@@ -106,12 +108,13 @@ impl Journal {
             _ => None,
         });
         let mut exceptions: Vec<String> = wrong.chain(self.starved()).collect();
+        let late = if self.answers() < MANY { LATE.1 } else { LATE.0 };
         for (what, (bad, of)) in [
             ("answers later than the deadline", self.slow()),
             ("refusals not at once", self.tardy()),
             ("waits longer than told", self.longer()),
         ] {
-            if bad as f64 > LATE * of as f64 {
+            if bad as f64 > late * of as f64 {
                 exceptions.push(format!("{bad} of {of} {what}"));
             }
         }

@@ -152,10 +152,11 @@ mod tests {
                 session: SessionId::from_bytes([4; 16]),
                 subject: None,
                 level: Level::L3,
+                standing: None,
             },
             portrait: None,
             wanted: sources::Wanted::default(),
-            notice: [0; 32],
+            shared: ledger::Shared::new(ledger::EntryType::Intent, 0, vec![2]),
             repeats: false,
             arrived: Instant::now(),
         }

@@ -14,6 +14,7 @@ fn person(number: u8) -> Requester {
         session: SessionId::from_bytes([number; 16]),
         subject: None,
         level: Level::L2,
+        standing: None,
     }
 }
 

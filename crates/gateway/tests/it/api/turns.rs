@@ -42,6 +42,7 @@ pub(crate) async fn meanwhile<T>(app: &TestApp, work: impl Future<Output = T>) -
         session: SessionId::from_bytes([7; 16]),
         subject: None,
         level: Level::L1,
+        standing: None,
     };
     let held = app.app.turns.enter(&somebody, None).await.unwrap();
     let done = work.await;

@@ -15,9 +15,9 @@ use crate::engine::DbError;
 /// How long a statement waits for another process that holds the database.
 const BUSY: Duration = Duration::from_secs(5);
 
-/// Pages the writer keeps in memory, at most 64 MB. Nobody else changes them, so they stay valid; those of some hundred
-/// thousand people fit in.
-const WRITER_PAGES: &str = "PRAGMA cache_size = -65536";
+/// Pages the writer keeps in memory, at most 32 MB. Nobody else changes them, so they stay valid. More would not make it
+/// faster: after a page was split SQLite walks through all pages in memory at the next commit.
+const WRITER_PAGES: &str = "PRAGMA cache_size = -32768";
 
 /// Prepared statements kept per connection; the program has fewer.
 const STATEMENTS: usize = 512;

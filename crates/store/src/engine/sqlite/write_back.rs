@@ -10,9 +10,9 @@ use rusqlite::{Connection, ErrorCode};
 
 use crate::engine::DbError;
 
-/// Pages by which the log grows until they are copied (2 MB with pages of 4 KB). Commits share the disk with the copy:
-/// one of 16 MB makes them wait for 100 ms, and saves few pages, because most change once.
-const COPY: i32 = 500;
+/// Pages by which the log grows until they are copied (4 MB with pages of 4 KB). Commits share the disk with the copy:
+/// one of twice the size makes them wait twice as long, and saves few pages, because most change once.
+const COPY: i32 = 1000;
 
 /// Pages in the log at which the writer waits for the copy, so that the log starts again from its
 /// beginning (64 MB). It is also what a start after a crash has to read.
