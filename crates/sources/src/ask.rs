@@ -4,7 +4,7 @@ use std::{pin::pin, sync::Mutex, time::Duration};
 
 use bytes::Bytes;
 use domain::{
-    identifiers::{Plate, Vin},
+    identifiers::{Plate, PlateClass, Vin},
     kind::{FieldType, Value},
     lookup::Person,
     outcome::Outcome,
@@ -345,8 +345,8 @@ impl From<Failure> for Unasked {
     }
 }
 
-/// A plate of an army, the armed police or a tractor is in no register of public security, and a placeholder VIN
-/// is in none at all: to ask would spend a question on an answer that is known.
+/// A plate of an army, the armed police or a tractor, or of a tractor's class, is in no register of public security,
+/// and a placeholder VIN is in none at all: to ask would spend a question on an answer that is known.
 fn holds_nothing_registered(question: &Question) -> bool {
     let kind = &question.kind.kind;
     let keys = kind.key.iter().map(|k| (&k.of_type, question.key.get(&k.id)));
@@ -356,6 +356,9 @@ fn holds_nothing_registered(question: &Question) -> bool {
         .map(|c| (&c.of_type, question.claims.get(&c.id)));
     keys.chain(claims).any(|part| match part {
         (FieldType::Plate, Some(Value::Text(text))) => Plate::parse(text).is_ok_and(|p| !p.value.covered()),
+        (FieldType::PlateClass, Some(Value::Text(text))) => {
+            PlateClass::parse(text).is_ok_and(|c| !c.covered())
+        }
         (FieldType::Vin, Some(Value::Text(text))) => Vin::parse(text).is_ok_and(|v| v.value.is_sentinel()),
         _ => false,
     })

@@ -136,7 +136,13 @@ async fn a_list_gives_the_subjects_keys_only() {
 
 #[tokio::test]
 async fn what_is_in_no_register_is_not_asked() {
-    for (plate, class) in [("VA12345", "01"), ("WJ12345", "01"), ("京0112345", "14")] {
+    for (plate, class) in [
+        ("VA12345", "01"),
+        ("WJ12345", "01"),
+        ("京0112345", "14"),
+        ("京A12345", "14"),
+        ("京A12345", "25"),
+    ] {
         let mut question = car_question();
         question.key.insert("plate".to_owned(), text(plate));
         question.key.insert("plate_class".to_owned(), text(class));
