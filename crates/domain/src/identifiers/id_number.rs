@@ -72,6 +72,10 @@ impl IdNumber {
     pub fn parse(raw: &str, today: Date) -> Result<Parsed<Self>, IdentifierError> {
         let folded = fold(raw)?;
         match folded.characters.len() {
+            // A card of three letters has more than one: O and I alone are a citizen's digit, mistyped.
+            15 if matches!(folded.characters[0], 'O' | 'I') && folded.demand_digits(1..15).is_ok() => {
+                Err(folded.misplaced(0))
+            }
             15 if folded.characters[0].is_ascii_alphabetic() => foreigner_old(&folded),
             15 => fifteen(&folded, today),
             18 => eighteen(&folded, today),

@@ -264,14 +264,14 @@ fn army(folded: &Folded) -> Recognised {
     }
 }
 
-/// The province, X for fire or S for forest fire, and four characters; the ministry's own are all digits.
+/// The province, X for fire or S for forest fire, and four digits; the ministry's own are all digits.
 fn emergency(folded: &Folded) -> Recognised {
     demand_length(folded, 8, "8, 应急 counted as two")?;
     let letter = folded.characters[1];
     if letter.is_ascii_digit() {
         folded.demand_digits(1..6)?;
     } else if matches!(letter, 'X' | 'S') {
-        demand_serial(folded, 2..6)?;
+        folded.demand_digits(2..6)?;
     } else {
         return Err(folded.misplaced(1));
     }

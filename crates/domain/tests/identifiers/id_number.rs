@@ -232,6 +232,9 @@ fn look_alikes_are_suggested_and_never_changed() {
         ("11 0105 1949I231002X", 13, Some('1')),
         ("  ＩI0105194912310023", 3, Some('1')),
         ("11010519491231Z02X", 15, None),
+        // Fifteen characters of which the first alone is a letter: no old foreigner's card.
+        ("O10105491231002", 1, Some('0')),
+        ("I10105491231002", 1, Some('1')),
     ];
     for (raw, position, suggestion) in table {
         let error = IdNumber::parse(raw, today()).unwrap_err();
