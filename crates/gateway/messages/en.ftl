@@ -744,5 +744,6 @@ vin-region-north-america = North America
 vin-region-oceania = Oceania
 vin-region-south-america = South America
 warning-YEAR_CODE = The tenth character is no year code.
-warning-LEGACY_FRAME_NUMBER = Fewer than 17 characters: the frame number of an old vehicle, which tells neither maker nor year.
+warning-UNUSUAL_SERIAL = There is a letter among the last characters, where digits are usual; please compare with the original.
+warning-LEGACY_FRAME_NUMBER = Not 17 characters: the frame number of an old vehicle, which tells neither maker nor year. If the vehicle was made after 1997, please check the length.
 warning-SENTINEL = This is a placeholder; no vehicle has it.

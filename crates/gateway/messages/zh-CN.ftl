@@ -744,5 +744,6 @@ vin-region-north-america = 北美洲
 vin-region-oceania = 大洋洲
 vin-region-south-america = 南美洲
 warning-YEAR_CODE = 第 10 位不是年份代码。
-warning-LEGACY_FRAME_NUMBER = 不足 17 位：是老车的车架号，看不出厂家和年份。
+warning-UNUSUAL_SERIAL = 最后几位里有字母，一般应该是数字，请对照原件再看一遍。
+warning-LEGACY_FRAME_NUMBER = 不是 17 位：老车的车架号，看不出厂家和年份；如果车是 1997 年以后的，请核对位数。
 warning-SENTINEL = 这是占位用的号码，没有车用它。

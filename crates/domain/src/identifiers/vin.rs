@@ -180,7 +180,7 @@ impl Vin {
         let characters: Vec<char> = self.expose().chars().collect();
         Some(CheckDigit {
             valid: check_digit(&characters) == char::from(found),
-            applies: matches!(self.expose().as_bytes()[0], b'L' | b'1' | b'2' | b'4' | b'5'),
+            applies: must_fit(characters[0]),
         })
     }
 
@@ -219,7 +219,8 @@ fn standard(folded: &Folded) -> Result<Parsed<Vin>, IdentifierError> {
         if characters[0] == 'L' {
             return Err(IdentifierError::CheckDigit { expected });
         }
-        warnings.push(Warning::CheckDigit);
+        let applies = must_fit(characters[0]);
+        warnings.push(Warning::CheckDigit { applies });
     }
     if value.possible_years().is_none() {
         warnings.push(Warning::YearCode);
@@ -263,6 +264,11 @@ fn legacy(folded: &Folded) -> Result<Parsed<Vin>, IdentifierError> {
         },
         warnings: vec![Warning::LegacyFrameNumber],
     })
+}
+
+/// Whether the region of a VIN that starts so demands that the check digit fits.
+fn must_fit(first: char) -> bool {
+    matches!(first, 'L' | '1' | '2' | '4' | '5')
 }
 
 /// The value of a character in the check digit; `None` for what no VIN contains.

@@ -35,7 +35,10 @@ pub enum Warning {
     /// The class of such a plate is not known from its text: ask for the paper.
     ClassUnknown,
     /// The check digit of an imported vehicle's VIN does not fit, which some makers do not use.
-    CheckDigit,
+    CheckDigit {
+        /// Whether the maker's region demands that it fits, as the United States and Canada do.
+        applies: bool,
+    },
     /// The tenth character of the VIN is no year code.
     YearCode,
     /// Not a VIN of 17 characters: the frame number of an old or a re-stamped vehicle.
@@ -51,6 +54,15 @@ pub enum Warning {
 }
 
 impl Warning {
+    /// Every code of a warning that [`Vin::parse`](super::Vin::parse) can give: a page about VINs has words for each.
+    pub const CODES_OF_VINS: [&str; 5] = [
+        "CHECK_DIGIT",
+        "YEAR_CODE",
+        "UNUSUAL_SERIAL",
+        "SENTINEL",
+        "LEGACY_FRAME_NUMBER",
+    ];
+
     /// The stable code by which forms, messages and clients know this warning.
     #[must_use]
     pub fn code(&self) -> &'static str {
@@ -66,7 +78,7 @@ impl Warning {
             Self::UnusualSerial => "UNUSUAL_SERIAL",
             Self::NotCovered => "NOT_COVERED",
             Self::ClassUnknown => "CLASS_UNKNOWN",
-            Self::CheckDigit => "CHECK_DIGIT",
+            Self::CheckDigit { .. } => "CHECK_DIGIT",
             Self::YearCode => "YEAR_CODE",
             Self::LegacyFrameNumber => "LEGACY_FRAME_NUMBER",
             Self::Sentinel => "SENTINEL",
@@ -98,7 +110,12 @@ impl fmt::Display for Warning {
             Self::UnusualSerial => "the serial is not one that the standard's order gives out",
             Self::NotCovered => "army, armed police and tractor plates are in another register",
             Self::ClassUnknown => "the plate class is not known from the text",
-            Self::CheckDigit => "the check digit does not fit; some foreign makers do not use it",
+            Self::CheckDigit { applies: true } => {
+                "the check digit does not fit, though makers of this region must use it; compare the VIN"
+            }
+            Self::CheckDigit { applies: false } => {
+                "the check digit does not fit; some foreign makers do not use it"
+            }
             Self::YearCode => "the tenth character is no year code",
             Self::LegacyFrameNumber => "not a VIN of 17 characters: the frame number of an old vehicle",
             Self::Sentinel => "a placeholder: well-formed, but no vehicle has it",

@@ -1,6 +1,8 @@
 //! Vehicle identification numbers.
 
-use domain::identifiers::{CheckDigit, IdentifierError, Region, Vin};
+use std::collections::BTreeSet;
+
+use domain::identifiers::{CheckDigit, IdentifierError, Region, Vin, Warning};
 use proptest::prelude::*;
 
 use crate::{accepted, check, verdict};
@@ -148,6 +150,29 @@ fn small_makers_have_three_digits_and_others_four() {
 }
 
 #[test]
+fn a_wrong_check_digit_is_excused_only_where_makers_need_not_use_it() {
+    for (raw, applies) in [("1M8GDM9A1KP042788", true), ("WP0ZZZ99ZTS392124", false)] {
+        let parsed = Vin::parse(raw).unwrap();
+        assert_eq!(parsed.warnings, [Warning::CheckDigit { applies }], "{raw}");
+        let excused = parsed.warnings[0].to_string().contains("do not use it");
+        assert_eq!(excused, !applies, "{raw}");
+    }
+}
+
+#[test]
+fn the_codes_of_warnings_about_vins_are_all_there_are() {
+    let samples = [
+        "WP0ZZZ99ZTS39A124",
+        "WP0ZZZ99ZUS392124",
+        "11111111111111111",
+        "JN1-123456",
+    ];
+    let warned = samples.map(|raw| Vin::parse(raw).unwrap().warnings);
+    let seen: BTreeSet<_> = warned.iter().flatten().map(Warning::code).collect();
+    assert_eq!(seen, BTreeSet::from(Warning::CODES_OF_VINS));
+}
+
+#[test]
 fn nothing_shows_the_vin() {
     assert_eq!(format!("{:?}", parse("LSVAA49J132047371")), "Vin(redacted)");
     assert_eq!(parse("LSVAA49J132047371").masked(), "LSV************71");
@@ -155,6 +180,13 @@ fn nothing_shows_the_vin() {
 }
 
 proptest! {
+    #[test]
+    fn no_other_warning_is_given_about_a_vin(raw in "[A-HJ-NPR-Z0-9]{5,20}") {
+        for warning in Vin::parse(&raw).into_iter().flat_map(|parsed| parsed.warnings) {
+            prop_assert!(Warning::CODES_OF_VINS.contains(&warning.code()), "{}", warning.code());
+        }
+    }
+
     #[test]
     fn every_composed_vin_is_accepted(before in "L[A-HJ-NPR-Z0-9]{7}", after in "[A-HJ-NPR-TV-Y1-9][A-HJ-NPR-Z0-9][0-9]{6}") {
         let vin = Vin::compose(&before, &after).unwrap();

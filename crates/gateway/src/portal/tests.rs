@@ -146,11 +146,9 @@ fn vin_words(all: &mut impl FnMut(&[&str], &mut dyn Iterator<Item = String>)) {
     );
     let checks = ["right", "wrong", "not-used"];
     all(&["vin-check"], &mut checks.map(str::to_owned).into_iter());
-    let warnings = [Warning::YearCode, Warning::LegacyFrameNumber, Warning::Sentinel];
-    all(
-        &["warning"],
-        &mut warnings.map(|w| w.code().to_owned()).into_iter(),
-    );
+    // What the check digit says stands among the facts.
+    let warnings = Warning::CODES_OF_VINS.into_iter().filter(|w| *w != "CHECK_DIGIT");
+    all(&["warning"], &mut warnings.map(str::to_owned));
 }
 
 /// The messages whose names are put together from a code.

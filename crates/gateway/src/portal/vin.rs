@@ -89,7 +89,7 @@ pub(crate) async fn read(State(app): Shared, guest: Guest, form: Form) -> Answer
             .warnings
             .iter()
             // What the check digit says stands among the facts.
-            .filter(|w| **w != Warning::CheckDigit)
+            .filter(|w| !matches!(w, Warning::CheckDigit { .. }))
             .map(|w| page.word("warning", w.code()))
             .collect(),
         compared: (!record.is_empty()).then(|| compare(parsed.value.expose(), &record)),

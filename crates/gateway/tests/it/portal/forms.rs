@@ -11,6 +11,7 @@ use crate::{
 on_both!(
     a_form_without_its_token_does_nothing,
     what_was_typed_wrong_is_told_precisely,
+    what_is_odd_about_a_vin_is_told_in_words,
     hostile_forms_are_refused,
     cookies_are_guarded,
 );
@@ -138,6 +139,24 @@ async fn what_was_typed_wrong_is_told_precisely(bed: Arc<Bed>) {
     let reply = l1.post("/prove", &values).await.expect(400);
     assert!(reply.text.contains("最后一位和前面对不上"));
     assert_eq!(hidden(&reply.text, "next"), "/");
+}
+
+async fn what_is_odd_about_a_vin_is_told_in_words(bed: Arc<Bed>) {
+    let app = bed.app().start().await;
+    let mut guest = Browser::new(&app);
+    for (vin, words) in [
+        ("WP0ZZZ99ZTS39A124", "最后几位里有字母"),
+        ("WP0ZZZ99ZUS392124", "不是年份代码"),
+        ("11111111111111111", "占位用的号码"),
+        ("BJ2020-9412345", "请核对位数"),
+        ("LSVAA49J13204737", "长度不对"),
+        // More than 17 are a frame number too: it is not said that they are fewer.
+        ("BJ20209412345BJ20209", "不是 17 位"),
+    ] {
+        let reply = guest.post("/vin", &[("vin", vin)]).await;
+        assert!(reply.text.contains(words), "{vin}: {}", reply.text);
+        assert!(!reply.text.contains("warning-"), "a key is shown itself: {vin}");
+    }
 }
 
 async fn hostile_forms_are_refused(bed: Arc<Bed>) {
