@@ -135,7 +135,7 @@ impl Example {
         let (subject, relation) = self.subject(today)?;
         let parsed = LookupRequest::parse(kind, self.request.mode, subject, &self.raw(), register, today);
         let decided = match parsed {
-            Err(RequestProblem::BadValue { at, expected }) => {
+            Err(RequestProblem::BadValue { at, expected, .. }) => {
                 return Err(format!("{at}: not a valid {expected}"));
             }
             Err(RequestProblem::Refused { reason, .. }) => Err(reason),

@@ -7,8 +7,8 @@ use serde_json::Value as Json;
 
 use crate::{
     decision::{Reason, Shown},
-    identifiers::{IdNumber, PersonName},
-    kind::{Field, Kind, LoadedKind, Mask, Value},
+    identifiers::{IdNumber, IdentifierError, PersonName, Plate, PlateClass},
+    kind::{Field, FieldType, KeyPart, Kind, LoadedKind, Mask, Value, ValueError},
     purpose::{Purpose, PurposeRegister},
     words::{LegalBasis, Level, Mode},
 };
@@ -112,6 +112,8 @@ pub enum RequestProblem {
         at: String,
         /// The type expected there.
         expected: &'static str,
+        /// What is wrong with an identifier, and where, if it is one; it never repeats it.
+        why: Option<IdentifierError>,
     },
 }
 
@@ -119,6 +121,15 @@ fn refused(reason: Reason, at: impl Into<String>) -> RequestProblem {
     RequestProblem::Refused {
         reason,
         at: at.into(),
+    }
+}
+
+/// The value at that part of the request is not of its type.
+fn unread(at: String, error: ValueError) -> RequestProblem {
+    RequestProblem::BadValue {
+        at,
+        expected: error.expected,
+        why: error.why,
     }
 }
 
@@ -215,6 +226,7 @@ fn parse_fields(
         return Err(RequestProblem::BadValue {
             at: "fields".into(),
             expected: "list of at least one field",
+            why: None,
         });
     }
     for (i, id) in raw.reveal.iter().enumerate() {
@@ -251,17 +263,35 @@ fn parse_key(
     }
     let mut key = BTreeMap::new();
     for part in wanted {
-        let bad = || RequestProblem::BadValue {
-            at: format!("key.{}", part.id),
-            expected: part.of_type.word(),
-        };
-        let value = raw.key.get(&part.id).ok_or_else(bad)?;
-        key.insert(
-            part.id.clone(),
-            part.of_type.read_on(value, today).map_err(|_| bad())?,
-        );
+        let value = raw.key.get(&part.id).unwrap_or(&Json::Null);
+        let value = part.of_type.read_on(value, today);
+        let value = value.map_err(|error| unread(format!("key.{}", part.id), error))?;
+        key.insert(part.id.clone(), value);
     }
+    demand_class(wanted, &key)?;
     Ok(key)
+}
+
+/// Refuses a plate with a class that no such plate has: the question would be sealed and sent, and its answer would
+/// read as if the vehicle were somebody else's.
+fn demand_class(parts: &[KeyPart], key: &BTreeMap<String, Value>) -> Result<(), RequestProblem> {
+    let text = |part: &KeyPart| key.get(&part.id).map(|value| value.text().into_owned());
+    let of_type = |wanted| parts.iter().find(|part| part.of_type == wanted);
+    let (Some(plate), Some(class)) = (of_type(FieldType::Plate), of_type(FieldType::PlateClass)) else {
+        return Ok(());
+    };
+    let parsed = (
+        text(plate).and_then(|plate| Plate::parse(&plate).ok()),
+        text(class).and_then(|class| PlateClass::parse(&class).ok()),
+    );
+    match parsed {
+        (Some(plate), Some(typed)) if !plate.value.fits(typed) => Err(RequestProblem::BadValue {
+            at: format!("key.{}", class.id),
+            expected: class.of_type.word(),
+            why: Some(IdentifierError::PlateClassMismatch),
+        }),
+        _ => Ok(()),
+    }
 }
 
 fn parse_claims(
@@ -279,11 +309,8 @@ fn parse_claims(
         if !purpose.serves(&kind.id, id) {
             return Err(refused(Reason::PurposeNotRegistered, at));
         }
-        let bad = |_| RequestProblem::BadValue {
-            at,
-            expected: claim.of_type.word(),
-        };
-        claims.insert(id.clone(), claim.of_type.read_on(value, today).map_err(bad)?);
+        let value = claim.of_type.read_on(value, today);
+        claims.insert(id.clone(), value.map_err(|error| unread(at, error))?);
     }
     Ok(claims)
 }
@@ -298,6 +325,7 @@ fn parse_predicates(
         return Err(RequestProblem::BadValue {
             at: "predicates".into(),
             expected: "list of at least one predicate",
+            why: None,
         });
     }
     for (i, id) in raw.predicates.iter().enumerate() {

@@ -1,6 +1,8 @@
 //! The one error of the gateway. It tells what is wrong with the input and what to do, never anything about anybody.
 
-use domain::{decision::Reason, ids::LookupId, lookup::RequestProblem, time::Timestamp};
+use domain::{
+    decision::Reason, identifiers::IdentifierError, ids::LookupId, lookup::RequestProblem, time::Timestamp,
+};
 use sources::SourceError;
 use store::StoreError;
 use tokio::task::JoinError;
@@ -18,6 +20,8 @@ pub enum Error {
         at: String,
         /// What is expected there, as a word of ours.
         expected: String,
+        /// What is wrong with an identifier there, and where in it.
+        why: Option<IdentifierError>,
     },
     /// Nobody is signed in, or the session ended.
     NotSignedIn,
@@ -77,6 +81,17 @@ impl Error {
             code,
             at: at.into(),
             expected: expected.into(),
+            why: None,
+        }
+    }
+
+    /// A value at that part is not of the type with that name.
+    pub fn unread(at: impl Into<String>, of_type: &str, why: Option<IdentifierError>) -> Self {
+        Error::Bad {
+            code: "BAD_VALUE",
+            at: at.into(),
+            expected: of_type.to_owned(),
+            why,
         }
     }
 
@@ -167,7 +182,7 @@ impl From<JoinError> for Error {
 impl From<RequestProblem> for Error {
     fn from(problem: RequestProblem) -> Self {
         match problem {
-            RequestProblem::BadValue { at, expected } => Error::bad("BAD_VALUE", at, expected),
+            RequestProblem::BadValue { at, expected, why } => Error::unread(at, expected, why),
             RequestProblem::Refused { reason, at } => Error::Refused {
                 reason,
                 at,

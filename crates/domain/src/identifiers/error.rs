@@ -3,7 +3,7 @@
 /// Why a text was refused. Says what is wrong with the text and where, and never repeats it.
 ///
 /// A `position` counts the characters of the text as it was typed, from 1, so that a form can point at it.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum IdentifierError {
     /// Nothing is left once spaces and separators are taken away.
@@ -78,9 +78,12 @@ pub enum IdentifierError {
         /// Which character, from 1.
         position: usize,
     },
-    /// The characters before a plate's suffix do not fit it.
-    #[error("the characters before the suffix do not fit a plate of this kind")]
+    /// A plate that ends in 港 or 澳 and does not start with 粤Z.
+    #[error("a plate that ends in 港 or 澳 starts with 粤Z")]
     SuffixPattern,
+    /// A plate and a class that no vehicle has together. [`Plate::fits`](super::Plate::fits) tells which fit.
+    #[error("a plate of this form is never of that class")]
+    PlateClassMismatch,
     /// A plate class code that GA/T 16.7 does not know.
     #[error("no such plate class; expected a code such as 01, 02 or 52")]
     UnknownPlateClass,
@@ -122,6 +125,7 @@ impl IdentifierError {
             Self::UnknownProvince => "UNKNOWN_PROVINCE",
             Self::NewEnergyPattern { .. } => "NEW_ENERGY_PATTERN",
             Self::SuffixPattern => "SUFFIX_PATTERN",
+            Self::PlateClassMismatch => "PLATE_CLASS_MISMATCH",
             Self::UnknownPlateClass => "UNKNOWN_PLATE_CLASS",
             Self::Shape { .. } => "SHAPE",
             Self::YearImpossible => "YEAR_IMPOSSIBLE",

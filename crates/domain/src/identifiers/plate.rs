@@ -147,6 +147,13 @@ impl Plate {
         self.kind.classes().is_empty() || self.possible_classes().any(|possible| possible == class)
     }
 
+    /// Whether plate and class can name a vehicle together. What another register holds is not judged: it is to be
+    /// answered as not covered, whatever else was chosen.
+    #[must_use]
+    pub fn fits(&self, class: PlateClass) -> bool {
+        self.can_be(class) || !self.covered() || !class.covered()
+    }
+
     /// The colours that a plate of this form can have, each once.
     #[must_use]
     pub fn possible_colours(&self) -> Vec<PlateColour> {
@@ -300,12 +307,12 @@ fn with_suffix(folded: &Folded, kind: PlateKind) -> Recognised {
         folded.demand_digits(1..6)?;
         return Ok((kind, Vec::new()));
     }
-    let mut warnings = demand_authority(folded)?;
-    demand_serial(folded, 2..6)?;
     let crosses = matches!(kind, PlateKind::HongKong | PlateKind::Macao);
     if crosses && folded.characters[..2] != ['粤', 'Z'] {
         return Err(IdentifierError::SuffixPattern);
     }
+    let mut warnings = demand_authority(folded)?;
+    demand_serial(folded, 2..6)?;
     warnings.extend(many_letters(&folded.characters[2..6]));
     Ok((kind, warnings))
 }

@@ -6,10 +6,11 @@ use jiff::civil::Date;
 use serde_json::{Value as Json, json};
 use thiserror::Error;
 
-use super::FieldType;
+use super::{FieldType, Item};
 use crate::{
     identifiers::{
-        CertificateNumber, IdNumber, LicenceFileNumber, PersonName, Phone, Plate, PlateClass, Vin,
+        CertificateNumber, IdNumber, IdentifierError, LicenceFileNumber, PersonName, Phone, Plate,
+        PlateClass, Vin,
     },
     time::Timestamp,
 };
@@ -56,7 +57,12 @@ impl fmt::Debug for Value {
 pub struct ValueError {
     /// The word of the type that was expected.
     pub expected: &'static str,
+    /// What is wrong with an identifier, and where; nothing where the value is of another type.
+    pub why: Option<IdentifierError>,
 }
+
+/// A value, or what is wrong with it where that is known.
+type Read<T = Value> = Result<T, Option<IdentifierError>>;
 
 impl FieldType {
     /// Reads a value as a source or a requester sent it.
@@ -72,73 +78,62 @@ impl FieldType {
     /// # Errors
     /// Says which type was expected, never what came.
     pub fn read_on(&self, raw: &Json, today: Date) -> Result<Value, ValueError> {
-        self.read_inner(raw, today).ok_or(ValueError {
+        self.read_inner(raw, today).map_err(|why| ValueError {
             expected: self.word(),
+            why,
         })
     }
 
-    fn read_inner(&self, raw: &Json, today: Date) -> Option<Value> {
+    fn read_inner(&self, raw: &Json, today: Date) -> Read {
         match (self, raw) {
             (FieldType::List { items, max_items }, Json::Array(rows)) if rows.len() <= *max_items => {
-                let rows: Option<Vec<Row>> = rows
-                    .iter()
-                    .map(|row| {
-                        let row = row.as_object()?;
-                        let mut read = Row::new();
-                        for item in items {
-                            match row.get(&item.id).filter(|v| !v.is_null()) {
-                                Some(value) => {
-                                    read.insert(item.id.clone(), item.of_type.read_inner(value, today)?);
-                                }
-                                None if item.optional => {}
-                                None => return None,
-                            }
-                        }
-                        Some(read)
-                    })
-                    .collect();
-                rows.map(Value::List)
+                let rows = rows.iter().map(|row| read_row(items, row, today).ok_or(None));
+                rows.collect::<Read<_>>().map(Value::List)
             }
-            (FieldType::Integer, Json::Number(n)) => n.as_i64().map(Value::Integer),
-            (FieldType::Money, Json::Number(n)) => n.as_i64().filter(|fen| *fen >= 0).map(Value::Money),
-            (FieldType::Image, Json::Object(o)) => {
-                let text = |key: &str| o.get(key)?.as_str().map(str::to_owned);
-                let digest =
-                    text("digest").filter(|d| d.len() == 64 && d.bytes().all(|b| b.is_ascii_hexdigit()))?;
-                Some(Value::Image {
-                    digest,
-                    handle: text("handle").filter(|h| h.len() <= 128)?,
-                })
+            (FieldType::Integer, Json::Number(n)) => n.as_i64().map(Value::Integer).ok_or(None),
+            (FieldType::Money, Json::Number(n)) => {
+                let fen = n.as_i64().filter(|fen| *fen >= 0);
+                fen.map(Value::Money).ok_or(None)
             }
+            (FieldType::Image, Json::Object(o)) => read_image(o).ok_or(None),
             (_, Json::String(text)) if text.len() <= 4 * MAX_TEXT => self.read_text(text, today),
-            _ => None,
+            _ => Err(None),
         }
     }
 
-    fn read_text(&self, text: &str, today: Date) -> Option<Value> {
+    fn read_text(&self, text: &str, today: Date) -> Read {
         let identifier = match self {
+            FieldType::IdNumber => IdNumber::parse(text, today).map(|p| p.value.expose().to_owned()),
+            FieldType::Plate => Plate::parse(text).map(|p| p.value.expose().to_owned()),
+            FieldType::PlateClass => PlateClass::parse(text).map(PlateClass::code),
+            FieldType::Vin => Vin::parse(text).map(|p| p.value.expose().to_owned()),
+            FieldType::LicenceFileNumber => {
+                LicenceFileNumber::parse(text).map(|p| p.value.expose().to_owned())
+            }
+            FieldType::CertificateNumber => {
+                CertificateNumber::parse(text).map(|p| p.value.expose().to_owned())
+            }
+            FieldType::PersonName => PersonName::parse(text).map(|p| p.value.expose().to_owned()),
+            FieldType::Phone => Phone::parse(text).map(|p| p.value.expose().to_owned()),
+            _ => return self.read_plain(text).ok_or(None),
+        };
+        identifier.map(Value::Text).map_err(Some)
+    }
+
+    /// Reads a text that is no identifier.
+    fn read_plain(&self, text: &str) -> Option<Value> {
+        match self {
             FieldType::Text => {
                 let sound = text.chars().count() <= MAX_TEXT && !text.chars().any(is_hidden);
-                return sound.then(|| Value::Text(text.to_owned()));
+                sound.then(|| Value::Text(text.to_owned()))
             }
-            FieldType::Code { codes } => {
-                return codes.contains_key(text).then(|| Value::Text(text.to_owned()));
-            }
-            FieldType::Date => return text.parse::<Date>().ok().map(Value::Date),
-            FieldType::DateTime => return Timestamp::parse_rfc3339(text).map(Value::DateTime),
-            FieldType::Integer => return text.parse().ok().map(Value::Integer),
-            FieldType::Money => return yuan_to_fen(text).map(Value::Money),
-            FieldType::Image | FieldType::List { .. } => return None,
-            FieldType::IdNumber => IdNumber::parse(text, today).ok()?.value.expose().to_owned(),
-            FieldType::Plate => Plate::parse(text).ok()?.value.expose().to_owned(),
-            FieldType::PlateClass => PlateClass::parse(text).ok()?.code().to_owned(),
-            FieldType::Vin => Vin::parse(text).ok()?.value.expose().to_owned(),
-            FieldType::LicenceFileNumber => LicenceFileNumber::parse(text).ok()?.value.expose().to_owned(),
-            FieldType::CertificateNumber => CertificateNumber::parse(text).ok()?.value.expose().to_owned(),
-            FieldType::PersonName => PersonName::parse(text).ok()?.value.expose().to_owned(),
-            FieldType::Phone => Phone::parse(text).ok()?.value.expose().to_owned(),
-        };
-        Some(Value::Text(identifier))
+            FieldType::Code { codes } => codes.contains_key(text).then(|| Value::Text(text.to_owned())),
+            FieldType::Date => text.parse::<Date>().ok().map(Value::Date),
+            FieldType::DateTime => Timestamp::parse_rfc3339(text).map(Value::DateTime),
+            FieldType::Integer => text.parse().ok().map(Value::Integer),
+            FieldType::Money => yuan_to_fen(text).map(Value::Money),
+            _ => None,
+        }
     }
 
     /// The value behind its mask: of an identifier what its own mask leaves, of anything else nothing.
@@ -193,6 +188,30 @@ impl Value {
             Value::Date(_) | Value::DateTime(_) => self.text().into(),
         }
     }
+}
+
+fn read_row(items: &[Item], row: &Json, today: Date) -> Option<Row> {
+    let row = row.as_object()?;
+    let mut read = Row::new();
+    for item in items {
+        match row.get(&item.id).filter(|v| !v.is_null()) {
+            Some(value) => {
+                read.insert(item.id.clone(), item.of_type.read_inner(value, today).ok()?);
+            }
+            None if item.optional => {}
+            None => return None,
+        }
+    }
+    Some(read)
+}
+
+fn read_image(object: &serde_json::Map<String, Json>) -> Option<Value> {
+    let text = |key: &str| object.get(key)?.as_str().map(str::to_owned);
+    let digest = text("digest").filter(|d| d.len() == 64 && d.bytes().all(|b| b.is_ascii_hexdigit()))?;
+    Some(Value::Image {
+        digest,
+        handle: text("handle").filter(|h| h.len() <= 128)?,
+    })
 }
 
 /// Yuan with at most two decimals, as Chinese interfaces send amounts, to fen.

@@ -226,3 +226,23 @@ fn nothing_shows_the_plate() {
     assert_eq!(parse("京A12345").masked(), "京A***45");
     assert_eq!(parse("粤BD12345").masked(), "粤B****45");
 }
+
+#[test]
+fn a_class_that_no_such_plate_has_does_not_fit() {
+    let class = |number| PlateClass::from_number(number).unwrap();
+    for (plate, number, fits) in [
+        ("京A12345", 2, true),
+        ("京A12345", 52, false),
+        ("京AD12345", 52, true),
+        ("京AD12345", 2, false),
+        ("京A1234挂", 1, false),
+        // Of these no class is known.
+        ("粤Z1234港", 2, true),
+        // What is in another register is answered as not covered, not refused.
+        ("京A12345", 14, true),
+        ("京0112345", 2, true),
+        ("VA12345", 2, true),
+    ] {
+        assert_eq!(parse(plate).fits(class(number)), fits, "{plate} {number}");
+    }
+}

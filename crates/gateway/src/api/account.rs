@@ -131,21 +131,21 @@ fn session_body(signed_in: &SignedIn) -> SessionBody {
 pub fn phone(text: &str) -> Result<Phone, Error> {
     Phone::parse(text)
         .map(|p| p.value)
-        .map_err(|e| Error::bad("BAD_VALUE", "phone", e.code()))
+        .map_err(|e| Error::unread("phone", "phone", Some(e)))
 }
 
 /// Reads name and number as typed.
 ///
 /// # Errors
-/// `BAD_VALUE` at the part that is wrong, with the code of what is wrong with it.
+/// `BAD_VALUE` at the part that is wrong, with what is wrong with it.
 pub fn person(app: &App, name: &str, id_number: &str) -> Result<Person, Error> {
     let today = app.now().date_in_china();
     Ok(Person {
         name: PersonName::parse(name)
-            .map_err(|e| Error::bad("BAD_VALUE", "name", e.code()))?
+            .map_err(|e| Error::unread("name", "person_name", Some(e)))?
             .value,
         id_number: IdNumber::parse(id_number, today)
-            .map_err(|e| Error::bad("BAD_VALUE", "id_number", e.code()))?
+            .map_err(|e| Error::unread("id_number", "id_number", Some(e)))?
             .value,
     })
 }

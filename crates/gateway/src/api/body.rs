@@ -185,6 +185,7 @@ mod tests {
                 code: "BODY_NOT_JSON",
                 at,
                 expected,
+                ..
             }) = read::<BTreeMap<String, Value>>(text.as_bytes())
             else {
                 panic!("{text:.40}");

@@ -44,6 +44,16 @@ pub struct ProblemBody {
     /// What is expected there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expected: Option<String>,
+    /// What is wrong with an identifier there, as a stable code, such as `CHARACTER`, `WRONG_LENGTH`,
+    /// `CHECK_CHARACTER` or `PLATE_CLASS_MISMATCH`. What was sent is never repeated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<&'static str>,
+    /// Which character of it is wrong, from 1, separators counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub position: Option<usize>,
+    /// What may have been meant there: `0` for O, `1` for I. It is never put right silently.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub suggestion: Option<String>,
     /// The lawful way to get what was refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lawful_way: Option<String>,
@@ -96,14 +106,15 @@ pub(super) fn explained(response: Response) -> Response {
 }
 
 fn body(error: &Error) -> ProblemBody {
-    let (mut at, mut expected, mut lookup_id) = (None, None, None);
+    let (mut at, mut expected, mut why, mut lookup_id) = (None, None, None, None);
     match error {
         Error::Bad {
             at: part,
             expected: what,
+            why: found,
             ..
         } => {
-            (at, expected) = (Some(part.clone()), Some(what.clone()));
+            (at, expected, why) = (Some(part.clone()), Some(what.clone()), *found);
         }
         Error::Refused { at: part, lookup, .. } => {
             (at, lookup_id) = (Some(part.clone()), lookup.map(|l| l.to_string()));
@@ -120,6 +131,9 @@ fn body(error: &Error) -> ProblemBody {
         code: error.code().to_owned(),
         at,
         expected,
+        reason: why.map(|w| w.code()),
+        position: why.and_then(|w| w.position()),
+        suggestion: why.and_then(|w| w.suggestion()).map(String::from),
         lawful_way: lawful_way(error).map(str::to_owned),
         lookup_id,
         trace_id: if hides { None } else { trace_id() },

@@ -92,7 +92,39 @@ pub(super) fn inputs(page: &Page, kind: &Kind, mode: Mode, form: Option<&Form>, 
         .iter()
         .filter(|c| mode == Mode::Match && !matches!(c.of_type, FieldType::Image));
     let claims = claims.map(|c| one("claims.", &c.id, page.of(&c.name), &c.of_type, true));
-    keys.chain(claims).collect()
+    let mut inputs: Vec<Input> = keys.chain(claims).collect();
+    mind_class(page, kind, &mut inputs);
+    inputs
+}
+
+/// Where plate and class are each right and no vehicle has them together: says which classes the plate can have.
+fn mind_class(page: &Page, kind: &Kind, inputs: &mut [Input]) {
+    let at = |wanted| kind.key.iter().position(|part| part.of_type == wanted);
+    let (Some(plate), Some(class)) = (at(FieldType::Plate), at(FieldType::PlateClass)) else {
+        return;
+    };
+    // The parts of the key come first, in their order.
+    let typed = |at: usize| {
+        inputs
+            .get(at)
+            .map(|input| input.value.as_str())
+            .unwrap_or_default()
+    };
+    let (Ok(plate), Ok(chosen)) = (Plate::parse(typed(plate)), PlateClass::parse(typed(class))) else {
+        return;
+    };
+    if plate.value.fits(chosen) {
+        return;
+    }
+    let names: Vec<_> = plate
+        .value
+        .possible_classes()
+        .map(|possible| class_name(page, possible))
+        .collect();
+    let key = format!("input-{}", IdentifierError::PlateClassMismatch.code());
+    if let Some(input) = inputs.get_mut(class) {
+        input.error = Some(page.with(&key, names.join(&page.t("comma"))));
+    }
 }
 
 /// What can be chosen about where the answer comes from; nothing where it does not matter.
@@ -187,6 +219,15 @@ fn choices(page: &Page, of_type: &FieldType, value: &str, optional: bool) -> Vec
 
 fn class(page: &Page, class: PlateClass, chosen: &str) -> Choice {
     let code = class.code();
+    Choice {
+        name: class_name(page, class),
+        chosen: code == chosen,
+        code,
+    }
+}
+
+/// A class with its colour, as people know it.
+fn class_name(page: &Page, class: PlateClass) -> String {
     let mut name = if page.is_english() {
         class.en().to_owned()
     } else {
@@ -201,11 +242,7 @@ fn class(page: &Page, class: PlateClass, chosen: &str) -> Choice {
             ],
         );
     }
-    Choice {
-        chosen: code == chosen,
-        code,
-        name,
-    }
+    name
 }
 
 /// What is wrong with a text as a value of this type, in words; nothing where it is right.
@@ -224,11 +261,11 @@ pub(super) fn problem(page: &Page, of_type: &FieldType, text: &str, today: Date)
             return wrong.then(|| page.t("input-BAD_VALUE"));
         }
     };
-    error.map(|e| sentence(page, &e))
+    error.map(|e| sentence(page, of_type, &e))
 }
 
 /// The sentence of an identifier's error, with what it knows: where, what was found, what is expected.
-pub(super) fn sentence(page: &Page, error: &IdentifierError) -> String {
+pub(super) fn sentence(page: &Page, of_type: &FieldType, error: &IdentifierError) -> String {
     let position = error.position().map(|n| n.to_string()).unwrap_or_default();
     let suggestion = error.suggestion().map(String::from).unwrap_or_default();
     let number = match error {
@@ -246,6 +283,11 @@ pub(super) fn sentence(page: &Page, error: &IdentifierError) -> String {
     let suggested = format!("input-{}-suggested", error.code());
     if !suggestion.is_empty() && messages::exists(page.lang, &suggested) {
         return page.fill(&suggested, &values);
+    }
+    // What is right differs: a length and a shape are told by the type.
+    let of_type = format!("input-{}-{}", error.code(), of_type.word());
+    if messages::exists(page.lang, &of_type) {
+        return page.fill(&of_type, &values);
     }
     page.fill(&format!("input-{}", error.code()), &values)
 }

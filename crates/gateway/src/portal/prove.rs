@@ -9,6 +9,7 @@ use axum::{
 };
 use domain::{
     identifiers::{IdNumber, PersonName},
+    kind::FieldType,
     lookup::Person,
     words::Level,
 };
@@ -100,8 +101,12 @@ fn person(app: &App, page: &Page, form: &Form) -> Result<Result<Person, Box<Prov
                 id_number: number.value,
             }),
             (name, number) => Err(Box::new(ProveView {
-                name_error: name.err().map(|e| inputs::sentence(page, &e)),
-                number_error: number.err().map(|e| inputs::sentence(page, &e)),
+                name_error: name
+                    .err()
+                    .map(|e| inputs::sentence(page, &FieldType::PersonName, &e)),
+                number_error: number
+                    .err()
+                    .map(|e| inputs::sentence(page, &FieldType::IdNumber, &e)),
                 name: typed.to_owned(),
                 id_number: digits.to_owned(),
                 ..empty(app, page.clone(), local(form.get("next")))?

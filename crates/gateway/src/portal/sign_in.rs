@@ -6,7 +6,7 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
     response::Response,
 };
-use domain::identifiers::Phone;
+use domain::{identifiers::Phone, kind::FieldType};
 use serde::Deserialize;
 
 use super::{
@@ -86,7 +86,7 @@ pub(crate) async fn send(State(app): Shared, guest: Guest, headers: HeaderMap, f
     let phone = match Phone::parse(&typed) {
         Ok(phone) => phone.value,
         Err(error) => {
-            let error = Some(inputs::sentence(&guest.page, &error));
+            let error = Some(inputs::sentence(&guest.page, &FieldType::Phone, &error));
             return html_with(
                 StatusCode::BAD_REQUEST,
                 &SignInView {

@@ -221,6 +221,18 @@ fn families() -> BTreeSet<String> {
         &["input"],
         &mut words(&["BAD_VALUE", "CHARACTER-suggested"]).into_iter(),
     );
+    // What is right is told of every type that can be wrong in this way.
+    let long = [
+        "plate",
+        "vin",
+        "id_number",
+        "phone",
+        "licence_file_number",
+        "certificate_number",
+    ];
+    all(&["input-WRONG_LENGTH"], &mut words(&long).into_iter());
+    let shaped = ["plate", "vin", "person_name", "certificate_number"];
+    all(&["input-SHAPE"], &mut words(&shaped).into_iter());
     keys
 }
 
@@ -275,6 +287,18 @@ fn values_stand_in_both_languages_alike() {
 fn words_that_mislead_are_not_used() {
     for word in ["存证", "凭证", "区块链"] {
         assert!(!messages::ZH.contains(word), "{word}");
+    }
+}
+
+/// It is said to everybody: a text of its own would tell what register or carrier answered.
+#[test]
+fn a_name_that_a_carrier_cannot_write_leads_to_a_counter() {
+    for (lang, words) in [
+        (Lang::Zh, ["生僻字", "柜台"]),
+        (Lang::En, ["rare characters", "counter"]),
+    ] {
+        let next = messages::say(lang, "prove-next-not-proven", &[]);
+        assert!(words.iter().all(|word| next.contains(word)), "{next}");
     }
 }
 

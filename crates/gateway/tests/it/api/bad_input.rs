@@ -10,11 +10,13 @@ use crate::{
     app::TestApp,
     bed::Bed,
     cast::{about_me, chen, key, my_vehicle, with},
+    reply::Reply,
 };
 
 on_both!(
     a_wrong_word_is_named,
     wildcards_find_nothing,
+    what_is_wrong_with_an_identifier_is_told,
     paths_and_parameters_are_checked,
     what_does_not_exist_is_a_problem,
 );
@@ -255,6 +257,86 @@ async fn wildcards_find_nothing(bed: Arc<Bed>) {
         (app.entries().await, app.sandbox.journal().len()),
         (before, asked)
     );
+}
+
+/// What is wrong with an identifier, by its reason, and where, and what may have been meant.
+async fn what_is_wrong_with_an_identifier_is_told(bed: Arc<Bed>) {
+    let app = bed.app().start().await;
+    let token = app.at_l2(chen()).await;
+    let before = (app.entries().await, app.sandbox.journal().len());
+    let question = my_vehicle("vehicle", &chen().vehicles[0]);
+    for (plate, class, at, told) in [
+        ("晋N3OT08", "02", "key.plate", json!(["CHARACTER", 4, "0"])),
+        ("晋N·35TI8", "02", "key.plate", json!(["CHARACTER", 7, "1"])),
+        ("晋N35T0", "02", "key.plate", json!(["WRONG_LENGTH", null, null])),
+        (
+            "京A1234港",
+            "02",
+            "key.plate",
+            json!(["SUFFIX_PATTERN", null, null]),
+        ),
+        (
+            "晋N35T08",
+            "99",
+            "key.plate_class",
+            json!(["UNKNOWN_PLATE_CLASS", null, null]),
+        ),
+        // Each is right, and no vehicle has them together.
+        (
+            "晋ND12345",
+            "02",
+            "key.plate_class",
+            json!(["PLATE_CLASS_MISMATCH", null, null]),
+        ),
+        (
+            "晋N35T08",
+            "52",
+            "key.plate_class",
+            json!(["PLATE_CLASS_MISMATCH", null, null]),
+        ),
+    ] {
+        let key = json!({ "plate": plate, "plate_class": class });
+        let reply = app.look_up(&token, &with(question.clone(), "key", key)).await;
+        let reply = reply.expect_problem(400, "BAD_VALUE");
+        assert_eq!(reply.text_at("/at"), at, "{plate}");
+        assert_eq!(wrong(&reply), told, "{plate}");
+        assert!(!reply.text.contains('晋'), "what was typed is not repeated");
+    }
+    let person = json!({ "name": "陈卫东", "id_number": "1422211970O715035X" });
+    let reply = app
+        .look_up(&token, &with(about_me("driving-licence"), "subject", person))
+        .await
+        .expect_problem(400, "BAD_VALUE");
+    assert_eq!(
+        (reply.text_at("/at"), reply.text_at("/expected")),
+        ("id_number", "id_number")
+    );
+    assert_eq!(wrong(&reply), json!(["CHARACTER", 11, "0"]));
+    let reply = app
+        .post_openly("/v1/account/codes", &json!({ "phone": "1381234567" }))
+        .await
+        .expect_problem(400, "BAD_VALUE");
+    assert_eq!(
+        (reply.text_at("/at"), reply.text_at("/expected")),
+        ("phone", "phone")
+    );
+    assert_eq!(wrong(&reply), json!(["WRONG_LENGTH", null, null]));
+    // A value that is no text at all has no reason.
+    let key = json!({ "plate": 1, "plate_class": "02" });
+    let reply = app.look_up(&token, &with(question, "key", key)).await;
+    assert_eq!(
+        wrong(&reply.expect_problem(400, "BAD_VALUE")),
+        json!([null, null, null])
+    );
+    assert_eq!((app.entries().await, app.sandbox.journal().len()), before);
+}
+
+fn wrong(reply: &Reply) -> Value {
+    json!([
+        reply.json["reason"],
+        reply.json["position"],
+        reply.json["suggestion"]
+    ])
 }
 
 async fn paths_and_parameters_are_checked(bed: Arc<Bed>) {

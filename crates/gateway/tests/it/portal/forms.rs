@@ -107,6 +107,7 @@ async fn what_was_typed_wrong_is_told_precisely(bed: Arc<Bed>) {
     for (phone, words) in [
         ("", "请填写"),
         ("12345", "手机号有 11 位"),
+        ("1381234567", "手机号是 11 位，您填了 10 位"),
         ("02112345678", "不是手机号"),
     ] {
         let reply = guest.post("/sign-in", &[("phone", phone)]).await.expect(400);
@@ -118,7 +119,9 @@ async fn what_was_typed_wrong_is_told_precisely(bed: Arc<Bed>) {
         ("", "请填写"),
         ("晋N3OT08", "是不是“0”"),
         ("X12345", "省份"),
-        ("晋N35T0", "长度不对"),
+        ("晋N35T0", "新能源和应急车牌是 8 位，您填了 6 位"),
+        ("京A1234港", "港澳车牌要以“粤Z”开头"),
+        ("晋12345澳", "港澳车牌要以“粤Z”开头"),
         ("晋N35T08\u{202e}", "看不见"),
     ] {
         let values = [("once", "1"), ("key.plate", plate), ("key.plate_class", "02")];
@@ -134,6 +137,20 @@ async fn what_was_typed_wrong_is_told_precisely(bed: Arc<Bed>) {
     ];
     let reply = l2.post("/look-up/vehicle", &wrong_class).await.expect(400);
     assert!(reply.text.contains("没有这个号牌种类"));
+    // The class that stands first is not a green plate's: which one is, is told before anything is sealed.
+    let before = (app.entries().await, app.sandbox.journal().len());
+    for (plate, words) in [
+        ("京AD12345", "请改选：小型新能源汽车（绿牌）"),
+        ("京A12345D", "请改选：大型新能源汽车（黄绿牌）"),
+        ("京A1234挂", "请改选：挂车（黄牌）"),
+    ] {
+        let values = [("once", "1"), ("key.plate", plate), ("key.plate_class", "02")];
+        for path in ["/look-up/vehicle", "/report/vehicle"] {
+            let reply = l2.post(path, &values).await.expect(400);
+            assert!(reply.text.contains(words), "{plate}: {}", reply.text);
+        }
+    }
+    assert_eq!((app.entries().await, app.sandbox.journal().len()), before);
     let mut l1 = Browser::with_session(&app, &app.sign_in(li()).await);
     let values = [("name", "李美玲"), ("id_number", "142521197211230485")];
     let reply = l1.post("/prove", &values).await.expect(400);
@@ -149,7 +166,7 @@ async fn what_is_odd_about_a_vin_is_told_in_words(bed: Arc<Bed>) {
         ("WP0ZZZ99ZUS392124", "不是年份代码"),
         ("11111111111111111", "占位用的号码"),
         ("BJ2020-9412345", "请核对位数"),
-        ("LSVAA49J13204737", "长度不对"),
+        ("LSVAA49J13204737", "您填了 16 位"),
         // More than 17 are a frame number too: it is not said that they are fewer.
         ("BJ20209412345BJ20209", "不是 17 位"),
     ] {
