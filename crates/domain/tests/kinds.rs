@@ -374,6 +374,26 @@ fn kinds_must_fit_together() {
         error,
         "kind vehicle: its part driving-licence has another key, so one report cannot join them"
     );
+    // Evidence of the one would be kept for longer than its notice says.
+    let error = refused(|f| {
+        let last = f.last_mut().unwrap();
+        let text = last.files.get_mut("kind.toml").unwrap();
+        *text = text.replacen("evidence_years = 3", "evidence_years = 5", 1);
+    });
+    assert!(
+        error.contains(": evidence_years is 5, but 3 in kind vehicle: "),
+        "{error}"
+    );
+    let longer = |f: &mut KindFolder| {
+        let text = f.files.get_mut("kind.toml").unwrap();
+        *text = text.replacen("evidence_years = 3", "evidence_years = 5", 1);
+    };
+    let mut all = shipped();
+    all.iter_mut().for_each(longer);
+    assert!(
+        Catalogue::new(&all).is_ok(),
+        "a deployment may keep all of it longer"
+    );
 }
 
 #[test]

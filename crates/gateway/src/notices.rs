@@ -151,6 +151,12 @@ fn slots(kind: &LoadedKind, purpose: &Purpose, operator: &Operator, lang: Lang) 
             k.retention.answer_minutes, k.retention.evidence_years
         ),
     );
+    // What holds of every kind, where the kind says nothing of its own.
+    let necessity = Bilingual::new(
+        "不查询就无法告诉您结果",
+        "without asking, we cannot tell you the result",
+    );
+    let effect = Bilingual::new("除了您自己，没有人会看到结果", "nobody but you sees the result");
     let words = [
         ("operator", operator.name.clone()),
         ("contact", operator.contact.clone()),
@@ -169,17 +175,8 @@ fn slots(kind: &LoadedKind, purpose: &Purpose, operator: &Operator, lang: Lang) 
                 "to see, copy, correct and delete it, to have it explained, and to complain",
             ),
         ),
-        (
-            "necessity",
-            Bilingual::new(
-                "不查询就无法告诉您结果",
-                "without asking, we cannot tell you the result",
-            ),
-        ),
-        (
-            "effect",
-            Bilingual::new("除了您自己，没有人会看到结果", "nobody but you sees the result"),
-        ),
+        ("necessity", k.necessity.clone().unwrap_or(necessity)),
+        ("effect", k.effect.clone().unwrap_or(effect)),
     ];
     let mut slots: NoticeSlots = words
         .iter()

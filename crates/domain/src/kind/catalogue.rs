@@ -44,6 +44,22 @@ pub enum CatalogueError {
         /// The part with another key.
         part: String,
     },
+    /// Two kinds keep evidence for different times. Its keys are by year, not by kind, so that the shorter promise
+    /// would be broken.
+    #[error(
+        "kind {kind}: evidence_years is {years}, but {other_years} in kind {other}: evidence is kept by the year, so \
+         every kind of a deployment says the same"
+    )]
+    EvidenceYears {
+        /// The kind that differs.
+        kind: String,
+        /// Its years.
+        years: u32,
+        /// A kind before it.
+        other: String,
+        /// That kind's years.
+        other_years: u32,
+    },
 }
 
 /// A kind with everything that its folder brings.
@@ -72,7 +88,8 @@ impl Catalogue {
     /// Reads and checks all folders.
     ///
     /// # Errors
-    /// The first folder that is wrong, an id that stands twice, or a part that is missing or has another key.
+    /// The first folder that is wrong, an id that stands twice, a part that is missing or has another key, or kinds
+    /// that keep evidence for different times.
     pub fn new(folders: &[KindFolder]) -> Result<Self, CatalogueError> {
         let mut kinds = BTreeMap::new();
         for folder in folders {
@@ -84,6 +101,7 @@ impl Catalogue {
         kinds
             .values()
             .try_for_each(|entry| check_parts(&kinds, &entry.kind))?;
+        check_evidence_years(folders, &kinds)?;
         Ok(Catalogue {
             kinds,
             digest: digest(folders),
@@ -117,6 +135,29 @@ impl Catalogue {
     #[must_use]
     pub fn digest(&self) -> [u8; 32] {
         self.digest
+    }
+}
+
+/// All keep evidence equally long; the one that comes later, such as a loaded one after the embedded, is named.
+fn check_evidence_years(
+    folders: &[KindFolder],
+    kinds: &BTreeMap<String, Arc<LoadedKind>>,
+) -> Result<(), CatalogueError> {
+    let mut years = folders
+        .iter()
+        .filter_map(|folder| kinds.get(&folder.name))
+        .map(|entry| (&entry.kind.id, entry.kind.retention.evidence_years));
+    let Some((other, other_years)) = years.next() else {
+        return Ok(());
+    };
+    match years.find(|(_, years)| *years != other_years) {
+        Some((kind, years)) => Err(CatalogueError::EvidenceYears {
+            kind: kind.clone(),
+            years,
+            other: other.clone(),
+            other_years,
+        }),
+        None => Ok(()),
     }
 }
 

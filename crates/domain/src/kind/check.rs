@@ -160,6 +160,8 @@ impl Kind {
             ("statement", self.statement.as_ref()),
             ("not_found_statement", self.not_found_statement.as_ref()),
             ("mark", self.mark.as_ref()),
+            ("necessity", self.necessity.as_ref()),
+            ("effect", self.effect.as_ref()),
         ];
         let is_blank = |words: &Bilingual| !words.is_complete();
         if let Some((key, _)) = top.into_iter().find(|(_, words)| words.is_some_and(is_blank)) {

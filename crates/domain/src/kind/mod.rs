@@ -83,6 +83,12 @@ pub struct Kind {
     /// A mark on every page and print, such as 非加盖公章证明.
     #[serde(default)]
     pub mark: Option<Bilingual>,
+    /// Why the notice says that it must be asked (PIPL 30); a sentence that holds of every kind where it is absent.
+    #[serde(default)]
+    pub necessity: Option<Bilingual>,
+    /// What the notice says that it means for the person (PIPL 30); a sentence that holds of every kind where absent.
+    #[serde(default)]
+    pub effect: Option<Bilingual>,
     /// What one look-up costs.
     #[serde(default)]
     pub price: Price,
@@ -94,7 +100,7 @@ pub struct Kind {
 pub struct Retention {
     /// Minutes for which the encrypted answer is kept for a repeated request; at most ten.
     pub answer_minutes: u32,
-    /// Years for which the evidence is kept; at least three (PIPL 56).
+    /// Years for which the evidence is kept; at least three (PIPL 56), and the same for all kinds of a deployment.
     pub evidence_years: u32,
 }
 

@@ -68,6 +68,7 @@ pub fn start(app: &Arc<App>) {
         "destroy-outdated-evidence",
         Duration::from_secs(24 * 3600),
         |app| {
+            // All kinds say the same, or the catalogue is refused.
             let years = app
                 .kinds
                 .in_order()

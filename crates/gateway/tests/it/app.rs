@@ -71,6 +71,7 @@ pub(crate) struct Builder {
     clock: Arc<ManualClock>,
     edit_sources: EditSources,
     drops: bool,
+    realm: &'static str,
 }
 
 /// An application, the authorities behind it, and a client in front of it.
@@ -93,7 +94,14 @@ impl Builder {
             clock,
             edit_sources: Box::new(|_| {}),
             drops: false,
+            realm: "demo",
         }
+    }
+
+    /// In the realm of real people, where no played authority may be asked: it has no sources.
+    pub(crate) fn in_production(mut self) -> Self {
+        self.realm = "production";
+        self.sources(Vec::clear)
     }
 
     pub(crate) fn suite(mut self, suite: Suite) -> Self {
@@ -195,7 +203,7 @@ impl Builder {
     /// The deployment's keys; those of an earlier start, if there was one.
     fn root_keys(&self, world: &World) -> Arc<RootKeys> {
         let reference = format!("file:{}", self.bed.folder().join("root-keys.json").display());
-        start::root_keys(&reference, "demo", Some(self.suite), world).unwrap()
+        start::root_keys(&reference, self.realm, Some(self.suite), world).unwrap()
     }
 }
 

@@ -17,6 +17,7 @@ on_both!(
     a_phone_is_passed_on_by_the_carriers_word_alone,
     who_has_no_phone_is_proven_at_a_counter,
     a_child_is_not_proven_alone,
+    there_is_no_counter_among_real_people,
 );
 
 /// At the demo's counter; the token of a session at L3, if it is given.
@@ -194,4 +195,31 @@ async fn a_child_is_not_proven_alone(bed: Arc<Bed>) {
         before,
         "decided from the number alone"
     );
+}
+
+/// The demo's counter is a button. In production it is not there, for whatever level: who pressed it would prove
+/// themselves without a phone, and reach L3 without a portrait.
+async fn there_is_no_counter_among_real_people(bed: Arc<Bed>) {
+    let app = bed.app().in_production().start().await;
+    let qi = persona("qi-wu");
+    let l1 = sign_in(&app, "17900100077").await;
+    let before = app.entries().await;
+    let mut browser = Browser::new(&app);
+    // The demo alone goes without TLS.
+    let session = "__Host-mingcha-session";
+    browser.cookies.insert(session.to_owned(), l1.clone());
+    let person = [
+        ("name", qi.name.as_str()),
+        ("id_number", &qi.id_number),
+        ("way", "counter"),
+    ];
+    for (form, values) in [("/prove", &person[..]), ("/strengthen", &[])] {
+        let reply = browser.post(form, values).await;
+        assert_eq!(reply.status, 404, "{form}: {}", reply.text);
+        assert_eq!(browser.cookies[session], l1, "{form}");
+    }
+    assert_eq!(app.entries().await, before, "nothing was sealed");
+    // Without the counter the same form asks, and finds nobody who could answer.
+    let reply = browser.post("/prove", &person[..2]).await;
+    assert_eq!(reply.status, 200, "{}", reply.text);
 }

@@ -10,6 +10,7 @@ use crate::{app::TestApp, bed::Bed, cast::chen};
 on_both!(
     the_sealed_notice_stands_on_the_page,
     the_consent_that_was_shown_is_sealed,
+    a_kind_says_what_it_means_for_the_person,
 );
 
 /// Every word of a notice stands on the page; its marks of Markdown aside.
@@ -50,6 +51,42 @@ async fn the_sealed_notice_stands_on_the_page(bed: Arc<Bed>) {
         let consent = app.app.portrait_consent(lang);
         shows(&page, &consent.text);
         assert_eq!(hidden(&page, "consent"), consent.hash_text());
+    }
+}
+
+/// PIPL 30: why it is needed and what it means are a kind's own, where they stand in its data.
+async fn a_kind_says_what_it_means_for_the_person(bed: Arc<Bed>) {
+    let app = bed.app().start().await;
+    for (kind, lang, words) in [
+        ("marriage", Lang::Zh, ["只有民政部门有", "配偶不会收到通知"]),
+        (
+            "marriage",
+            Lang::En,
+            [
+                "Only the civil-affairs office holds it",
+                "your spouse is not told",
+            ],
+        ),
+        (
+            "identity",
+            Lang::Zh,
+            ["别人可能冒用您的名字", "要带证件到柜台核对"],
+        ),
+        (
+            "driving-licence",
+            Lang::Zh,
+            ["只有公安交管部门有", "记分不会因此变化"],
+        ),
+        // It says nothing of its own.
+        (
+            "vehicle-insurance",
+            Lang::Zh,
+            ["不查询就无法告诉您结果", "没有人会看到结果"],
+        ),
+    ] {
+        let loaded = app.app.kinds.get(kind).unwrap();
+        let notice = &app.app.notice(loaded, "own-information", lang).unwrap().text;
+        assert!(words.iter().all(|word| notice.contains(word)), "{kind}: {notice}");
     }
 }
 
