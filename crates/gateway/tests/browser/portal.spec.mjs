@@ -19,6 +19,8 @@ const { base, only } = options();
 const browser = await launch();
 const failures = [];
 let checked = 0;
+// Changed bits of the second signature line that the page's verifier, given one key, does not notice.
+let unnoticed = 0;
 
 async function step(name, check) {
   if (only && !name.startsWith(only)) return;
@@ -227,22 +229,28 @@ await step("the receipt verifies, and nothing changed in it does", async () => {
   const found = await verify(receipt, key);
   assert.equal(found.content.get("type"), "RELEASE");
   const bytes = new TextEncoder().encode(receipt);
-  for (let i = 0; i < bytes.length; i += 7) {
-    for (const bit of [1, 32]) {
+  const [from, to] = secondLine(bytes);
+  for (let i = 0; i < bytes.length; i += 1) {
+    for (let bit = 1; bit < 256; bit <<= 1) {
       const changed = Uint8Array.from(bytes);
       changed[i] ^= bit;
+      // Bytes that are no UTF-8 come to the page as a character that no receipt has.
       const text = new TextDecoder().decode(changed);
       const good = await verify(text, key).then(() => true, () => false);
-      // The lines of keys that were not given are nobody's promise: the program, given both keys, refuses them.
-      assert.ok(!good || isForeignLine(text), `byte ${i}, bit ${bit} was not noticed`);
+      if (good && i >= from && i < to) unnoticed += 1;
+      else assert.ok(!good, `byte ${i}, bit ${bit} was not noticed`);
     }
   }
 });
 
-// Only the second signature line differs, whose key was not given.
-function isForeignLine(text) {
-  const upTo = (t) => t.slice(0, t.indexOf("—", t.indexOf("—") + 1));
-  return upTo(text) === upTo(receipt);
+// Where the second signature line is, by SM2. Its key is not given here, and a line of a key that was not given is
+// nobody's promise: the program, given both keys, refuses every change of it. What is not noticed is counted apart.
+function secondLine(bytes) {
+  const text = new TextDecoder().decode(bytes);
+  const at = text.indexOf("—", text.indexOf("—") + 1);
+  if (at < 0) return [bytes.length, bytes.length];
+  const until = (end) => new TextEncoder().encode(text.slice(0, end)).length;
+  return [until(at), until(text.indexOf("\\n", at))];
 }
 
 await step("the plain arithmetic agrees with the library", async () => {
@@ -276,5 +284,7 @@ await step("the page tells true from false", async () => {
 });
 
 await browser.close();
-console.log(JSON.stringify({ spec: "portal", checked, failed: failures.length }));
+console.log(
+  JSON.stringify({ spec: "portal", checked, failed: failures.length, second_line_unnoticed: unnoticed }),
+);
 process.exit(failures.length === 0 ? 0 : 1);
