@@ -35,6 +35,7 @@ pub(super) fn alone(program: &Path, tally: &mut Tally) -> Result<(), String> {
         let name = format!("inspect --stdin, {LINES} lines as {of_type}");
         tally.check(&name, inspects(program, of_type));
     }
+    tally.check("inspect VALUE --json, as it is documented", inspects_one(program));
     for entry in fs::read_dir(run::root().join("kinds")).map_err(|e| e.to_string())? {
         let folder = entry.map_err(|e| e.to_string())?.path();
         let checked = output(Command::new(program).args(["kind", "check"]).arg(&folder));
@@ -61,6 +62,48 @@ fn demo_once(program: &Path) -> Result<(), String> {
     } else {
         Err(format!("{kinds} kinds and this table:\n{said}"))
     }
+}
+
+/// One identifier of each type by the documented form, valid and not; a type that there is not; none at all.
+fn inspects_one(program: &Path) -> Result<(), String> {
+    const CASES: [(&str, &str, bool); 10] = [
+        ("id-number", "11010519491231002X", true),
+        ("id-number", "110105194912310021", false),
+        ("plate", "京A·12345", true),
+        ("plate", "京A1234O", false),
+        ("vin", "LSVAA49J132047371", true),
+        ("vin", "LSVAA49J232047371", false),
+        ("certificate-number", "J110101-2010-000001", true),
+        ("certificate-number", "1", false),
+        ("licence-file-number", "440312345645", true),
+        ("licence-file-number", "44031234564", false),
+    ];
+    for (of_type, value, valid) in CASES {
+        let done = output(Command::new(program).args(["inspect", "--type", of_type, value, "--json"]))?;
+        let told: serde_json::Value =
+            serde_json::from_slice(&done.stdout).map_err(|e| format!("{of_type} {value}: no JSON: {e}"))?;
+        let members = ["valid", "normalized", "facts", "errors", "warnings"];
+        let whole = told.as_object().is_some_and(|told| {
+            told.len() == members.len() && members.iter().all(|member| told.contains_key(*member))
+        });
+        let code = i32::from(!valid);
+        if !whole || told["valid"] != valid || done.status.code() != Some(code) {
+            return Err(format!(
+                "{of_type} {value} ended with {} and said {told}",
+                done.status
+            ));
+        }
+    }
+    for wrong in [
+        &["--type", "passport", "1", "--json"][..],
+        &["--type", "vin", "--json"],
+    ] {
+        let done = output(Command::new(program).arg("inspect").args(wrong))?;
+        if done.status.code() != Some(2) || !done.stdout.is_empty() {
+            return Err(format!("{wrong:?} ended with {}", done.status));
+        }
+    }
+    Ok(())
 }
 
 /// One answer for each line, whatever stands in it, and no panic.

@@ -27,6 +27,11 @@ fn numbers_are_judged() {
             // Foreigners, new and old.
             ("932682198501010017", "ok"),
             ("SAU32008501011", "error WRONG_LENGTH"),
+            // Travel permits and passports are no ID numbers.
+            ("H12345678", "error WRONG_LENGTH"),
+            ("M1234567801", "error WRONG_LENGTH"),
+            ("12345678", "error WRONG_LENGTH"),
+            ("E12345678", "error WRONG_LENGTH"),
             ("SAU320085010112345", "error CHARACTER"),
             ("SAU320850101123", "OLD_FOREIGNER_CARD"),
             ("QQQ320850101123", "OLD_FOREIGNER_CARD UNKNOWN_COUNTRY"),

@@ -18,6 +18,7 @@ on_both!(
     who_has_no_phone_is_proven_at_a_counter,
     a_child_is_not_proven_alone,
     there_is_no_counter_among_real_people,
+    a_former_number_has_a_chain_of_its_own,
 );
 
 /// At the demo's counter; the token of a session at L3, if it is given.
@@ -222,4 +223,26 @@ async fn there_is_no_counter_among_real_people(bed: Arc<Bed>) {
     // Without the counter the same form asks, and finds nobody who could answer.
     let reply = browser.post("/prove", &person[..2]).await;
     assert_eq!(reply.status, 200, "{}", reply.text);
+}
+
+/// Nobody tells us that two numbers are one person's: what was tried under the former one is not in the new one's view.
+async fn a_former_number_has_a_chain_of_its_own(bed: Arc<Bed>) {
+    let app = bed.app().start().await;
+    let now = persona("carter-michael");
+    let mut before = now.clone();
+    before.id_number = now.former_id_numbers[0].clone();
+    let l1 = app.sign_in(now).await;
+    assert_eq!(
+        app.prove(&l1, &before).await.expect(200).json,
+        json!({ "result": "NOT_PROVEN" })
+    );
+    let proven = app.prove(&l1, now).await.expect(200);
+    assert_eq!(proven.text_at("/result"), "PROVEN");
+    let log = app.access_log(proven.text_at("/session/token")).await;
+    let asked = lookup_ids(&log);
+    assert_eq!(
+        asked,
+        BTreeSet::from([proven.text_at("/lookup/lookup_id").to_owned()]),
+        "{log:?}"
+    );
 }
