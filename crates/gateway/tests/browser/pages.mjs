@@ -196,6 +196,8 @@ export const PAGES = [
   fault("maintenance", { outcome: "maintenance" }),
   fault("overloaded", { outcome: "overloaded" }),
   fault("broken", { fault: "close" }),
+  fault("timed-out", { delay_ms: 9000 }),
+  fault("cannot-compare", { outcome: "cannot_compare" }),
   fault("bad-answer", { fault: "not_json" }),
   {
     name: "fault-not-covered",
@@ -203,6 +205,31 @@ export const PAGES = [
     as: "L2",
     path: "/look-up/vehicle",
     act: switched({ path: "traffic/vehicle/query", outcome: "not_covered" }, inVain(withKey(ownKey))),
+  },
+  {
+    name: "fault-mismatch",
+    route: "/look-up/{kind}",
+    as: "L2",
+    path: "/look-up/identity",
+    act: switched({ path: "population/identity/match", outcome: "mismatch" }, lookUp),
+  },
+  {
+    name: "prove-child",
+    route: "/prove",
+    as: "L1",
+    path: "/prove",
+    act: typed({ name: "陈晓雨", id_number: "142221201408300282" }, send),
+  },
+  {
+    name: "form-expired",
+    route: "/vin",
+    as: "guest",
+    path: "/vin",
+    act: async (page) => {
+      await page.locator("main input[name=form_token]").evaluate((e) => (e.value = "00"));
+      await page.fill("#vin", "LSVAA49J132047371");
+      await press("main form.stack button")(page);
+    },
   },
   {
     name: "fault-face",

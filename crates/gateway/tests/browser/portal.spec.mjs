@@ -64,6 +64,14 @@ async function fits(page) {
   assert.ok(wide <= 0, `the page is ${wide} px wider than the screen`);
 }
 
+// A VIN, and what is shorter, stands on one line: people compare it character by character.
+async function numbersAreWhole(page) {
+  const broken = await page.locator("span.value.number").evaluateAll((all) =>
+    all.filter((e) => e.textContent.trim().length <= 17 && e.getClientRects().length > 1).map((e) => e.textContent),
+  );
+  assert.ok(broken.length === 0, `broken over two lines: ${broken.join(", ")}`);
+}
+
 await step("every page of the router is known", async () => assert.deepEqual(await missing(), []));
 
 const contexts = await visitors(browser, base, { person, prove, signIn, strengthen });
@@ -80,6 +88,7 @@ for (const style of LOOKS) {
       for (const width of WIDTHS) {
         await page.setViewportSize({ width, height: 900 });
         await fits(page);
+        await numbersAreWhole(page);
         await targets(page, style.elder === "1" ? 60 : 44);
         await axe(page, style.elder === "1");
       }
