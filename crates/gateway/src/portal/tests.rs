@@ -151,6 +151,31 @@ fn vin_words(all: &mut impl FnMut(&[&str], &mut dyn Iterator<Item = String>)) {
     all(&["warning"], &mut warnings.map(str::to_owned));
 }
 
+/// What is said of an identifier that was typed wrong.
+fn input_words(all: &mut impl FnMut(&[&str], &mut dyn Iterator<Item = String>)) {
+    let words = |codes: &[&str]| codes.iter().map(|c| (*c).to_owned()).collect::<Vec<_>>();
+    let identifiers = files("domain/src/identifiers", "rs").remove("error.rs").unwrap();
+    let codes = after(&identifiers, "=> \"");
+    assert!(codes.len() > 15, "the codes of identifiers were not found");
+    all(&["input"], &mut codes.into_iter());
+    all(
+        &["input"],
+        &mut words(&["BAD_VALUE", "CHARACTER-suggested"]).into_iter(),
+    );
+    // What is right is told of every type that can be wrong in this way.
+    let long = [
+        "plate",
+        "vin",
+        "id_number",
+        "phone",
+        "licence_file_number",
+        "certificate_number",
+    ];
+    all(&["input-WRONG_LENGTH"], &mut words(&long).into_iter());
+    let shaped = ["plate", "vin", "person_name", "certificate_number"];
+    all(&["input-SHAPE"], &mut words(&shaped).into_iter());
+}
+
 /// The messages whose names are put together from a code.
 fn families() -> BTreeSet<String> {
     let mut keys = BTreeSet::new();
@@ -213,26 +238,7 @@ fn families() -> BTreeSet<String> {
     let collected = ["phone", "name", "key", "result", "entry", "portrait", "cookie"];
     let what = ["privacy-what", "privacy-for", "privacy-long"];
     all(&what, &mut words(&collected).into_iter());
-    let identifiers = files("domain/src/identifiers", "rs").remove("error.rs").unwrap();
-    let codes = after(&identifiers, "=> \"");
-    assert!(codes.len() > 15, "the codes of identifiers were not found");
-    all(&["input"], &mut codes.into_iter());
-    all(
-        &["input"],
-        &mut words(&["BAD_VALUE", "CHARACTER-suggested"]).into_iter(),
-    );
-    // What is right is told of every type that can be wrong in this way.
-    let long = [
-        "plate",
-        "vin",
-        "id_number",
-        "phone",
-        "licence_file_number",
-        "certificate_number",
-    ];
-    all(&["input-WRONG_LENGTH"], &mut words(&long).into_iter());
-    let shaped = ["plate", "vin", "person_name", "certificate_number"];
-    all(&["input-SHAPE"], &mut words(&shaped).into_iter());
+    input_words(&mut all);
     keys
 }
 
