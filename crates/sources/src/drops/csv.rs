@@ -1,11 +1,12 @@
 //! Rows of a CSV file (RFC 4180), each of bounded length, with the names of the header.
 
-use std::io::Read;
-
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 use serde_json::{Map, Value as Json};
 
-use super::lines::{Line, Stop, decode};
+use super::{
+    lines::{Line, Stop, decode},
+    read::Content,
+};
 use crate::{file::Charset, report::Problem};
 
 /// How many columns a file may have.
@@ -25,14 +26,12 @@ pub(super) struct Csv {
     /// The physical line of the next byte, and the byte before it.
     line: u64,
     last: u8,
-    /// Bytes that were unpacked so far.
-    bytes: u64,
 }
 
 impl Csv {
     /// Reads the header.
     pub(super) fn open(
-        content: &mut impl Read,
+        content: &mut Content<'_>,
         delimiter: u8,
         charset: Charset,
         row_bytes: usize,
@@ -48,7 +47,6 @@ impl Csv {
             ends: vec![0; MAX_COLUMNS],
             line: 1,
             last: 0,
-            bytes: 0,
         };
         csv.skip_empty_lines(content)?;
         let cells = csv.cells(content)?.ok_or(Stop::Whole(Problem::HeaderMalformed))?;
@@ -72,13 +70,8 @@ impl Csv {
         &self.header
     }
 
-    /// Bytes that were unpacked so far.
-    pub(super) fn bytes(&self) -> u64 {
-        self.bytes
-    }
-
     /// The next row, told with the physical line on which it begins.
-    pub(super) fn next(&mut self, content: &mut impl Read) -> Result<Option<Line>, Stop> {
+    pub(super) fn next(&mut self, content: &mut Content<'_>) -> Result<Option<Line>, Stop> {
         self.skip_empty_lines(content)?;
         let line = self.line;
         let Some(cells) = self.cells(content)? else {
@@ -103,7 +96,7 @@ impl Csv {
     }
 
     /// Empty lines are no rows; nor is the second half of the end of a row that is behind.
-    fn skip_empty_lines(&mut self, content: &mut impl Read) -> Result<(), Stop> {
+    fn skip_empty_lines(&mut self, content: &mut Content<'_>) -> Result<(), Stop> {
         loop {
             self.fill(content)?;
             match self.input[self.from..self.until].first() {
@@ -114,12 +107,10 @@ impl Csv {
     }
 
     /// Reads on where all that was read is behind.
-    fn fill(&mut self, content: &mut impl Read) -> Result<(), Stop> {
+    fn fill(&mut self, content: &mut Content<'_>) -> Result<(), Stop> {
         if self.from == self.until {
             self.from = 0;
-            let read = content.read(&mut self.input);
-            self.until = read.map_err(|_| Stop::Whole(Problem::DropUnreadable))?;
-            self.bytes += self.until as u64;
+            self.until = content.piece(&mut self.input)?;
         }
         Ok(())
     }
@@ -134,7 +125,7 @@ impl Csv {
         self.from += length;
     }
 
-    fn cells(&mut self, content: &mut impl Read) -> Result<Option<Vec<String>>, Stop> {
+    fn cells(&mut self, content: &mut Content<'_>) -> Result<Option<Vec<String>>, Stop> {
         let begins = self.line;
         let (mut written, mut cells) = (0, 0);
         loop {

@@ -2,7 +2,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    io::{BufRead, BufReader, Read},
     path::Path,
 };
 
@@ -15,8 +14,8 @@ use super::{
     RowError,
     csv::Csv,
     lines::{Line, Stop},
-    raw::MAX_ROW_BYTES,
-    read::Content,
+    raw::{MAX_BYTES, MAX_ROW_BYTES},
+    read::{Bound, Content},
 };
 use crate::{file::Charset, format::Format, report::Problem};
 
@@ -185,6 +184,8 @@ pub fn draft(path: &Path, today: Date) -> Result<Draft, RowError> {
         let (line, problem) = match stop {
             Stop::At(line, problem) => (line, problem),
             Stop::Whole(problem) => (1, problem),
+            // Nobody ends it but by ending the process.
+            Stop::Ended => (1, Problem::DropUnreadable),
         };
         RowError {
             line,
@@ -195,21 +196,37 @@ pub fn draft(path: &Path, today: Date) -> Result<Draft, RowError> {
     })
 }
 
-fn open(path: &Path, charset: Charset, delimiter: u8) -> Result<(Content, Csv), Stop> {
-    let unreadable = |_| Stop::Whole(Problem::DropUnreadable);
-    let mut content = Content::open(path, is_packed(path), Suite::Intl).map_err(unreadable)?;
+fn open(path: &Path, charset: Charset, delimiter: u8) -> Result<(Content<'static>, Csv), Stop> {
+    let mut content = bytes(path)?;
     let csv = Csv::open(&mut content, delimiter, charset, MAX_ROW_BYTES)?;
     Ok((content, csv))
 }
 
+fn bytes(path: &Path) -> Result<Content<'static>, Stop> {
+    let bound = Bound {
+        bytes: MAX_BYTES,
+        goes_on: &|_| true,
+    };
+    let content = Content::open(path, is_packed(path), Suite::Intl, bound);
+    content.map_err(|_| Stop::Whole(Problem::DropUnreadable))
+}
+
 /// The one that stands most often in the first line. In GBK no second byte of a letter is one of them.
 fn delimiter(path: &Path) -> Result<u8, Stop> {
-    let unreadable = |_| Stop::Whole(Problem::DropUnreadable);
-    let content = Content::open(path, is_packed(path), Suite::Intl).map_err(unreadable)?;
-    let mut first = Vec::new();
-    let mut line = BufReader::new(content.take(MAX_ROW_BYTES as u64));
-    line.read_until(b'\n', &mut first).map_err(unreadable)?;
-    let times = |delimiter: &u8| first.iter().filter(|byte| *byte == delimiter).count();
+    let mut content = bytes(path)?;
+    let (mut first, mut length) = (vec![0; MAX_ROW_BYTES], 0);
+    while !first[..length].contains(&b'\n') {
+        // It is none where the file ends, or where there is no more place.
+        match content.piece(&mut first[length..])? {
+            0 => break,
+            read => length += read,
+        }
+    }
+    let is_in_line = |byte: &&u8| **byte != b'\n';
+    let times = |delimiter: &u8| {
+        let line = first[..length].iter().take_while(is_in_line);
+        line.filter(|byte| *byte == delimiter).count()
+    };
     // Of equals the last counts, which is the most usual one.
     Ok(b"\t;,".iter().copied().max_by_key(times).unwrap_or(b','))
 }
@@ -219,7 +236,7 @@ fn is_packed(path: &Path) -> bool {
 }
 
 fn each_row(
-    (mut content, mut csv): (Content, Csv),
+    (mut content, mut csv): (Content<'_>, Csv),
     mut take: impl FnMut(u64, Result<Vec<String>, Problem>),
 ) -> Result<(), Stop> {
     while let Some(Line { line, row }) = csv.next(&mut content)? {

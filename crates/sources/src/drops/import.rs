@@ -1,6 +1,6 @@
 //! Reads one drop as a whole: every row with every route's mapping, onto a shelf of its own.
 
-use std::{path::Path, sync::PoisonError};
+use std::{cell::Cell, path::Path, sync::PoisonError};
 
 use domain::time::Timestamp;
 use rand_chacha::ChaCha20Rng;
@@ -11,7 +11,7 @@ use super::{
     news::DropEvent,
     plain,
     quarantine::is_shrunk,
-    read::Content,
+    read::{Bound, Content},
     shelf::{About, Builder, Digest, Shelf},
     ways::Ways,
 };
@@ -75,6 +75,10 @@ impl<'a> Import<'a> {
         let path = self.drops.folder.join(self.name);
         let length = plain::open(&path).and_then(|file| file.metadata());
         self.of_bytes = length.map_err(|_| Problem::DropUnreadable)?.len();
+        // Before a byte is hashed. What is packed and still longer than it may be unpacked was not packed to be short.
+        if self.of_bytes > self.drops.bounds.bytes {
+            return Err(Problem::DropTooLarge.into());
+        }
         let expected = self.drops.expected(self.name)?;
         let hashed = self
             .drops
@@ -166,8 +170,14 @@ impl<'a> Import<'a> {
     fn read(&self, path: &Path, builder: &mut Builder) -> Result<(Count, Vec<String>, Digest), Refusal> {
         let drops = self.drops;
         let packed = drops.pattern.is_packed();
-        let unreadable = |_| Refusal::from(Problem::DropUnreadable);
-        let mut content = Content::open(path, packed, drops.checksum).map_err(unreadable)?;
+        let rows = Cell::new(0);
+        let goes_on = |bytes| self.tell(Stage::Reading, bytes, rows.get());
+        let bound = Bound {
+            bytes: drops.bounds.bytes,
+            goes_on: &goes_on,
+        };
+        let content = Content::open(path, packed, drops.checksum, bound);
+        let mut content = content.map_err(|_| Problem::DropUnreadable)?;
         let lines = Lines::open(&mut content, drops.layout, drops.charset, drops.bounds.row_bytes);
         let mut lines = lines.map_err(stopped)?;
         self.check_header(&lines)?;
@@ -178,10 +188,8 @@ impl<'a> Import<'a> {
                 Ok(None) => break,
                 Err(stop) => return Err(stopped(stop)),
             };
-            if lines.bytes() > drops.bounds.bytes {
-                return Err(Problem::DropTooLarge.into());
-            }
             count.rows += 1;
+            rows.set(count.rows);
             match line
                 .row
                 .map_err(Failure::bad_answer)
@@ -202,7 +210,7 @@ impl<'a> Import<'a> {
                 rows: count.told,
             });
         }
-        let hash = content.finish().map_err(unreadable)?;
+        let hash = content.finish().map_err(stopped)?;
         Ok((count, places.lacking(), hash))
     }
 
@@ -290,6 +298,7 @@ fn overlooked(finished: rusqlite::Result<(u64, u64)>) -> rusqlite::Result<(u64, 
 
 fn stopped(stop: Stop) -> Refusal {
     match stop {
+        Stop::Ended => Refusal::Stopped,
         Stop::Whole(problem) => problem.into(),
         Stop::At(line, problem) => Refusal::Bad {
             problem,

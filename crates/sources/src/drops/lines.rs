@@ -1,10 +1,8 @@
 //! Rows of a drop in either layout, told with their lines.
 
-use std::io::Read;
-
 use serde_json::Value as Json;
 
-use super::{csv::Csv, raw::Layout};
+use super::{csv::Csv, raw::Layout, read::Content};
 use crate::{file::Charset, json, report::Problem, sql};
 
 /// One row and where it stands.
@@ -20,6 +18,8 @@ pub(super) enum Stop {
     At(u64, Problem),
     /// Somewhere.
     Whole(Problem),
+    /// The process is about to end.
+    Ended,
 }
 
 /// A drop that is being read.
@@ -36,7 +36,6 @@ pub(super) struct JsonLines {
     from: usize,
     until: usize,
     line: u64,
-    bytes: u64,
 }
 
 /// Text in the charset of the file. Where its last bytes are the file's, too, and the beginning of a letter, the file
@@ -53,7 +52,7 @@ pub(super) fn decode(bytes: &[u8], charset: Charset, is_at_end: bool) -> Result<
 
 impl Lines {
     pub(super) fn open(
-        content: &mut impl Read,
+        content: &mut Content<'_>,
         layout: Layout,
         charset: Charset,
         row_bytes: usize,
@@ -69,13 +68,12 @@ impl Lines {
                 from: 0,
                 until: 0,
                 line: 0,
-                bytes: 0,
             }),
         })
     }
 
     /// The next row; `None` at the end.
-    pub(super) fn next(&mut self, content: &mut impl Read) -> Result<Option<Line>, Stop> {
+    pub(super) fn next(&mut self, content: &mut Content<'_>) -> Result<Option<Line>, Stop> {
         match self {
             Lines::Csv(csv) => csv.next(content),
             Lines::Json(lines) => lines.next(content),
@@ -89,18 +87,10 @@ impl Lines {
             Lines::Json(_) => None,
         }
     }
-
-    /// Bytes that were unpacked so far.
-    pub(super) fn bytes(&self) -> u64 {
-        match self {
-            Lines::Csv(csv) => csv.bytes(),
-            Lines::Json(lines) => lines.bytes,
-        }
-    }
 }
 
 impl JsonLines {
-    fn next(&mut self, content: &mut impl Read) -> Result<Option<Line>, Stop> {
+    fn next(&mut self, content: &mut Content<'_>) -> Result<Option<Line>, Stop> {
         loop {
             let Some(bytes) = self.line(content)? else {
                 return Ok(None);
@@ -126,15 +116,12 @@ impl JsonLines {
     }
 
     /// The bytes of a line without its end. No byte of a letter in GBK is a line's end.
-    fn line(&mut self, content: &mut impl Read) -> Result<Option<Vec<u8>>, Stop> {
+    fn line(&mut self, content: &mut Content<'_>) -> Result<Option<Vec<u8>>, Stop> {
         let mut line = Vec::new();
         loop {
             if self.from == self.until {
                 self.from = 0;
-                self.until = content
-                    .read(&mut self.input)
-                    .map_err(|_| Stop::Whole(Problem::DropUnreadable))?;
-                self.bytes += self.until as u64;
+                self.until = content.piece(&mut self.input)?;
                 if self.until == 0 {
                     return Ok((!line.is_empty()).then_some(line));
                 }

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Unpacked bytes of a drop, where the file says nothing: ten million rows of 800 bytes.
-const MAX_BYTES: u64 = 8 << 30;
+pub(super) const MAX_BYTES: u64 = 8 << 30;
 /// Bytes of a row, where the file says nothing.
 pub(super) const MAX_ROW_BYTES: usize = 64 << 10;
 /// Reads of one source at once. One takes tens of microseconds; on a disk that hangs it holds a thread, and no source

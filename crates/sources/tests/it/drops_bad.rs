@@ -3,7 +3,7 @@
 use std::fs;
 
 use encoding_rs::GB18030;
-use sources::{DropEvent, Problem};
+use sources::{DropEvent, Problem, Sources, Stage};
 
 use crate::{
     drops::{
@@ -127,4 +127,62 @@ async fn packed_files_are_bounded_and_whole() {
         assert_eq!(refused(&refresh(&sources)), expected, "{case}");
         assert!(bed.kept().is_empty(), "{case}");
     }
+}
+
+/// As a fault or an attacker packs them: four megabytes of blank lines are four kilobytes.
+fn blank_lines(first: &[u8]) -> Vec<u8> {
+    packed(&[first, &vec![b'\n'; 4_000_000]].concat())
+}
+
+fn blank(layout: &str, content: &[u8], most: &str) -> (Bed, Sources) {
+    let bed = Bed::with("csv.gz", "gbk");
+    let change = |text: String| {
+        let text = text.replace("max_bytes = 40000000", &format!("max_bytes = {most}"));
+        text.replace("layout = \"csv\"", &format!("layout = \"{layout}\""))
+    };
+    let (sources, _) = bed.sources_with(change);
+    bed.drop("cars-20261122.csv.gz", content);
+    (bed, sources)
+}
+
+/// What holds no row comes to an end like rows: before the header, behind it, and between objects.
+#[test]
+fn endless_blank_lines_are_bounded() {
+    for (layout, first) in [
+        ("csv", &b""[..]),
+        ("csv", &gbk(&[])),
+        ("csv", &good()),
+        ("json-lines", b""),
+    ] {
+        let (bed, sources) = blank(layout, &blank_lines(first), "2000000");
+        assert_eq!(refused(&refresh(&sources)), Problem::DropTooLarge, "{layout}");
+        assert!(bed.kept().is_empty(), "{layout}");
+    }
+}
+
+/// Nor does a process wait for them that is about to end: it looks at each piece of the file, and not at each row.
+#[test]
+fn blank_lines_do_not_keep_a_process_from_ending() {
+    for layout in ["csv", "json-lines"] {
+        // So many small members that the file itself has more than one piece.
+        let content = blank_lines(b"").repeat(40);
+        assert!(content.len() > 1 << 17);
+        let (bed, sources) = blank(layout, &content, "400000000");
+        let news = sources.refresh("test-drops", &|progress| {
+            if progress.stage == Stage::Reading {
+                sources.stop_refreshing();
+            }
+        });
+        assert!(news.is_empty() && bed.kept().is_empty(), "{layout}: {news:?}");
+    }
+}
+
+/// What is too long as it lies is not even hashed.
+#[test]
+fn a_file_that_is_too_long_is_refused_unread() {
+    let bed = Bed::new();
+    let (sources, _) = bed.sources_with(|text| text.replace("max_bytes = 40000000", "max_bytes = 2000"));
+    bed.drop(TODAY, &gbk(&vec![line("京A12345", "新", 1); 100]));
+    let news = sources.refresh("test-drops", &|progress| panic!("{:?}", progress.stage));
+    assert_eq!(refused(&news), Problem::DropTooLarge);
 }
