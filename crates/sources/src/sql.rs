@@ -4,6 +4,7 @@
 //! read-only session with a statement timeout, and gives at most as many rows and bytes as were agreed.
 
 mod address;
+mod allowance;
 mod mysql;
 mod postgres;
 mod statement;

@@ -260,6 +260,10 @@ pub(super) fn explain(error: &Error) -> Failure {
             Error::Io(_) | Error::Driver(DriverError::ConnectionClosed) => {
                 Failure::new(Outcome::Broken, Problem::ConnectionBroken)
             }
+            // It has no TLS, and is asked for its certificate.
+            Error::Driver(DriverError::NoClientSslFlagFromServer) => {
+                Failure::new(Outcome::Broken, Problem::NotConnected)
+            }
             _ => Failure::bad_answer(Problem::BadRows),
         };
     };

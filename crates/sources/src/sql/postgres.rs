@@ -18,7 +18,13 @@ use tokio_postgres::{
     types::{Format, FromSql, IsNull, ToSql, Type, to_sql_checked},
 };
 
-use super::{Bounds, MAX_ROWS, address::Target, text, tls::Handshake};
+use super::{
+    Bounds, MAX_ROWS,
+    address::Target,
+    allowance::{Allowance, Allowed},
+    text,
+    tls::Handshake,
+};
 use crate::{
     dial::{self, AddressRefused},
     file::Charset,
@@ -44,6 +50,8 @@ pub(super) struct Connection {
     /// The server keeps no encoding, so that nothing was converted.
     raw: bool,
     prepared: Vec<Prepared>,
+    /// What the server may still say to this question.
+    allowance: Allowance,
     task: AbortHandle,
 }
 
@@ -85,13 +93,13 @@ impl Postgres {
     ) -> Result<Vec<Json>, Failure> {
         let kept = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         if let Some(mut connection) = kept.filter(|kept| !kept.client.is_closed()) {
-            match self.ask(&mut connection, statement, parameters).await {
+            match self.ask_bounded(&mut connection, statement, parameters).await {
                 Err(failure) if failure.problem == Problem::ConnectionBroken => {}
                 answered => return self.keep(connection, answered),
             }
         }
         let mut connection = self.connect().await?;
-        let answered = self.ask(&mut connection, statement, parameters).await;
+        let answered = self.ask_bounded(&mut connection, statement, parameters).await;
         self.keep(connection, answered)
     }
 
@@ -112,6 +120,12 @@ impl Postgres {
     }
 
     pub(super) async fn connect(&self) -> Result<Connection, Failure> {
+        let allowance = Allowance::new(self.bounds.max_body);
+        let connected = self.connect_bounded(allowance.clone()).await;
+        connected.map_err(|failure| bounded(&allowance, failure))
+    }
+
+    async fn connect_bounded(&self, allowance: Allowance) -> Result<Connection, Failure> {
         let target = &self.target;
         let stream = dial::dial_database(target.realm, &target.host, target.port)
             .await
@@ -124,6 +138,7 @@ impl Postgres {
                 };
                 Failure::new(Outcome::Broken, problem)
             })?;
+        let stream = Allowed::new(stream, allowance.clone());
         let (client, task, encoding);
         if let Some(tls) = &target.tls {
             let handshake = Handshake::new(&tls.roots, &target.host);
@@ -149,6 +164,7 @@ impl Postgres {
             client,
             raw,
             prepared: Vec::new(),
+            allowance,
             task: task.abort_handle(),
         };
         let session = format!(
@@ -168,6 +184,18 @@ impl Postgres {
             .await
             .map_err(|e| explain(&e))?;
         Ok(connection)
+    }
+
+    async fn ask_bounded(
+        &self,
+        connection: &mut Connection,
+        statement: &str,
+        parameters: &[Option<String>],
+    ) -> Result<Vec<Json>, Failure> {
+        let allowance = connection.allowance.clone();
+        allowance.renew();
+        let answered = self.ask(connection, statement, parameters).await;
+        answered.map_err(|failure| bounded(&allowance, failure))
     }
 
     async fn ask(
@@ -217,6 +245,15 @@ impl Postgres {
             }
         }
         Ok(rows)
+    }
+}
+
+/// A connection that ended because too much came over it says no more than that it is broken.
+fn bounded(allowance: &Allowance, failure: Failure) -> Failure {
+    if allowance.is_spent() {
+        Failure::bad_answer(Problem::BodyTooLarge)
+    } else {
+        failure
     }
 }
 

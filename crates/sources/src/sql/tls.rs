@@ -9,13 +9,11 @@ use std::{
 };
 
 use rustls::{RootCertStore, pki_types::ServerName};
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
-};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_postgres::tls::{ChannelBinding, TlsConnect, TlsStream};
 use tokio_rustls::{TlsConnector, client};
 
+use super::allowance::Allowed;
 use crate::tls::anonymous;
 
 /// A handshake with one host.
@@ -25,7 +23,7 @@ pub(super) struct Handshake {
 }
 
 /// An encrypted stream.
-pub(super) struct Encrypted(client::TlsStream<TcpStream>);
+pub(super) struct Encrypted(client::TlsStream<Allowed>);
 
 impl Handshake {
     /// Prepares one; the certificate must be signed by one of `roots` and name `host`.
@@ -37,12 +35,12 @@ impl Handshake {
     }
 }
 
-impl TlsConnect<TcpStream> for Handshake {
+impl TlsConnect<Allowed> for Handshake {
     type Stream = Encrypted;
     type Error = io::Error;
     type Future = Pin<Box<dyn Future<Output = io::Result<Encrypted>> + Send>>;
 
-    fn connect(self, stream: TcpStream) -> Self::Future {
+    fn connect(self, stream: Allowed) -> Self::Future {
         Box::pin(async move {
             let name = ServerName::try_from(self.host).map_err(|_| io::ErrorKind::InvalidInput)?;
             self.connector.connect(name, stream).await.map(Encrypted)

@@ -16,6 +16,8 @@ mod envelope;
 mod faults;
 mod files;
 mod front;
+mod front_peer;
+mod front_tls;
 mod hedge;
 mod images;
 mod mapping;

@@ -32,13 +32,13 @@ const PKCS8: [u8; 16] = [
 ];
 
 /// A key pair whose seed is one byte again and again.
-struct Key {
+pub(crate) struct Key {
     seed: u8,
     public: [u8; 32],
 }
 
 impl Key {
-    fn new(seed: u8) -> Self {
+    pub(crate) fn new(seed: u8) -> Self {
         let public = Ed25519Signer::new(&SecretBytes::new([seed; 32])).public_key();
         Key { seed, public }
     }
@@ -66,10 +66,10 @@ impl SigningKey for Key {
 }
 
 /// An authority that signs certificates.
-struct Ca(Issuer<'static, Key>, CertificateDer<'static>);
+pub(crate) struct Ca(Issuer<'static, Key>, CertificateDer<'static>);
 
 impl Ca {
-    fn new(seed: u8) -> Self {
+    pub(crate) fn new(seed: u8) -> Self {
         let mut params = params("authority.example");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params
@@ -79,12 +79,12 @@ impl Ca {
         Ca(Issuer::new(params, Key::new(seed)), certificate.der().clone())
     }
 
-    fn sign(&self, params: &CertificateParams, key: &Key) -> CertificateDer<'static> {
+    pub(crate) fn sign(&self, params: &CertificateParams, key: &Key) -> CertificateDer<'static> {
         params.signed_by(key, &self.0).unwrap().der().clone()
     }
 }
 
-fn params(name: &str) -> CertificateParams {
+pub(crate) fn params(name: &str) -> CertificateParams {
     static SERIAL: AtomicU8 = AtomicU8::new(1);
     let serial = SERIAL.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     let mut params = CertificateParams::new([name.to_owned()]).unwrap();
@@ -93,7 +93,7 @@ fn params(name: &str) -> CertificateParams {
     params
 }
 
-fn pem(label: &str, der: &[u8]) -> String {
+pub(crate) fn pem(label: &str, der: &[u8]) -> String {
     format!(
         "-----BEGIN {label}-----\n{}\n-----END {label}-----\n",
         STANDARD.encode(der)
@@ -101,21 +101,21 @@ fn pem(label: &str, der: &[u8]) -> String {
 }
 
 /// A folder with the files that a source's file names.
-struct Files(TempDir);
+pub(crate) struct Files(TempDir);
 
 impl Files {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Files(TempDir::new().unwrap())
     }
 
-    fn write(&self, name: &str, text: &str) -> PathBuf {
+    pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
         let path = self.0.path().join(name);
         std::fs::write(&path, text).unwrap();
         path
     }
 
     /// The lines of `[tls]`, and perhaps a certificate of ours.
-    fn table(&self, ca: &Ca, own: Option<(&CertificateDer<'static>, &Key)>) -> String {
+    pub(crate) fn table(&self, ca: &Ca, own: Option<(&CertificateDer<'static>, &Key)>) -> String {
         let ca = self.write("ca.pem", &pem("CERTIFICATE", &ca.1));
         let mut table = format!("\n[tls]\nca = \"{}\"\n", ca.display());
         if let Some((certificate, key)) = own {
@@ -131,7 +131,11 @@ impl Files {
     }
 }
 
-fn server_config(chain: Vec<CertificateDer<'static>>, key: &Key, clients: Option<&Ca>) -> Arc<ServerConfig> {
+pub(crate) fn server_config(
+    chain: Vec<CertificateDer<'static>>,
+    key: &Key,
+    clients: Option<&Ca>,
+) -> Arc<ServerConfig> {
     let provider = Arc::new(default_provider());
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
