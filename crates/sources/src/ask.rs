@@ -10,7 +10,7 @@ use domain::{
     outcome::Outcome,
     record::{Authenticity, Provenance},
     time::Clock,
-    words::Mode,
+    words::{AskedFreshness, Mode},
 };
 use futures_util::future::{Either, join_all, select};
 use rand_chacha::ChaCha20Rng;
@@ -73,9 +73,29 @@ impl Sources {
             None => Answer::bare(Outcome::NotCovered),
         };
         if answer.outcome == Outcome::NotCovered {
-            answer.elsewhere = self.elsewhere(kind, Whereabouts::of(&question));
+            answer.not_live = self.is_not_live(&question);
+            // Who is covered here, if not live, need not go to another entry.
+            if !answer.not_live {
+                answer.elsewhere = self.elsewhere(kind, Whereabouts::of(&question));
+            }
         }
         answer
+    }
+
+    /// Whether something is covered by sources that are not live, and only such were asked for that are.
+    fn is_not_live(&self, question: &Question) -> bool {
+        if question.wanted.freshness != AskedFreshness::Realtime {
+            return false;
+        }
+        let kind = question.kind.kind.id.as_str();
+        let claims = question.claims.keys();
+        let of_claims = claims.filter_map(|claim| self.candidates_for(kind, claim));
+        let mut all = self.candidates(kind, question.mode).into_iter().chain(of_claims);
+        let covers = |candidates: &Candidates, freshness| {
+            let order = candidates.order(freshness, || Whereabouts::of(question), |_| true);
+            !order.turns.is_empty()
+        };
+        all.any(|c| covers(c, AskedFreshness::Any) && !covers(c, AskedFreshness::Realtime))
     }
 
     pub(crate) fn order<'a>(&'a self, candidates: &'a Candidates, question: &Question) -> Order<'a> {
@@ -389,6 +409,7 @@ fn answered(source: &Source, reading: Reading) -> Answer {
         provenance,
         staler: false,
         elsewhere: None,
+        not_live: false,
         report,
         beside: Vec::new(),
     }

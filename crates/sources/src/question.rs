@@ -84,6 +84,8 @@ pub struct Answer {
     pub staler: bool,
     /// With `not_covered`: where people of that region look, if a file names it.
     pub elsewhere: Option<Elsewhere>,
+    /// With `not_covered`: it was asked of live sources only, and there are others that cover it.
+    pub not_live: bool,
     /// For the operator only; the requester is never told.
     pub report: Option<Report>,
     /// With a record: who else was asked, in the order of the plan.
@@ -111,6 +113,7 @@ impl Answer {
             provenance: None,
             staler: false,
             elsewhere: None,
+            not_live: false,
             report: None,
             beside: Vec::new(),
         }

@@ -319,6 +319,7 @@ async fn failed_before(
         source: None,
         not_compared: vec![],
         elsewhere: None,
+        not_live: false,
         time: 0,
         receipt: None,
     })
@@ -427,6 +428,7 @@ pub async fn release(app: &App, intent: Intent) -> Result<Answered, Error> {
         }),
         not_compared: not_compared(&answer.beside),
         elsewhere: elsewhere.map(AnsweredElsewhere::from),
+        not_live: answer.not_live && outcome == Outcome::NotCovered,
         time: 0,
         receipt: None,
     };

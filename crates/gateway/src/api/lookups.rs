@@ -129,6 +129,9 @@ pub struct LookupBody {
     /// With `not_covered`: where people of that region look.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub elsewhere: Option<ElsewhereBody>,
+    /// With `not_covered`: no live source covers it, but others do. Ask again with `freshness` `any`.
+    #[serde(skip_serializing_if = "is_false")]
+    pub not_live: bool,
     /// What must be said with this answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub statement: Option<TextBody>,
@@ -273,9 +276,9 @@ impl LookupBody {
         LookupBody {
             lookup_id: answered.lookup.to_string(),
             outcome: answered.outcome.code().to_owned(),
-            sentence: told(answered.outcome, "outcome"),
+            sentence: told(answered.outcome, "outcome", answered.outcome.code()),
             own_entries: own_entries(app, &answered),
-            next_step: told(answered.outcome, "outcome-next"),
+            next_step: told(answered.outcome, "outcome-next", answered.next()),
             record: answered.fields.into_iter().map(field).collect(),
             withheld: answered.withheld,
             rows: answered.rows,
@@ -289,6 +292,7 @@ impl LookupBody {
                 name: text(&entry.name),
                 address: entry.address,
             }),
+            not_live: answered.not_live,
             statement: statement.map(text),
             mark: kind.and_then(|k| k.kind.mark.as_ref()).map(text),
             kind: answered.kind,
@@ -321,7 +325,7 @@ impl Origin {
 
 /// Where people go for what is not covered here.
 fn own_entries(app: &App, answered: &Answered) -> Vec<OwnEntryBody> {
-    if answered.outcome != Outcome::NotCovered {
+    if answered.outcome != Outcome::NotCovered || answered.not_live {
         return vec![];
     }
     let text = |b: &domain::words::Bilingual| TextBody {
@@ -338,14 +342,14 @@ fn own_entries(app: &App, answered: &Answered) -> Vec<OwnEntryBody> {
 }
 
 /// The portal's words for an outcome. A record speaks for itself.
-fn told(outcome: Outcome, family: &str) -> Option<TextBody> {
+fn told(outcome: Outcome, family: &str, code: &str) -> Option<TextBody> {
     if matches!(
         outcome,
         Outcome::Found | Outcome::Match | Outcome::Yes | Outcome::No
     ) {
         return None;
     }
-    let key = format!("{family}-{}", outcome.code());
+    let key = format!("{family}-{code}");
     Some(TextBody {
         zh: messages::say(Lang::Zh, &key, &[]),
         en: messages::say(Lang::En, &key, &[]),

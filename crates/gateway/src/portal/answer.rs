@@ -28,6 +28,8 @@ pub(super) struct AnswerView {
     pub(super) lookup: String,
     /// The outcome's code, which names its messages.
     pub(super) outcome: String,
+    /// The code that names what to do next.
+    pub(super) next: &'static str,
     /// There is a record, or a yes or no.
     pub(super) found: bool,
     /// The source could not answer; it says nothing about anybody.
@@ -173,6 +175,7 @@ impl AnswerView {
             name: kinds::name(app, page, &answered.kind),
             lookup: answered.lookup.to_string(),
             outcome: outcome.code().to_owned(),
+            next: answered.next(),
             found,
             failed: outcome.is_failure(),
             fields: answered.fields.iter().map(field).collect(),
@@ -196,7 +199,7 @@ impl AnswerView {
             mark: say(loaded.and_then(|k| k.mark.as_ref())),
             revealed: revealed.to_vec(),
             own_entries: match outcome {
-                Outcome::NotCovered => own_entries(app, page, &answered.kind),
+                Outcome::NotCovered if !answered.not_live => own_entries(app, page, &answered.kind),
                 _ => vec![],
             },
             reviewable: review::may_follow(outcome)

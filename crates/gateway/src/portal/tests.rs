@@ -190,6 +190,7 @@ fn families() -> BTreeSet<String> {
         &["outcome", "outcome-next"],
         &mut Outcome::ALL.iter().map(|o| o.code().to_owned()),
     );
+    all(&["outcome-next"], &mut words(&["not_live"]).into_iter());
     all(
         &["prove", "prove-next"],
         &mut failures.map(|o| o.code().to_owned()),

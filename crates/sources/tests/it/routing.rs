@@ -70,6 +70,32 @@ async fn a_staler_source_stands_in_only_where_that_is_accepted() {
     assert_eq!(daily.requests().len(), heard, "nobody staler was asked");
 }
 
+/// Nobody is sent to another entry for what is had here, if not live.
+#[tokio::test]
+async fn what_is_not_live_is_told_from_what_is_not_covered() {
+    let (beijing, elsewhere) = (
+        good().await,
+        "[[elsewhere]]\nregion = \"11\"\nname = { zh = \"入口\", en = \"Entry\" }\naddress = \"https://bj.example\"\n",
+    );
+    let regions = "freshness = \"daily\"\nregions = [\"11\"]";
+    let mut files = [
+        source("daily", &beijing, DAILY),
+        source("daily", &beijing, regions),
+    ];
+    files.iter_mut().for_each(|file| file.text.push_str(elsewhere));
+    for (n, file) in files.iter().enumerate() {
+        let sources = sources(std::slice::from_ref(file));
+        let live = sources.ask(wanting(AskedFreshness::Realtime, Some("11"))).await;
+        assert_eq!((live.outcome, live.not_live), (Outcome::NotCovered, true));
+        assert_eq!(live.elsewhere, None);
+        let any = sources.ask(wanting(AskedFreshness::Any, Some("11"))).await;
+        assert_eq!((any.outcome, any.not_live), (Outcome::Found, false));
+        // Where no source covers the region either, freshness is not why.
+        let other = sources.ask(wanting(AskedFreshness::Realtime, Some("31"))).await;
+        assert_eq!((other.outcome, other.not_live), (Outcome::NotCovered, n == 0));
+    }
+}
+
 #[tokio::test]
 async fn the_freshest_and_cheapest_answers_alone() {
     let (dear, cheap, daily) = (good().await, good().await, good().await);

@@ -39,6 +39,9 @@ pub struct Answered {
     /// With `not_covered`: where people of that region look.
     #[serde(default)]
     pub elsewhere: Option<AnsweredElsewhere>,
+    /// With `not_covered`: sources that are not live cover it, and were not wanted.
+    #[serde(default)]
+    pub not_live: bool,
     /// When it was sealed, in UTC microseconds.
     pub time: i64,
     /// The sealed outcome, verifiable offline; made anew for a repeated request.
@@ -47,6 +50,15 @@ pub struct Answered {
 }
 
 impl Answered {
+    /// The code that names what to do next: the outcome's, but where other words than its own are true.
+    pub(crate) fn next(&self) -> &'static str {
+        if self.not_live {
+            "not_live"
+        } else {
+            self.outcome.code()
+        }
+    }
+
     /// An image was disclosed, by digest and handle: its bytes are asked for later, by the kept answer.
     pub(super) fn holds_image(&self, kind: &Kind) -> bool {
         let is_image = |of_type: &FieldType| match of_type {

@@ -184,6 +184,7 @@ mod tests {
             provenance: Some(by("first")),
             staler: false,
             elsewhere: None,
+            not_live: false,
             report: None,
             beside: vec![AskedBeside {
                 source: "second".to_owned(),

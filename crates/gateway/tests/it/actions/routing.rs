@@ -13,6 +13,7 @@ use crate::{
 on_both!(
     a_staler_source_stands_in_and_says_so,
     another_regions_record_is_told_where_to_look,
+    what_is_not_live_says_so,
     a_wrong_wish_is_wrong_input
 );
 
@@ -53,6 +54,16 @@ pub(crate) fn of_one_region(files: &mut Vec<SourceFile>) {
     );
 }
 
+/// The same, updated daily.
+fn of_one_region_daily(files: &mut Vec<SourceFile>) {
+    of_one_region(files);
+    for file in files.iter_mut().filter(|f| f.text.contains("regions = [\"14\"]")) {
+        file.text = file
+            .text
+            .replace("freshness = \"realtime\"", "freshness = \"daily\"");
+    }
+}
+
 async fn a_staler_source_stands_in_and_says_so(bed: Arc<Bed>) {
     let app = bed.app().sources(with_a_reserve).start().await;
     let token = app.at_l3(chen()).await;
@@ -86,7 +97,19 @@ async fn another_regions_record_is_told_where_to_look(bed: Arc<Bed>) {
         .look_up(&token, &asking("31"))
         .await
         .expect_outcome("not_covered");
-    assert!(nowhere.json.get("elsewhere").is_none());
+    assert!(nowhere.json.get("elsewhere").is_none() && nowhere.json.get("not_live").is_none());
+}
+
+async fn what_is_not_live_says_so(bed: Arc<Bed>) {
+    let app = bed.app().sources(of_one_region_daily).start().await;
+    let token = app.at_l3(chen()).await;
+    let here = with(about_me("marriage"), "region", json!("1401"));
+    let live = with(here, "freshness", json!("realtime"));
+    let answer = app.look_up(&token, &live).await.expect_outcome("not_covered");
+    assert_eq!(answer.json["not_live"], true);
+    let told = answer.json["next_step"]["zh"].as_str().unwrap_or_default();
+    assert!(told.contains("没有实时的来源"), "{told}");
+    assert_eq!(app.asked(answer.lookup_id()), 0, "nobody was asked");
 }
 
 async fn a_wrong_wish_is_wrong_input(bed: Arc<Bed>) {
