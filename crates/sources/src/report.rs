@@ -288,3 +288,25 @@ impl Failure {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    /// Whoever reads a code in a metric at night finds what to do about it.
+    #[test]
+    fn every_problem_stands_in_the_handbook() {
+        let handbook = include_str!("../../../docs/operations.md");
+        let this = include_str!("report.rs");
+        let codes: Vec<_> = this
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("Problem::")?.split_once(" => \""))
+            .map(|(_, code)| code.trim_end_matches("\","))
+            .collect();
+        assert!(codes.len() > 70, "{codes:?}");
+        let rows: Vec<_> = handbook.lines().filter(|line| line.starts_with("| `")).collect();
+        for code in codes {
+            let named = format!("`{code}`");
+            let cell = |row: &&str| row.split(" | ").next().is_some_and(|cell| cell.contains(&named));
+            assert!(rows.iter().any(|row| cell(&row)), "{code} is in no table");
+        }
+    }
+}
