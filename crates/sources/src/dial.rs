@@ -43,7 +43,7 @@ impl Realm {
 }
 
 /// An IPv4 address that travels inside an IPv6 one is judged as what it is: mapped (`::ffff:0:0/96`), compatible
-/// (`::/96`), translated (`64:ff9b::/96`) and 6to4 (`2002::/16`).
+/// (`::/96`), translated (`::ffff:0:0:0/96`, `64:ff9b::/96`) and 6to4 (`2002::/16`).
 fn inner(address: IpAddr) -> IpAddr {
     let IpAddr::V6(v6) = address else { return address };
     if v6 == Ipv6Addr::LOCALHOST || v6 == Ipv6Addr::UNSPECIFIED {
@@ -55,7 +55,9 @@ fn inner(address: IpAddr) -> IpAddr {
         IpAddr::V4(Ipv4Addr::new(a, b, c, d))
     };
     match v6.segments() {
-        s @ ([0, 0, 0, 0, 0, 0 | 0xffff, ..] | [0x64, 0xff9b, 0, 0, 0, 0, ..]) => last(s),
+        s @ ([0, 0, 0, 0, 0, 0 | 0xffff, ..]
+        | [0, 0, 0, 0, 0xffff, 0, ..]
+        | [0x64, 0xff9b, 0, 0, 0, 0, ..]) => last(s),
         [0x2002, high, low, ..] => {
             let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
             IpAddr::V4(Ipv4Addr::new(a, b, c, d))
@@ -70,19 +72,27 @@ fn is_inward(address: IpAddr) -> bool {
             // 100.100.100.200 is where a large cloud keeps the credentials of its machines.
             let metadata = v4 == Ipv4Addr::new(100, 100, 100, 200);
             let this_network = v4.octets()[0] == 0;
+            // 240.0.0.0/4 (RFC 1112, section 4), broadcast among them.
+            let reserved = v4.octets()[0] >= 240;
             v4.is_loopback()
                 || v4.is_link_local()
                 || v4.is_multicast()
-                || v4.is_broadcast()
+                || reserved
                 || this_network
                 || metadata
         }
         IpAddr::V6(v6) => {
+            // fec0::/10, given up by RFC 3879.
+            let site_local = v6.segments()[0] & 0xffc0 == 0xfec0;
+            // 64:ff9b:1::/48 (RFC 8215) stands for IPv4 addresses in whatever way this network chose.
+            let translated_here = v6.segments()[..3] == [0x64, 0xff9b, 1];
             let metadata = v6.segments() == [0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254];
             v6.is_loopback()
                 || v6.is_unspecified()
                 || v6.is_multicast()
                 || v6.is_unicast_link_local()
+                || site_local
+                || translated_here
                 || metadata
         }
     }
@@ -198,6 +208,13 @@ mod tests {
             "169.254.169.254",
             "224.0.0.1",
             "255.255.255.255",
+            "240.0.0.1",
+            "::ffff:0:127.0.0.1",
+            "::ffff:0:a9fe:a9fe",
+            "64:ff9b:1::7f00:1",
+            "64:ff9b:1:7f00:0:100::",
+            "fec0::1",
+            "feff::1",
             "100.100.100.200",
             "::1",
             "::",
@@ -221,6 +238,8 @@ mod tests {
             "fd12::1",
             "2001:db8::1",
             "::ffff:203.0.113.7",
+            "::ffff:0:203.0.113.7",
+            "64:ff9b::203.0.113.7",
         ] {
             assert!(Realm::Production.permits(text.parse().unwrap()), "{text}");
             assert!(!Realm::Demo.permits(text.parse().unwrap()), "{text}");
