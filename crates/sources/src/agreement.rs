@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use domain::kind::{Catalogue, LoadedKind};
 use jiff::civil::Date;
 use serde::Deserialize;
 use toml::{Spanned, value::Datetime};
@@ -13,6 +14,7 @@ use toml::{Spanned, value::Datetime};
 use crate::{
     dial::Realm,
     file::{Raw, RawServes, SourceError, SourceFile},
+    source::kind_of,
     sources::Sources,
 };
 
@@ -124,7 +126,12 @@ impl Agreement {
     }
 
     /// Reads the agreement and checks that the file keeps to it.
-    pub(crate) fn compile(file: &SourceFile, raw: &Raw, realm: Realm) -> Result<Option<Self>, SourceError> {
+    pub(crate) fn compile(
+        file: &SourceFile,
+        kinds: &Catalogue,
+        raw: &Raw,
+        realm: Realm,
+    ) -> Result<Option<Self>, SourceError> {
         let Some(written) = &raw.agreement else {
             return match realm {
                 Realm::Demo => Ok(None),
@@ -152,6 +159,9 @@ impl Agreement {
         if written.number.trim().is_empty() {
             return lacks("number");
         }
+        for (kind, agreed) in written.fields.iter().flatten() {
+            check_names(file, kind_of(file, kinds, kind)?, agreed)?;
+        }
         for serves in &raw.serves {
             check_route(file, written, serves)?;
         }
@@ -165,6 +175,24 @@ impl Agreement {
             licence,
             fields: written.fields.as_ref().map(|f| f.iter().map(plain).collect()),
         }))
+    }
+}
+
+/// What is agreed is a field of the kind, or a claim that can be compared in mode `match`: another word would permit
+/// nothing, and be read as agreed.
+fn check_names(file: &SourceFile, kind: &LoadedKind, agreed: &[Spanned<String>]) -> Result<(), SourceError> {
+    let kind = &kind.kind;
+    let is_known = |id: &str| kind.field(id).is_some() || kind.claim(id).is_some();
+    match agreed.iter().find(|id| !is_known(id.get_ref())) {
+        None => Ok(()),
+        Some(id) => Err(file.wrong(
+            &id.span(),
+            format!(
+                "the kind {} has no field or claim {}: compare the names letter by letter",
+                kind.id,
+                id.get_ref()
+            ),
+        )),
     }
 }
 

@@ -5,7 +5,7 @@
 
 use domain::{
     identifiers::{Area, Plate},
-    kind::{FieldType, Value},
+    kind::{Catalogue, FieldType, Value},
     words::Bilingual,
 };
 use serde::Deserialize;
@@ -14,6 +14,7 @@ use toml::Spanned;
 use crate::{
     file::{SourceError, SourceFile},
     question::Question,
+    source::kind_of,
 };
 
 /// One region of a source.
@@ -47,7 +48,7 @@ pub(crate) struct RawElsewhere {
     name: Spanned<Bilingual>,
     address: Spanned<String>,
     #[serde(default)]
-    kinds: Vec<String>,
+    kinds: Vec<Spanned<String>>,
 }
 
 /// Where a question belongs.
@@ -110,7 +111,11 @@ impl Region {
 }
 
 impl Elsewhere {
-    pub(crate) fn compile(file: &SourceFile, raw: &RawElsewhere) -> Result<Self, SourceError> {
+    pub(crate) fn compile(
+        file: &SourceFile,
+        kinds: &Catalogue,
+        raw: &RawElsewhere,
+    ) -> Result<Self, SourceError> {
         if !raw.name.get_ref().is_complete() {
             return Err(file.wrong(&raw.name.span(), "elsewhere.name: needs words in zh and en"));
         }
@@ -122,7 +127,11 @@ impl Elsewhere {
             name: raw.name.get_ref().clone(),
             address: address.clone(),
             region: Region::compile(file, &raw.region)?,
-            kinds: raw.kinds.clone(),
+            kinds: raw
+                .kinds
+                .iter()
+                .map(|kind| kind_of(file, kinds, kind).map(|kind| kind.kind.id.clone()))
+                .collect::<Result<_, _>>()?,
         })
     }
 

@@ -11,7 +11,7 @@ use std::{
 
 use domain::{
     identifiers::SourceEncoding,
-    kind::Catalogue,
+    kind::{Catalogue, LoadedKind},
     time::Timestamp,
     words::{Bilingual, Freshness},
 };
@@ -22,7 +22,7 @@ use crate::{
     agreement::Agreement,
     dial::Realm,
     drops::Changes,
-    file::{Protocol, Raw, SourceError, SourceFile},
+    file::{Protocol, Raw, RawServes, SourceError, SourceFile},
     gate::Gate,
     image::ImageRoute,
     measure::{Came, Measure},
@@ -109,7 +109,7 @@ impl Source {
         let transport = Transport::compile(file, &raw, realm, (concurrency, max_body), deadline)?;
         let routes = compile_routes(file, kinds, &raw, &transport)?;
         Ok(Source {
-            info: describe(file, &raw, realm)?,
+            info: describe(file, kinds, &raw, realm)?,
             encoding: raw.charset.encoding(),
             deadline,
             hedge: hedge(file, &raw, deadline_ms)?,
@@ -151,7 +151,12 @@ fn hedge(file: &SourceFile, raw: &Raw, deadline_ms: u64) -> Result<Option<Durati
     }
 }
 
-fn describe(file: &SourceFile, raw: &Raw, realm: Realm) -> Result<SourceInfo, SourceError> {
+fn describe(
+    file: &SourceFile,
+    kinds: &Catalogue,
+    raw: &Raw,
+    realm: Realm,
+) -> Result<SourceInfo, SourceError> {
     let id = raw.id.get_ref();
     let sound = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     if id.is_empty() || id.len() > 48 || !id.chars().all(sound) {
@@ -177,9 +182,9 @@ fn describe(file: &SourceFile, raw: &Raw, realm: Realm) -> Result<SourceInfo, So
         elsewhere: raw
             .elsewhere
             .iter()
-            .map(|raw| Elsewhere::compile(file, raw))
+            .map(|raw| Elsewhere::compile(file, kinds, raw))
             .collect::<Result<_, _>>()?,
-        agreement: Agreement::compile(file, raw, realm)?,
+        agreement: Agreement::compile(file, kinds, raw, realm)?,
     })
 }
 
@@ -193,9 +198,8 @@ fn compile_routes(
         return Err(file.wrong_as_a_whole(format!("serves: between 1 and {MAX_ROUTES} are needed")));
     }
     let compile = |serves: &Spanned<_>| {
-        let id: &Spanned<String> = kind_of(serves);
-        let kind = kinds.get(id.get_ref());
-        let kind = kind.ok_or_else(|| file.wrong(&id.span(), no_kind(kinds, id.get_ref())))?;
+        let serves: &Spanned<RawServes> = serves;
+        let kind = kind_of(file, kinds, &serves.get_ref().kind)?;
         Route::compile(file, transport, &kind.kind, serves)
     };
     let mut routes: Vec<Route> = Vec::new();
@@ -248,12 +252,17 @@ fn compile_submits(
     }
 }
 
-fn no_kind(kinds: &Catalogue, id: &str) -> String {
-    let known = kinds.in_order();
-    let known: Vec<&str> = known.iter().map(|k| k.kind.id.as_str()).collect();
-    format!("there is no kind {id}; known are {known:?}, and those of a folder of kinds")
-}
-
-fn kind_of(serves: &Spanned<crate::file::RawServes>) -> &Spanned<String> {
-    &serves.get_ref().kind
+/// The kind that a file names.
+pub(crate) fn kind_of<'a>(
+    file: &SourceFile,
+    kinds: &'a Catalogue,
+    named: &Spanned<String>,
+) -> Result<&'a Arc<LoadedKind>, SourceError> {
+    let id = named.get_ref();
+    kinds.get(id).ok_or_else(|| {
+        let known = kinds.in_order();
+        let known: Vec<&str> = known.iter().map(|k| k.kind.id.as_str()).collect();
+        let problem = format!("there is no kind {id}; known are {known:?}, and those of a folder of kinds");
+        file.wrong(&named.span(), problem)
+    })
 }

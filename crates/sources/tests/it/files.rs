@@ -314,9 +314,10 @@ fn a_real_source_keeps_to_its_agreement() {
     let fields = &agreement[agreement.find("[agreement.fields]").unwrap()..];
     refused(fields, "", "fields = { kind");
     // The demo may go without, but what an agreement says holds there too.
-    let renamed = TRAFFIC.replacen("car = [", "cart = [", 1);
+    let fields = &TRAFFIC[TRAFFIC.find("[agreement.fields]").unwrap()..TRAFFIC.find("[[serves]]").unwrap()];
+    let other = TRAFFIC.replacen(fields, "[agreement.fields]\nperson = []\n", 1);
     let kind = "kind = \"car\"";
-    refused_in(&renamed, Realm::Demo, kind, kind, "does not name the kind car");
+    refused_in(&other, Realm::Demo, kind, kind, "does not name the kind car");
     let unmapped = TRAFFIC.replacen("\"vin\", ", "", 1);
     refused_in(
         &unmapped,
@@ -334,6 +335,28 @@ fn a_real_source_keeps_to_its_agreement() {
         "[\"phone\"]",
         "phone is outside the agreement",
     );
+}
+
+/// A word that names nothing would permit nothing, and look as if it did.
+#[test]
+fn what_is_named_is_there() {
+    let demo = |from: &str, to: &str, words| refused_in(TRAFFIC, Realm::Demo, from, to, words);
+    demo("car = [", "cart = [", "there is no kind cart; known are");
+    demo(
+        "\"vin\", ",
+        "\"vin\", \"win\", ",
+        "the kind car has no field or claim win",
+    );
+    let entry = "[[elsewhere]]\nregion = \"44\"\nname = { zh = \"入口\", en = \"Entry\" }\naddress = \"https://gd.example\"\n";
+    let with_entry = format!("{TRAFFIC}\n{entry}kinds = [\"car\"]\n");
+    refused_in(
+        &with_entry,
+        Realm::Demo,
+        "kinds = [\"car\"]",
+        "kinds = [\"car\", \"cart\"]",
+        "there is no kind cart",
+    );
+    assert!(load(&[file("t.toml", &with_entry, 1)], Realm::Demo).is_ok());
 }
 
 #[test]
