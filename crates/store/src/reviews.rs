@@ -70,6 +70,8 @@ pub struct ReviewAdvance {
     pub content: Vec<u8>,
     /// When the job goes on with it.
     pub next: Option<Timestamp>,
+    /// Until when the source answers, where that is another day now.
+    pub due: Option<Timestamp>,
 }
 
 /// A review.
@@ -170,9 +172,10 @@ impl Store {
     #[must_use]
     pub fn advance_review(&self, subject: SubjectId, step: ReviewAdvance) -> Effect {
         const MOVE: Sql = Sql::both(
-            "UPDATE review SET state = $1, next_us = $2, tries = 0, revision = revision + 1, content = $3 \
-             WHERE subject_id = $4 AND review_id = $5 AND state = $6 AND revision = $7 \
-             AND EXISTS (SELECT 1 FROM subject WHERE subject_id = $4 AND state = 'active')",
+            "UPDATE review SET state = $1, next_us = $2, tries = 0, revision = revision + 1, content = $3, \
+             due_us = COALESCE($4, due_us) \
+             WHERE subject_id = $5 AND review_id = $6 AND state = $7 AND revision = $8 \
+             AND EXISTS (SELECT 1 FROM subject WHERE subject_id = $5 AND state = 'active')",
         );
         Effect::new(move |tx, time| {
             let step = step.clone();
@@ -182,6 +185,7 @@ impl Store {
                     step.to.code().into(),
                     step.next.map(|t| t.0).into(),
                     step.content.into(),
+                    step.due.map(|t| t.0).into(),
                     s.clone(),
                     r.clone(),
                     step.from.code().into(),
@@ -223,6 +227,24 @@ impl Store {
             view.state.code().into(),
             int(view.revision),
         ];
+        self.execute(&PUT_OFF, params).await.map(|_| ())
+    }
+
+    /// Puts off the next try of a review of which no more is known than where it is: it cannot be read, or nobody may
+    /// go on with it.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn postpone_unread_review(
+        &self,
+        subject: SubjectId,
+        review: ReviewId,
+        next: Timestamp,
+    ) -> Result<(), StoreError> {
+        const PUT_OFF: Sql = Sql::both(
+            "UPDATE review SET next_us = $1 WHERE subject_id = $2 AND review_id = $3 AND next_us IS NOT NULL",
+        );
+        let params = vec![next.0.into(), subject.bytes().into(), review.bytes().into()];
         self.execute(&PUT_OFF, params).await.map(|_| ())
     }
 

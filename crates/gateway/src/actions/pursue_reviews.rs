@@ -8,11 +8,13 @@ use std::{collections::BTreeMap, future::ready, time::Duration};
 use domain::{
     ids::{ReviewId, SubjectId},
     review::{ReviewResult, ReviewState},
+    time::Timestamp,
+    working_days,
 };
 use futures_util::{StreamExt, future::join_all, stream};
 use ledger::EntryType;
 use sources::{ReviewQuestion, ReviewReply, ReviewStatus};
-use store::{Act, Outcome, Seal};
+use store::{Act, Outcome, ReviewAdvance, Seal};
 use tokio::time::Instant;
 
 use super::{
@@ -52,9 +54,12 @@ pub async fn pursue_reviews(app: &App) -> Result<u64, Error> {
                 .or_default()
                 .push(review),
             // Erased or forgotten meanwhile.
-            Err(Error::NotFound) => {}
+            Err(Error::NotFound) => put_off(app, subject, id).await?,
             // One that cannot be read must not hold up the others.
-            Err(error) => failed = Some(error),
+            Err(error) => {
+                failed = Some(error);
+                put_off(app, subject, id).await?;
+            }
         }
     }
     let until = Instant::now() + TURN;
@@ -76,6 +81,12 @@ pub async fn pursue_reviews(app: &App) -> Result<u64, Error> {
     }
 }
 
+/// Makes way for others: so many as one turn looks at would else be looked at in each turn, and no other ever.
+async fn put_off(app: &App, subject: SubjectId, id: ReviewId) -> Result<(), Error> {
+    let next = app.now().plus_seconds(LONGEST_PAUSE_SECONDS);
+    Ok(app.store.postpone_unread_review(subject, id, next).await?)
+}
+
 /// Goes on with one review.
 ///
 /// # Errors
@@ -91,7 +102,7 @@ async fn go_on(app: &App, review: Review) -> Result<(), Error> {
     let (subject, id) = (review.view.subject, review.view.review);
     let about = app.store.subject(subject).await?.filter(|s| s.active);
     let Some(person) = about.and_then(|s| s.person) else {
-        return Ok(());
+        return put_off(app, subject, id).await;
     };
     let mut question = ReviewQuestion {
         lookup: review.view.lookup,
@@ -123,9 +134,11 @@ async fn hand_in(
     question: ReviewQuestion,
     digest: [u8; 32],
 ) -> Result<(), Error> {
+    let mut due = None;
     let (outcome, to) = match app.sources.submit(&question).await {
         Ok(ReviewReply::Accepted(number)) => {
             review.content.source_number = Some(number);
+            due = recount(app, &mut review);
             ("accepted", ReviewState::Received)
         }
         Ok(ReviewReply::Refused) => {
@@ -155,9 +168,23 @@ async fn hand_in(
         }
         .to_owned(),
     );
-    let step = advance(app, &review, to, next).await?;
+    let step = ReviewAdvance {
+        due,
+        ..advance(app, &review, to, next).await?
+    };
     let effect = app.store.advance_review(review.view.subject, step);
     seal(app, &review, (shared, chain), Act::Change(effect)).await
+}
+
+/// The day until which the source answers, counted from today, on which it has taken the review: it may have been away
+/// for days.
+fn recount(app: &App, review: &mut Review) -> Option<Timestamp> {
+    let terms = app
+        .sources
+        .review_terms(&review.content.source, &review.content.kind)?;
+    let due = working_days::after(app.now().date_in_china(), terms.working_days);
+    review.content.estimated = due.estimated;
+    Timestamp::start_of(due.date)
 }
 
 async fn ask(app: &App, mut review: Review, question: ReviewQuestion) -> Result<(), Error> {

@@ -244,5 +244,6 @@ pub(super) async fn advance(
             .encrypt_review(view.subject, view.review, part, &plain)
             .await?,
         next,
+        due: None,
     })
 }

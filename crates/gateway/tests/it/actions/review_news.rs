@@ -4,14 +4,20 @@
 use std::{sync::Arc, time::Duration};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
+use domain::review::ReviewState;
 use gateway::{
-    actions::{pause_sources::pause_sources, pursue_reviews::pursue_reviews},
+    actions::{
+        pause_sources::pause_sources,
+        pursue_reviews::pursue_reviews,
+        seal_change::{deployment, seal_change},
+    },
     messenger::Messenger,
     source_files::{Order, read_orders, write_orders},
 };
 use sandbox::{Fault, Persona, Switch};
 use serde_json::json;
 use sources::SourceFile;
+use store::{ReviewAdvance, ReviewPart};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::{
@@ -24,6 +30,8 @@ on_both!(
     each_step_is_told_once,
     what_is_told_is_bounded,
     a_source_that_hangs_delays_only_its_own,
+    who_was_away_answers_later,
+    what_cannot_be_read_makes_way,
 );
 
 const SUBMIT: &str = "traffic/review/submit";
@@ -172,4 +180,63 @@ async fn a_source_that_hangs_delays_only_its_own(bed: Arc<Bed>) {
     assert!(!job.is_finished(), "the first source hangs");
     assert_eq!(state(&app, &first, &hung[0]).await, "submitted");
     assert!(job.await.unwrap().is_ok(), "a turn comes to its end");
+}
+
+/// Whoever cannot take it now.
+fn away() -> Switch {
+    Switch {
+        path: Some(SUBMIT.into()),
+        fault: Some(Fault::Close),
+        ..Switch::default()
+    }
+}
+
+/// The working days begin when the source has it.
+async fn who_was_away_answers_later(bed: Arc<Bed>) {
+    let app = bed.app().start().await;
+    let token = app.at_l2(chen()).await;
+    app.switch(away());
+    let id = opened(&app, &token).await;
+    let told = app.get(&token, &format!("/v1/reviews/{id}")).await.expect(200);
+    assert_eq!(told.text_at("/due"), "2026-11-27");
+    app.sandbox.clear_switches();
+    // From Sunday to the next Thursday.
+    app.clock.advance_seconds(4 * 86_400);
+    pursue_reviews(&app.app).await.unwrap();
+    let token = app.at_l2(chen()).await;
+    let told = app.get(&token, &format!("/v1/reviews/{id}")).await.expect(200);
+    assert_eq!(
+        (told.text_at("/state"), told.text_at("/due")),
+        ("received", "2026-12-03")
+    );
+}
+
+/// One that does not open is put off like one whose source is away: two hundred of them would leave no place.
+async fn what_cannot_be_read_makes_way(bed: Arc<Bed>) {
+    let app = bed.app().start().await;
+    let token = app.at_l2(chen()).await;
+    app.switch(away());
+    opened(&app, &token).await;
+    app.clock.advance_seconds(60);
+    let store = &app.app.store;
+    let (subject, review) = store.due_reviews(10).await.unwrap()[0];
+    let content = ReviewPart::Content(1);
+    let step = ReviewAdvance {
+        review,
+        from: ReviewState::Submitted,
+        revision: 0,
+        to: ReviewState::Received,
+        content: store
+            .encrypt_review(subject, review, content, b"no content")
+            .await
+            .unwrap(),
+        next: Some(app.app.now()),
+        due: None,
+    };
+    let effect = store.advance_review(subject, step);
+    let spoilt = seal_change(&app.app, subject, deployment(), "review-received", effect).await;
+    spoilt.unwrap();
+    assert_eq!(store.due_reviews(10).await.unwrap().len(), 1);
+    assert!(pursue_reviews(&app.app).await.is_err(), "it is told");
+    assert!(store.due_reviews(10).await.unwrap().is_empty());
 }
