@@ -102,7 +102,7 @@ impl Mysql {
             .prefer_socket(false)
             .tcp_nodelay(true)
             .max_allowed_packet(Some(self.bounds.max_body.max(64 << 10)));
-        let mut lease = Lease(Some(Conn::new(opts).await.map_err(|e| explain(&e))?));
+        let mut lease = Lease(Some(Conn::new(opts).await.map_err(|e| unconnected(&e))?));
         if let Some(connection) = &mut lease.0 {
             self.prepare(connection).await?;
         }
@@ -244,6 +244,16 @@ fn read_value(
         )),
         Value::Time(..) => Json::String(value.as_sql(true).trim_matches('\'').to_owned()),
     }))
+}
+
+/// Where there never was a connection, none broke.
+fn unconnected(error: &Error) -> Failure {
+    match explain(error) {
+        failure if failure.problem == Problem::ConnectionBroken && matches!(error, Error::Io(_)) => {
+            Failure::new(Outcome::Broken, Problem::NotConnected)
+        }
+        failure => failure,
+    }
 }
 
 /// What an error amounts to: by its code, for its text may hold values.
