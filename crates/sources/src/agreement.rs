@@ -115,6 +115,19 @@ impl Agreement {
         papers
     }
 
+    /// What is agreed, for whoever runs the source: a line for each kind, with its fields and claims.
+    #[must_use]
+    pub fn agreed(&self) -> Vec<String> {
+        let line = |(kind, fields): (&String, &Vec<String>)| match fields.as_slice() {
+            [] => format!("{kind}: no field, only whether it matches"),
+            fields => format!("{kind}: {}", fields.join(" ")),
+        };
+        match &self.fields {
+            Some(fields) => fields.iter().map(line).collect(),
+            None => vec!["everything that is mapped".to_owned()],
+        }
+    }
+
     /// Whether both papers still hold on this day.
     #[must_use]
     pub fn holds(&self, today: Date) -> bool {
@@ -266,6 +279,18 @@ mod tests {
             licence: Some(("L".into(), date(2026, 12, 1))),
             fields: None,
         };
+        assert_eq!(agreement.agreed(), ["everything that is mapped"]);
+        let fields = [("car", vec!["vin", "brand"]), ("person", vec![])];
+        let fields =
+            fields.map(|(kind, ids)| (kind.to_owned(), ids.into_iter().map(str::to_owned).collect()));
+        let named = Agreement {
+            fields: Some(fields.into()),
+            ..agreement.clone()
+        };
+        assert_eq!(
+            named.agreed(),
+            ["car: vin brand", "person: no field, only whether it matches"]
+        );
         let alarm = |today| agreement.papers("s", today)[0].alarm();
         assert_eq!(alarm(date(2026, 11, 1)), Some(60));
         assert_eq!(alarm(date(2026, 10, 31)), None);

@@ -24,6 +24,11 @@ pub async fn run(args: &DeploymentArgs, world: &World) -> Outcome {
     for paper in app.sources.papers(app.now().date_in_china()) {
         println!("{}", paper_line(&paper));
     }
+    for info in app.sources.infos() {
+        for line in info.agreement.iter().flat_map(|agreement| agreement.agreed()) {
+            println!("ok    {}: agreed {line}", info.id);
+        }
+    }
     check(&app).await
 }
 

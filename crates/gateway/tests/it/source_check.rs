@@ -256,6 +256,12 @@ async fn an_endpoint_is_tried_before_it_goes_live() {
         !out.contains(&chen().id_number) && !out.contains(&chen().name),
         "nothing personal: {out}"
     );
+    for untried in [
+        "traffic-violations: gives pictures ([[images]]), not tried",
+        "([[submits]]), not tried",
+    ] {
+        assert!(out.contains(untried), "{untried}: {out}");
+    }
     let matched = "[[cases]]\nkind = \"identity\"\nmode = \"match\"\nPERSON\nclaims = { phone = \"PHONE\" }\nexpect = \"match\"\n";
     let matched = matched.replace("PHONE", chen().phone.as_deref().unwrap());
     let (sound, out) = endpoint.ask("sandbox-carrier.toml", &matched).await;

@@ -235,6 +235,12 @@ impl Sources {
         Err(NotTaken::Refused)
     }
 
+    /// Whether a source takes what its record holder pushes.
+    #[must_use]
+    pub fn takes_changes(&self, source: &str) -> bool {
+        self.taking_changes(source).is_some()
+    }
+
     /// The source of that id, where it takes changes.
     fn taking_changes(&self, id: &str) -> Option<(&Source, &Arc<Drops>, &Changes)> {
         let source = self.all().iter().find(|s| s.info.id == id)?;

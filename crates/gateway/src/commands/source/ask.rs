@@ -14,7 +14,12 @@
 //! Nothing of an answer is printed but its outcome, its age and the names of its fields. What is found is asked a
 //! second time in the name of an invented person, who must not get it.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
 
 use domain::{
     identifiers::{IdNumber, PersonName},
@@ -120,7 +125,29 @@ pub(super) async fn ask(
             ));
         }
     }
+    note_untried(sources, out);
     Ok(sound)
+}
+
+/// What a source offers besides answers, which no case can try: each is named, so that somebody tries it.
+fn note_untried(sources: &Sources, out: &mut String) {
+    let mut untried = BTreeSet::new();
+    for line in sources.coverage() {
+        let kind = &line.kind;
+        if line.images {
+            untried.insert(format!("{kind}: gives pictures ([[images]]), not tried"));
+        }
+        if line.reviewed_within.is_some() {
+            untried.insert(format!(
+                "{kind}: takes reviews and says how far they are ([[submits]]), not tried"
+            ));
+        }
+    }
+    let pushed = sources.infos().filter(|info| sources.takes_changes(&info.id));
+    untried.extend(pushed.map(|info| format!("{}: takes pushed changes ([changes]), not tried", info.id)));
+    for text in untried {
+        out.push_str(&format!("note  {text}\n"));
+    }
 }
 
 fn judge(sources: &Sources, case: &Case, answer: &Answer, at: &str, world: &World, out: &mut String) -> bool {

@@ -116,6 +116,9 @@ fn describe(file: &SourceFile, known: &Known, world: &World) -> Result<String, S
     for paper in &papers {
         say(paper.kind.code(), paper_text(paper));
     }
+    for line in info.agreement.iter().flat_map(|agreement| agreement.agreed()) {
+        say("agreed", line);
+    }
     Ok(lines.join("\n") + "\n")
 }
 
@@ -130,17 +133,26 @@ fn state(info: &SourceInfo, known: &Known, papers: &[Paper]) -> String {
 
 fn freshness(sources: &Sources, info: &SourceInfo, kind: &str) -> String {
     let hours = |seconds: i64| format!("{} h", seconds / 3600);
-    let week = sources.measured(&info.id, kind, Span::Week);
     let text = |age: Age| match age.below {
         Some(below) => format!("{} to {} old", hours(age.from), hours(below)),
         None => format!("over {} old", hours(age.from)),
     };
-    let measured = match (week.age(50), week.age(95)) {
-        (Some(half), Some(most)) => {
-            format!("half of 7 days' answers {}, 19 of 20 {}", text(half), text(most))
-        }
-        _ if week.tells_age() == Some(false) => "age not told".to_owned(),
-        _ => "not measured yet".to_owned(),
+    let over = |span: Span| {
+        let measured = sources.measured(&info.id, kind, span);
+        let (half, most) = (measured.age(50)?, measured.age(95)?);
+        Some(format!(
+            "half of the answers {}, 19 of 20 {} ({})",
+            text(half),
+            text(most),
+            span.code()
+        ))
+    };
+    let spans: Vec<_> = Span::ALL.into_iter().filter_map(over).collect();
+    let week = sources.measured(&info.id, kind, Span::Week);
+    let measured = match spans.as_slice() {
+        [] if week.tells_age() == Some(false) => "age not told".to_owned(),
+        [] => "not measured yet".to_owned(),
+        spans => spans.join(", "),
     };
     let drift = if sources.is_drifting(&info.id, kind, info.freshness) {
         " ALARM staler than promised"
