@@ -75,6 +75,14 @@ pub struct MeasuredBody {
     median_age: Option<AgeBody>,
     /// 95 of 100 were no older.
     p95_age: Option<AgeBody>,
+    /// The same over the last day.
+    median_age_day: Option<AgeBody>,
+    /// The same over the last day.
+    p95_age_day: Option<AgeBody>,
+    /// The same over the last 30 days.
+    median_age_30_days: Option<AgeBody>,
+    /// The same over the last 30 days.
+    p95_age_30_days: Option<AgeBody>,
     /// It delivers staler data than it promises: half of it, or more than one answer in twenty.
     drifting: bool,
 }
@@ -178,13 +186,21 @@ fn measured(app: &App, info: &SourceInfo, kind: &str) -> MeasuredBody {
         share.map(|share| (share * 1000.0).round() / 1000.0)
     };
     let week = app.sources.measured(&info.id, kind, Span::Week);
+    let age = |span, percent| {
+        let measured = app.sources.measured(&info.id, kind, span);
+        measured.age(percent).map(AgeBody::from)
+    };
     MeasuredBody {
         success_day: success(Span::Day),
         success_7_days: success(Span::Week),
         success_30_days: success(Span::Month),
         tells_age: week.tells_age(),
-        median_age: week.age(50).map(AgeBody::from),
-        p95_age: week.age(95).map(AgeBody::from),
+        median_age: age(Span::Week, 50),
+        p95_age: age(Span::Week, 95),
+        median_age_day: age(Span::Day, 50),
+        p95_age_day: age(Span::Day, 95),
+        median_age_30_days: age(Span::Month, 50),
+        p95_age_30_days: age(Span::Month, 95),
         drifting: app.sources.is_drifting(&info.id, kind, info.freshness),
     }
 }

@@ -8,7 +8,7 @@ use domain::{
 };
 use sources::{Age, Agreement, Coverage, Region, SourceInfo, Span};
 
-use super::{Answer, Guest, Page, Shared, dates, html, kinds};
+use super::{Answer, Guest, Page, Shared, dates, html, kinds, provinces};
 use crate::{actions::watch_sources::state, app::App};
 
 /// Who is asked for what.
@@ -175,16 +175,15 @@ fn features<'a>(page: &Page, kind: &Kind, lines: impl Iterator<Item = &'a Covera
 /// The names of regions; the letters of plates are told beside.
 fn regions(page: &Page, regions: &[Region]) -> String {
     let name = |region: &Region| {
-        // The table of divisions has Chinese names only.
         let name = if page.is_english() {
-            &region.code
+            provinces::english(region)
         } else {
-            &region.name
+            region.name.clone()
         };
         if region.is_by_plate() {
-            page.fill("coverage-plates", &[("name", name), ("plates", &region.code)])
+            page.fill("coverage-plates", &[("name", &name), ("plates", &region.code)])
         } else {
-            name.clone()
+            name
         }
     };
     let names: Vec<_> = regions.iter().map(name).collect();

@@ -26,6 +26,7 @@ mod notices;
 mod page;
 pub(crate) mod preferences;
 pub(crate) mod prove;
+mod provinces;
 pub(crate) mod public;
 mod qr;
 pub(crate) mod receipt;

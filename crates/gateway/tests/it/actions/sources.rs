@@ -112,7 +112,12 @@ async fn five_days_old_is_shown_as_such_and_raises_an_alarm(bed: Arc<Bed>) {
     assert_eq!(watch_sources::watch_freshness(&app.app), 1);
     let measured = &line_of(&app, TRAFFIC).await["measured"];
     assert_eq!(measured["drifting"], true);
-    assert_eq!(measured["median_age"]["from_seconds"], 5 * 86_400);
+    for age in ["median_age", "p95_age"] {
+        for span in ["", "_day", "_30_days"] {
+            let age = &measured[format!("{age}{span}")];
+            assert_eq!(age["from_seconds"], 5 * 86_400, "{measured}");
+        }
+    }
     assert_eq!(measured["success_day"], 1.0);
     assert_eq!(
         line_of(&app, "sandbox-insurance").await["measured"]["drifting"],

@@ -92,6 +92,7 @@ pub(super) fn answer() -> AnswerView {
         name: "sample".into(),
         lookup: LOOKUP.into(),
         outcome: "found".into(),
+        next: "found",
         found: true,
         failed: false,
         fields: vec![
