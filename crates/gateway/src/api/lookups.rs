@@ -18,6 +18,7 @@ use utoipa::ToSchema;
 use super::{
     Asking, Bearer, Body, Entering, Problem, Shared, Written,
     account::{PersonRequest, person},
+    catalogue::text,
     problems::{AskProblems, AtPeak},
     to_the_end,
 };
@@ -265,10 +266,6 @@ impl LookupBody {
             };
             (f.id, body)
         };
-        let text = |b: &domain::words::Bilingual| TextBody {
-            zh: b.zh.clone(),
-            en: b.en.clone(),
-        };
         let statement = kind.and_then(|k| match answered.outcome {
             domain::outcome::Outcome::NotFound => k.kind.not_found_statement.as_ref(),
             _ => k.kind.statement.as_ref(),
@@ -328,10 +325,6 @@ fn own_entries(app: &App, answered: &Answered) -> Vec<OwnEntryBody> {
     if answered.outcome != Outcome::NotCovered || answered.not_live {
         return vec![];
     }
-    let text = |b: &domain::words::Bilingual| TextBody {
-        zh: b.zh.clone(),
-        en: b.en.clone(),
-    };
     let entries = app.config.own_entries.iter().filter(|e| e.is_for(&answered.kind));
     entries
         .map(|e| OwnEntryBody {
