@@ -14,6 +14,7 @@ use crate::{
     engine::{Insert, Sql, Value},
     inner::blocking,
     journal::Effected,
+    subjects::SealedPerson,
 };
 
 /// No session lives longer than a day, whatever is asked for.
@@ -81,8 +82,20 @@ impl Store {
     /// # Errors
     /// The database, or an account that names a person who does not name it.
     pub async fn session(&self, token_digest: [u8; 32]) -> Result<Option<SessionView>, StoreError> {
+        let found = self.session_and_person(token_digest).await?;
+        Ok(found.map(|(session, _)| session))
+    }
+
+    /// The same, with the person, still encrypted, where they are active.
+    ///
+    /// # Errors
+    /// As of [`Store::session`].
+    pub async fn session_and_person(
+        &self,
+        token_digest: [u8; 32],
+    ) -> Result<Option<(SessionView, Option<SealedPerson>)>, StoreError> {
         const READ: Sql = Sql::both(
-            "SELECT s.session_id, s.account_id, a.subject_id, p.subject_id, s.level, s.expires_us, p.state, h.size \
+            "SELECT s.session_id, s.account_id, a.subject_id, p.subject_id, s.level, s.expires_us, p.state, h.size, p.profile \
              FROM session s JOIN account a ON a.account_id = s.account_id \
              LEFT JOIN subject p ON p.subject_id = a.subject_id AND p.account_id = a.account_id \
              LEFT JOIN log_head h ON h.log_id = p.log_id \
@@ -106,15 +119,25 @@ impl Store {
             }),
             _ => None,
         };
-        Ok(Some(SessionView {
+        let account = AccountId::from_bytes(row.id(1, "session.account_id")?);
+        let person = match (standing, row.opt_blob(8, "subject.profile")?) {
+            (Some(Standing { subject, .. }), Some(profile)) => Some(SealedPerson {
+                subject,
+                account,
+                profile: profile.to_vec(),
+            }),
+            _ => None,
+        };
+        let session = SessionView {
             id: SessionId::from_bytes(row.id(0, "session.session_id")?),
-            account: AccountId::from_bytes(row.id(1, "session.account_id")?),
+            account,
             subject,
             level: Level::from_code(row.text(4, "session.level")?)
                 .ok_or_else(|| row.corrupt("session.level"))?,
             expires,
             standing,
-        }))
+        };
+        Ok(Some((session, person)))
     }
 
     /// Starts a session, and ends the one of the same account that it replaces, in the transaction of the returned

@@ -50,6 +50,16 @@ pub struct Subject {
     pub person: Option<Person>,
 }
 
+/// A proven person as the database has them, encrypted.
+#[derive(Debug, Clone)]
+pub struct SealedPerson {
+    /// The person.
+    pub subject: SubjectId,
+    /// Their account.
+    pub account: AccountId,
+    pub(crate) profile: Vec<u8>,
+}
+
 /// What stands encrypted in `subject.profile`.
 #[derive(Serialize, Deserialize, Zeroize)]
 #[zeroize(drop)]
@@ -116,10 +126,14 @@ impl Store {
             return Ok(None);
         };
         let person = match row.opt_blob(2, "subject.profile")? {
-            Some(sealed) => {
-                let account = AccountId::from_bytes(row.id(1, "subject.account_id")?);
-                Some(self.open_profile(id, account, sealed).await?)
-            }
+            Some(sealed) => Some(
+                self.open_person(&SealedPerson {
+                    subject: id,
+                    account: AccountId::from_bytes(row.id(1, "subject.account_id")?),
+                    profile: sealed.to_vec(),
+                })
+                .await?,
+            ),
             None => None,
         };
         Ok(Some(Subject {
@@ -155,16 +169,18 @@ impl Store {
         Ok(sealed)
     }
 
-    async fn open_profile(
-        &self,
-        id: SubjectId,
-        account: AccountId,
-        sealed: &[u8],
-    ) -> Result<Person, StoreError> {
+    /// Decrypts a proven person's name and number.
+    ///
+    /// # Errors
+    /// [`StoreError::Erased`] where the person was erased since it was read; the databases, or a profile that does not
+    /// open.
+    pub async fn open_person(&self, sealed: &SealedPerson) -> Result<Person, StoreError> {
+        let id = sealed.subject;
         let broken = |what: &str| StoreError::Sealed(format!("profile of {id}: {what}"));
         let keys = self.keys_for(id, &["profile"]).await?;
         let key = keys.get("profile").ok_or(StoreError::Erased)?;
-        let mut plain = envelope::open_row(key, &self.profile_context(id, &account.bytes()), sealed)
+        let account = sealed.account.bytes();
+        let mut plain = envelope::open_row(key, &self.profile_context(id, &account), &sealed.profile)
             .map_err(|e| broken(&e.to_string()))?;
         let profile: Result<Profile, _> = serde_json::from_slice(&plain);
         plain.zeroize();

@@ -22,7 +22,7 @@ use domain::{
 };
 use ledger::{EntryType, Shared};
 use sources::AskedBeside;
-use store::{Act, EndLookup, NewLookup, Seal, StoreError};
+use store::{Act, EndLookup, NewLookup, Seal, SealedPerson, StoreError};
 use tokio::time::Instant;
 
 pub use answered::{Answered, AnsweredElsewhere, AnsweredField, AnsweredOther, AnsweredSource};
@@ -56,6 +56,8 @@ pub struct Ask {
     pub raw: RawLookup,
     /// Of which region, and how fresh.
     pub wanted: sources::Wanted,
+    /// The requester's own person, where whoever authenticated them has read it.
+    pub own: Option<SealedPerson>,
     /// The bytes of a claimed picture; they are compared by the source and kept nowhere.
     pub portrait: Option<Bytes>,
     /// The requester's idempotency key, and a hash of the whole request.
@@ -220,6 +222,21 @@ async fn whom(app: &App, requester: &Requester, question: &Ask) -> Result<About,
                 active: true,
             });
         };
+        // Who was erased since is refused by the seal, or has no key any more: then it is read what they are now.
+        if let Some(own) = question.own.as_ref().filter(|own| own.subject == subject) {
+            match app.store.open_person(own).await {
+                Ok(person) => {
+                    return Ok(About {
+                        owner: subject,
+                        relation: Relation::Own,
+                        person: Some(person),
+                        active: true,
+                    });
+                }
+                Err(StoreError::Erased) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
         let found = app.store.subject(subject).await?;
         let (active, person) = found.map_or((false, None), |s| (s.active, s.person));
         Ok(About {

@@ -33,6 +33,7 @@ pub async fn my_records(
                 ..RawLookup::default()
             },
             wanted: sources::Wanted::default(),
+            own: None,
             portrait: None,
             repeat: None,
             proofing: false,

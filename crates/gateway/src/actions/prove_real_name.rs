@@ -168,6 +168,7 @@ async fn compare(
         subject: SubjectRef::Person(person.clone()),
         raw,
         wanted: sources::Wanted::default(),
+        own: None,
         portrait: None,
         repeat: None,
         proofing: true,

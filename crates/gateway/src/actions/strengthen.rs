@@ -138,6 +138,7 @@ pub async fn by_portrait(
         subject: SubjectRef::Own,
         raw,
         wanted: sources::Wanted::default(),
+        own: None,
         portrait: Some(portrait),
         repeat: None,
         proofing: true,

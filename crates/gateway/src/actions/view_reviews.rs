@@ -216,6 +216,7 @@ fn question(
         subject: SubjectRef::Own,
         raw,
         wanted: sources::Wanted::default(),
+        own: None,
         portrait: None,
         repeat: Some((key, key)),
         proofing: false,

@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
 use super::{
-    Asking, Bearer, Body, Entering, Problem, Shared, Written,
+    Asker, Asking, Bearer, Body, Entering, Problem, Shared, Written,
     account::{PersonRequest, person},
     catalogue::text,
     problems::{AskProblems, AtPeak},
@@ -404,6 +404,7 @@ fn ask(app: &App, requester: &Requester, request: LookupRequest, asking: &Asking
         subject,
         raw,
         wanted,
+        own: None,
         portrait: None,
         repeat,
         proofing: false,
@@ -435,10 +436,11 @@ fn repetition(
 pub async fn create(
     State(app): Shared,
     Entering(asking): Entering,
-    Bearer(requester): Bearer,
+    Asker(requester, own): Asker,
     Body(request): Body<LookupRequest>,
 ) -> Result<Written, Problem> {
     let mut question = ask(&app, &requester, request, &asking)?;
+    question.own = own;
     let (pass, since) = asking.enter(&app, &requester).await?;
     question.arrived = since;
     let body = to_the_end(async move {

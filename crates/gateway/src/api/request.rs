@@ -10,6 +10,7 @@ use axum::{
 };
 use domain::requester::{Requester, Role};
 use serde::de::DeserializeOwned;
+use store::SealedPerson;
 use tokio::time::Instant;
 
 use super::{Problem, problem::explained};
@@ -191,14 +192,26 @@ impl FromRequestParts<Arc<App>> for Bearer {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
-        let value = parts
-            .headers
-            .get(header::AUTHORIZATION)
-            .and_then(|v| v.to_str().ok());
-        let token = value
-            .and_then(|v| v.strip_prefix("Bearer "))
-            .ok_or(Error::NotSignedIn)?;
-        Ok(Bearer(requester_of_token(app, token).await?))
+        Ok(Bearer(requester_of_token(app, bearer(parts)?).await?))
+    }
+}
+
+fn bearer(parts: &Parts) -> Result<&str, Error> {
+    let value = parts.headers.get(header::AUTHORIZATION);
+    let token = value.and_then(|v| v.to_str().ok()?.strip_prefix("Bearer "));
+    token.ok_or(Error::NotSignedIn)
+}
+
+/// Who asks for records, with what the same statement read of their person, so that it need not be read again.
+#[derive(Debug)]
+pub struct Asker(pub Requester, pub Option<SealedPerson>);
+
+impl FromRequestParts<Arc<App>> for Asker {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
+        let (requester, person) = found_by_token(app, bearer(parts)?).await?;
+        Ok(Asker(requester, person))
     }
 }
 
@@ -207,17 +220,27 @@ impl FromRequestParts<Arc<App>> for Bearer {
 /// # Errors
 /// There is no such living session.
 pub async fn requester_of_token(app: &App, token: &str) -> Result<Requester, Error> {
+    found_by_token(app, token).await.map(|(requester, _)| requester)
+}
+
+/// The same, with what was read of their person on the way.
+///
+/// # Errors
+/// There is no such living session.
+pub async fn found_by_token(app: &App, token: &str) -> Result<(Requester, Option<SealedPerson>), Error> {
     if token.len() > 64 {
         return Err(Error::NotSignedIn);
     }
     let digest = app.store.root_keys().codes().digest("session", token);
-    let session = app.store.session(digest).await?.ok_or(Error::NotSignedIn)?;
-    Ok(Requester {
+    let found = app.store.session_and_person(digest).await?;
+    let (session, person) = found.ok_or(Error::NotSignedIn)?;
+    let requester = Requester {
         role: Role::Person,
         account: session.account,
         session: session.id,
         subject: session.subject,
         level: session.level,
         standing: session.standing,
-    })
+    };
+    Ok((requester, person))
 }

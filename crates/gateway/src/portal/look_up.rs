@@ -246,6 +246,7 @@ pub(super) fn ask(app: &App, holder: &Holder, kind: &LoadedKind, form: &Form) ->
         subject: SubjectRef::Own,
         raw,
         wanted,
+        own: None,
         portrait: None,
         repeat: Some(repeat),
         proofing: false,

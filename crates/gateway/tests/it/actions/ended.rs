@@ -11,7 +11,7 @@ use gateway::{
         close_overdue::close_overdue,
         look_up::{self, Ask, Asked, Intent},
     },
-    api::request::requester_of_token,
+    api::request::found_by_token,
     app::Lang,
     error::Error,
 };
@@ -111,11 +111,8 @@ async fn a_session_that_was_raised_meanwhile_is_answered_nothing(bed: Arc<Bed>) 
 async fn a_person_who_was_erased_meanwhile_is_answered_nothing(bed: Arc<Bed>) {
     let app = bed.app().start().await;
     let token = app.at_l2(chen()).await;
-    let subject = requester_of_token(&app.app, &token)
-        .await
-        .unwrap()
-        .subject
-        .unwrap();
+    let (requester, _) = found_by_token(&app.app, &token).await.unwrap();
+    let subject = requester.subject.unwrap();
     slow(&app, 400);
     let question = about_me("driving-licence");
     let (reply, ()) = tokio::join!(app.look_up(&token, &question), async {
@@ -183,7 +180,7 @@ async fn a_client_that_goes_away_leaves_nothing_open(bed: Arc<Bed>) {
 
 /// Asks as the API does, up to the sealed intent.
 async fn intend(app: &TestApp, token: &str) -> Box<Intent> {
-    let requester = requester_of_token(&app.app, token).await.unwrap();
+    let (requester, own) = found_by_token(&app.app, token).await.unwrap();
     let question = Ask {
         kind: "driving-licence".into(),
         mode: Mode::Read,
@@ -193,6 +190,7 @@ async fn intend(app: &TestApp, token: &str) -> Box<Intent> {
             ..RawLookup::default()
         },
         wanted: sources::Wanted::default(),
+        own,
         portrait: None,
         repeat: None,
         proofing: false,
