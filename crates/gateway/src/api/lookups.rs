@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
 use super::{
-    Asker, Asking, Bearer, Body, Entering, Problem, Shared, Written,
+    Asking, Bearer, BearerWithPerson, Body, Entering, Problem, Shared, Written,
     account::{PersonRequest, person},
     catalogue::text,
     problems::{AskProblems, AtPeak},
@@ -436,7 +436,7 @@ fn repetition(
 pub async fn create(
     State(app): Shared,
     Entering(asking): Entering,
-    Asker(requester, own): Asker,
+    BearerWithPerson(requester, own): BearerWithPerson,
     Body(request): Body<LookupRequest>,
 ) -> Result<Written, Problem> {
     let mut question = ask(&app, &requester, request, &asking)?;

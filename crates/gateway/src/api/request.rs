@@ -204,14 +204,14 @@ fn bearer(parts: &Parts) -> Result<&str, Error> {
 
 /// Who asks for records, with what the same statement read of their person, so that it need not be read again.
 #[derive(Debug)]
-pub struct Asker(pub Requester, pub Option<SealedPerson>);
+pub struct BearerWithPerson(pub Requester, pub Option<SealedPerson>);
 
-impl FromRequestParts<Arc<App>> for Asker {
+impl FromRequestParts<Arc<App>> for BearerWithPerson {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
         let (requester, person) = found_by_token(app, bearer(parts)?).await?;
-        Ok(Asker(requester, person))
+        Ok(BearerWithPerson(requester, person))
     }
 }
 
