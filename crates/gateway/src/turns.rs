@@ -1,8 +1,10 @@
 //! Whose turn it is: so many questions are in work at once, and whoever comes when all places are taken waits in a
 //! bounded line, with a place and a time that are kept.
 //!
-//! Nothing is sealed while a question waits for its turn, for nothing was asked yet: its life begins, and its deadline
-//! counts, when it is admitted. What is lost when the process ends is the place, and whoever comes with it is told.
+//! Nothing is sealed while a question waits for its turn, for nothing was asked yet. Whoever was told a place and comes
+//! again is admitted from the line, and their deadline counts from then; whoever was told nothing, and stood in line for
+//! a moment without knowing, has it from their arrival. What is lost when the process ends is the place, and whoever
+//! comes with it is told.
 //! `docs/decisions/0017-one-place.md` says why an account has one place.
 
 mod line;
@@ -16,7 +18,7 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use line::{Entered, Line, STANDING};
+use line::{Entered, Line, STANDING, Waited};
 pub use line::{Told, TurnId};
 
 use crate::{app::App, error::Error, portal::turn::Kept};
@@ -25,7 +27,7 @@ use crate::{app::App, error::Error, portal::turn::Kept};
 #[must_use = "the question is in work only as long as this is held"]
 pub struct Pass {
     turns: Arc<Turns>,
-    /// When the question was admitted, where it had to wait.
+    /// When the question was admitted, where its requester had been told a place before.
     admitted: Option<Instant>,
     kept: Option<Kept>,
 }
@@ -78,7 +80,7 @@ impl Turns {
         let (turn, mut reached) = {
             let mut line = self.line();
             match line.enter(who, named, Instant::now()) {
-                Entered::Works(kept) => return Ok(self.pass(kept.is_some() || named.is_some(), kept)),
+                Entered::Works(waited) => return Ok(self.pass(waited)),
                 Entered::Full(retry_after) => return Err(counted("full", Error::Overloaded { retry_after })),
                 Entered::HasPlace(retry_after) => {
                     return Err(counted("has-place", Error::AlreadyWaiting { retry_after }));
@@ -161,14 +163,14 @@ impl Turns {
         gone
     }
 
-    fn pass(self: &Arc<Self>, waited: bool, kept: Option<Kept>) -> Pass {
-        if waited {
+    fn pass(self: &Arc<Self>, waited: Option<Waited<Kept>>) -> Pass {
+        if waited.is_some() {
             metrics::counter!("mingcha_turns_total", "what" => "served").increment(1);
         }
         Pass {
             turns: Arc::clone(self),
-            admitted: waited.then(Instant::now),
-            kept,
+            admitted: waited.as_ref().is_some_and(|w| w.told).then(Instant::now),
+            kept: waited.and_then(|w| w.kept),
         }
     }
 
@@ -192,7 +194,7 @@ fn counted(what: &'static str, error: Error) -> Error {
 }
 
 impl Pass {
-    /// From when the deadline counts: the arrival, or the admission of a question that had to wait.
+    /// From when the deadline counts: the arrival, or the admission of a question whose requester had been told to wait.
     #[must_use]
     pub fn since(&self, arrived: Instant) -> Instant {
         self.admitted.unwrap_or(arrived)
@@ -210,7 +212,7 @@ impl Drop for Pass {
             let mut line = self.turns.line();
             let next = line.done(Instant::now());
             // Sent while the line is held: whoever has waited long enough looks once more for it.
-            next.and_then(|(reach, kept)| reach.send(self.turns.pass(true, kept)).err())
+            next.and_then(|(reach, waited)| reach.send(self.turns.pass(Some(waited))).err())
         };
         // Whoever has just broken off gives it on to the next.
         drop(unreached);
@@ -283,6 +285,12 @@ mod tests {
         }
     }
 
+    async fn until_standing(turns: &Turns, turn: TurnId) {
+        while !turns.line().stands(turn) {
+            sleep(Duration::from_millis(1)).await;
+        }
+    }
+
     /// With so many in work, the next one's turn comes within the second that one stands for it.
     const MANY: u8 = 8;
 
@@ -298,9 +306,10 @@ mod tests {
         drop(passes.pop());
         let pass = waiting.await.unwrap().unwrap();
         let long_ago = Instant::now() - Duration::from_secs(9);
-        assert!(
-            pass.since(long_ago) > long_ago,
-            "the deadline counts from when it was admitted"
+        assert_eq!(
+            pass.since(long_ago),
+            long_ago,
+            "who was told nothing has it from the arrival"
         );
         assert_eq!(turns.line().counts(), (MANY.into(), 0));
         drop((pass, passes));
@@ -369,11 +378,30 @@ mod tests {
         ));
         assert!(matches!(turns.look(&person(2), told.turn), Err(Error::NotFound)));
         assert_eq!(turns.look(&person(1), told.turn).unwrap().place, 1);
+        let long_ago = Instant::now() - Duration::from_secs(9);
+        // They come again and stand until a place is given on.
+        let again = tokio::spawn({
+            let (turns, turn) = (Arc::clone(&turns), told.turn);
+            async move { turns.enter(&person(1), Some(turn)).await }
+        });
+        until_standing(&turns, told.turn).await;
         drop(passes.pop());
+        let pass = again.await.unwrap().unwrap();
+        assert!(
+            pass.since(long_ago) > long_ago,
+            "who was told has it from when they were admitted"
+        );
+        let Err(Error::Waiting(told)) = turns.enter(&person(1), None).await else {
+            panic!("it waits");
+        };
+        drop((passes.pop(), passes.pop()));
         // A place is free, and whoever comes takes it, told or not.
-        let pass = turns.enter(&person(1), Some(told.turn)).await.unwrap();
+        let free = turns.enter(&person(1), Some(told.turn)).await.unwrap();
+        assert!(free.since(long_ago) > long_ago, "at once, and told before");
+        let new = turns.enter(&person(2), None).await.unwrap();
+        assert_eq!(new.since(long_ago), long_ago);
         assert_eq!(turns.line().counts(), (MANY.into(), 0));
-        drop((pass, passes));
+        drop((pass, free, new, passes));
         assert_eq!(turns.line().counts(), (0, 0));
     }
 }

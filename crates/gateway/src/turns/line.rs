@@ -50,8 +50,8 @@ pub struct Told {
 /// How somebody enters.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Entered<K> {
-    /// Into work, at once, with what was kept for them.
-    Works(Option<K>),
+    /// Into work, at once; with what they waited as, if they did.
+    Works(Option<Waited<K>>),
     /// Into the line.
     Waits(TurnId),
     /// Not at all: the line is full, or nearly full and their account had a turn while it moved on last. The seconds
@@ -59,6 +59,15 @@ pub(super) enum Entered<K> {
     Full(i64),
     /// Not at all: their account has its place, and another question waits there. The seconds until its turn.
     HasPlace(i64),
+}
+
+/// Whoever has left the line for work.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Waited<K> {
+    /// What was kept for them.
+    pub(super) kept: Option<K>,
+    /// They had been told a place and a time, and came again.
+    pub(super) told: bool,
 }
 
 struct Waiting<W, K> {
@@ -73,6 +82,13 @@ struct Waiting<W, K> {
     anew: bool,
     /// Until when it is kept.
     lapses: Instant,
+}
+
+impl<W, K> Waiting<W, K> {
+    fn parts(self) -> (Option<W>, Waited<K>) {
+        let (kept, told) = (self.kept, self.told);
+        (self.stands, Waited { kept, told })
+    }
 }
 
 /// The line. `W` is how to reach somebody who stands in it, `K` what is kept for somebody who waits.
@@ -134,7 +150,8 @@ impl<W, K> Line<W, K> {
         if self.in_work < self.bound {
             self.in_work += 1;
             self.admit(who.account, now);
-            return Entered::Works(own.and_then(|turn| self.remove(turn)?.kept));
+            let waited = own.and_then(|turn| self.remove(turn));
+            return Entered::Works(waited.map(|w| w.parts().1));
         }
         if let Some(turn) = own {
             return Entered::Waits(turn);
@@ -256,16 +273,16 @@ impl<W, K> Line<W, K> {
 
     /// A question is done: its place in work goes to the first who stands there, or is free.
     #[must_use = "the place in work is theirs now"]
-    pub(super) fn done(&mut self, now: Instant) -> Option<(W, Option<K>)> {
+    pub(super) fn done(&mut self, now: Instant) -> Option<(W, Waited<K>)> {
         self.pace.freed(now, self.in_work >= self.bound);
         let next = self.standing.first().copied();
         let next = next.and_then(|turn| self.remove(turn));
         if let Some(waiting) = &next {
             self.admit(waiting.account, now);
         }
-        match next.and_then(|w| Some((w.stands?, w.kept))) {
-            Some(next) => Some(next),
-            None => {
+        match next.map(Waiting::parts) {
+            Some((Some(reach), waited)) => Some((reach, waited)),
+            _ => {
                 self.in_work = self.in_work.saturating_sub(1);
                 None
             }

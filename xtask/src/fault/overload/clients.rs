@@ -120,7 +120,7 @@ impl Asks {
         let mut promise: Option<Promise> = None;
         self.turn = None;
         loop {
-            let watch = Stopwatch::start();
+            let (watch, was_told) = (Stopwatch::start(), self.turn.is_some());
             let reply = match self.post() {
                 Ok(reply) => reply,
                 Err(error) => return Some(Ended::Wrong(error)),
@@ -128,7 +128,7 @@ impl Asks {
             let took = watch.elapsed();
             let Some(told) = told(&reply) else {
                 let kept = promise.map(Promise::end);
-                let end = ended(&reply, took, kept);
+                let end = ended(&reply, took, was_told, kept);
                 if let Ended::Refused { retry_after, .. } = end {
                     self.sleep(Duration::from_secs(retry_after));
                 }
@@ -155,13 +155,13 @@ impl Asks {
     fn flood(mut self, pace: Duration) -> Vec<Ended> {
         let mut ends = vec![];
         while !self.is_over() {
-            let watch = Stopwatch::start();
+            let (watch, was_told) = (Stopwatch::start(), self.turn.is_some());
             let reply = self.post();
             match reply.as_ref().map(|reply| (told(reply), reply)) {
                 Ok((Some(told), _)) => self.turn = Some(told.turn),
                 Ok((None, reply)) => {
                     self.turn = None;
-                    self.write(&mut ends, ended(reply, watch.elapsed(), None));
+                    self.write(&mut ends, ended(reply, watch.elapsed(), was_told, None));
                 }
                 Err(error) => ends.push(Ended::Wrong(error.clone())),
             }
@@ -221,10 +221,10 @@ fn told(reply: &Reply) -> Option<Told> {
     })
 }
 
-fn ended(reply: &Reply, took: Duration, kept: Option<bool>) -> Ended {
+fn ended(reply: &Reply, took: Duration, told: bool, kept: Option<bool>) -> Ended {
     let json = reply.json();
     match (reply.status, json["outcome"].as_str(), seconds(reply)) {
-        (200, Some("found"), _) => Ended::Answered { took, kept },
+        (200, Some("found"), _) => Ended::Answered { took, told, kept },
         (429 | 503, _, Some(retry_after)) => Ended::Refused { took, retry_after },
         (status, ..) => Ended::Wrong(format!("{status} {}", reply.text())),
     }

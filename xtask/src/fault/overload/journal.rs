@@ -6,8 +6,10 @@ use serde_json::Value;
 
 use crate::run::Stopwatch;
 
-/// The program's own deadline, and the second that somebody may stand in line before it.
-const IN_TIME: Duration = Duration::from_secs(4);
+/// The program's own deadline, from the arrival of whoever was told nothing; standing in line is part of it.
+const IN_TIME: Duration = Duration::from_secs(3);
+/// Whoever was told a place may stand up to a second when they come again, and has the whole deadline then.
+const IN_TIME_TOLD: Duration = Duration::from_secs(4);
 /// A refusal comes at once.
 const AT_ONCE: Duration = Duration::from_secs(1);
 /// Whoever waits comes at whole seconds, and stands up to one second then.
@@ -66,8 +68,13 @@ impl Promise {
 /// What became of a question.
 #[derive(Debug)]
 pub(super) enum Ended {
-    /// Found, in that time since it was sent last; where a place was told before, whether its time was kept.
-    Answered { took: Duration, kept: Option<bool> },
+    /// Found, in that time since it was sent last, naming a turn that was told or none; and whether the time was kept
+    /// that was told first, by whoever holds it against that.
+    Answered {
+        took: Duration,
+        told: bool,
+        kept: Option<bool>,
+    },
     /// Neither answered nor given a place.
     Refused { took: Duration, retry_after: u64 },
     /// Anything else.
@@ -140,7 +147,7 @@ impl Journal {
 
     fn slow(&self) -> (usize, usize) {
         count(self.all().filter_map(|ended| match ended {
-            Ended::Answered { took, .. } => Some(*took > IN_TIME),
+            Ended::Answered { took, told, .. } => Some(*took > if *told { IN_TIME_TOLD } else { IN_TIME }),
             _ => None,
         }))
     }
@@ -196,8 +203,12 @@ mod tests {
     use super::*;
 
     fn answer(kept: Option<bool>) -> Ended {
-        let took = Duration::from_millis(200);
-        Ended::Answered { took, kept }
+        answer_in(200, kept.is_some(), kept)
+    }
+
+    fn answer_in(millis: u64, told: bool, kept: Option<bool>) -> Ended {
+        let took = Duration::from_millis(millis);
+        Ended::Answered { took, told, kept }
     }
 
     fn journal(flood: usize, others: &[usize]) -> Journal {
@@ -227,6 +238,15 @@ mod tests {
         assert!(promise.again(&told("7", 4)).is_ok() && promise.again(&told("7", 2)).is_ok());
         assert!(promise.again(&told("7", 3)).is_err() && promise.again(&told("8", 1)).is_err());
         assert!(promise.end());
+    }
+
+    #[test]
+    fn who_was_told_nothing_has_three_seconds_from_their_arrival() {
+        for (told, late) in [(false, 1), (true, 0)] {
+            let mut journal = journal(1, &[1]);
+            journal.write(1, vec![answer_in(3500, told, None)]);
+            assert_eq!(journal.slow(), (late, 3), "told: {told}");
+        }
     }
 
     #[test]

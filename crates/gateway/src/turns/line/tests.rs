@@ -27,6 +27,16 @@ struct Client {
     told: Option<Told>,
 }
 
+impl Client {
+    /// As what they leave the line.
+    fn waited(&self) -> Waited<u8> {
+        Waited {
+            kept: Some(self.account),
+            told: self.told.is_some(),
+        }
+    }
+}
+
 /// A line, and those who wait in it as they see it.
 struct World {
     line: Line<TurnId, u8>,
@@ -49,9 +59,9 @@ impl World {
     fn come(&mut self, account: u8, named: Option<TurnId>) -> Entered<u8> {
         let entered = self.line.enter(&person(account), named, self.now);
         match entered {
-            Entered::Works(kept) => {
+            Entered::Works(ref waited) => {
                 let own = self.clients.iter().find(|c| Some(c.turn) == named);
-                assert_eq!(kept, own.map(|c| c.account), "what was kept is theirs");
+                assert_eq!(*waited, own.map(Client::waited), "what was kept is theirs");
                 self.working += 1;
                 self.clients.retain(|c| Some(c.turn) != named);
             }
@@ -97,14 +107,14 @@ impl World {
         let first = self.clients.iter().filter(|c| c.stands).map(|c| c.turn).min();
         let next = self.line.done(self.now);
         assert_eq!(
-            next.map(|(turn, _)| turn),
+            next.as_ref().map(|(turn, _)| *turn),
             first,
             "the first who stands there is next"
         );
         match next {
-            Some((turn, kept)) => {
+            Some((turn, waited)) => {
                 let client = *self.client(turn);
-                assert_eq!(kept, Some(client.account));
+                assert_eq!(waited, client.waited());
                 self.clients.retain(|c| c.turn != turn);
                 Some(client)
             }
