@@ -6,7 +6,7 @@ use domain::{
     kind::{Kind, LoadedKind},
     words::Mode,
 };
-use sources::{Age, Agreement, Coverage, Region, SourceInfo, Span};
+use sources::{Age, Agreement, Coverage, Measured, Region, SourceInfo, Span};
 
 use super::{Answer, Guest, Page, Shared, dates, html, kinds, provinces};
 use crate::{actions::watch_sources::state, app::App};
@@ -49,13 +49,22 @@ pub(super) struct Delivered {
     /// `asked`, `paused` or `expired`.
     pub(super) state: &'static str,
     pub(super) freshness: &'static str,
+    pub(super) drifting: bool,
+    /// Over a day, 7 and 30 days; empty where it was not asked in any of them.
+    pub(super) spans: Vec<SpanLine>,
+}
+
+/// What a source delivered over one span: how often it answered, and how old that was.
+#[derive(Debug, Clone)]
+pub(super) struct SpanLine {
+    /// The span's stable word.
+    pub(super) span: &'static str,
+    /// The share of questions that came to an answer; none where it was not asked.
+    pub(super) success: Option<String>,
     /// How old half of its answers were at most, and 95 of 100.
     pub(super) age: Option<(String, String)>,
     /// It answers, and does not say how old the data is.
     pub(super) tells_no_age: bool,
-    pub(super) drifting: bool,
-    /// The share of questions that came to an answer, over a day, 7 and 30 days.
-    pub(super) success: Option<[String; 3]>,
 }
 
 /// One source and by what right it is asked.
@@ -192,19 +201,26 @@ fn regions(page: &Page, regions: &[Region]) -> String {
 
 fn delivered(app: &App, page: &Page, info: &SourceInfo, kind: &str) -> Delivered {
     let over = |span| app.sources.measured(&info.id, kind, span);
-    let percent = |span| {
-        let share = over(span).success();
-        share.map_or_else(|| "–".to_owned(), percent_of)
-    };
-    let week = over(Span::Week);
-    let age = |percent| week.age(percent).map(|age| age_text(page, age));
+    let spans = Span::ALL.map(|span| span_line(page, span, &over(span)));
     Delivered {
         state: state(app, info),
         freshness: info.freshness.code(),
-        age: age(50).zip(age(95)),
-        tells_no_age: week.tells_age() == Some(false),
         drifting: app.sources.is_drifting(&info.id, kind, info.freshness),
-        success: (over(Span::Month).asked > 0).then(|| Span::ALL.map(percent)),
+        spans: if over(Span::Month).asked > 0 {
+            spans.into()
+        } else {
+            vec![]
+        },
+    }
+}
+
+fn span_line(page: &Page, span: Span, measured: &Measured) -> SpanLine {
+    let age = |percent| measured.age(percent).map(|age| age_text(page, age));
+    SpanLine {
+        span: span.code(),
+        success: measured.success().map(percent_of),
+        age: age(50).zip(age(95)),
+        tells_no_age: measured.tells_age() == Some(false),
     }
 }
 

@@ -13,6 +13,7 @@ use domain::{
     words::{AskedFreshness, Bilingual, Freshness, LegalBasis, Level, Mode},
 };
 use fluent_bundle::FluentResource;
+use sources::Span;
 
 use super::{Page, messages, page::Context, verify::WHY};
 use crate::{
@@ -211,6 +212,7 @@ fn families() -> BTreeSet<String> {
         &mut AskedFreshness::ALL.iter().map(|w| w.code().to_owned()),
     );
     all(&["source-state"], &mut words(&["paused", "expired"]).into_iter());
+    all(&["span"], &mut Span::ALL.iter().map(|s| s.code().to_owned()));
     all(&["mode"], &mut Mode::ALL.iter().map(|m| m.code().to_owned()));
     all(&["level"], &mut Level::ALL.iter().map(|l| l.code().to_owned()));
     all(

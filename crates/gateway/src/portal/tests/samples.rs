@@ -4,13 +4,14 @@ mod parts;
 
 use askama::Template;
 use domain::words::Level;
+use sources::Span;
 
 use crate::portal::{
     Page,
     access_log::AccessLogView,
     account::{AccountView, EraseView, ErasedView},
     answer::{AnswerView, FieldView, MissingView, OtherView, PartView, SourceView},
-    coverage::{CoverageLine, CoverageView, CoveredKind, Delivered, SourceLine},
+    coverage::{CoverageLine, CoverageView, CoveredKind, Delivered, SourceLine, SpanLine},
     dress::{ProblemView, StepUpView},
     history::{DetailView, LookUpLine, LookUpsView},
     home::HomeView,
@@ -337,13 +338,20 @@ fn vin_pages(p: &Page, add: Add<'_>) {
 
 /// The page of coverage; its sources.
 fn coverage_page(p: &Page, add: Add<'_>) -> Vec<SourceLine> {
+    let span = |span: Span| SpanLine {
+        span: span.code(),
+        success: (span != Span::Day).then(|| "1".into()),
+        age: (span == Span::Month).then(|| ("a".into(), "b".into())),
+        tells_no_age: span == Span::Week,
+    };
     let delivered = |state| Delivered {
         state,
         freshness: "daily",
-        age: (state == "asked").then(|| ("a".into(), "b".into())),
-        tells_no_age: state == "paused",
         drifting: true,
-        success: Some(["1".into(), "2".into(), "3".into()]),
+        spans: match state {
+            "expired" => vec![],
+            _ => Span::ALL.map(span).into(),
+        },
     };
     let source = |agreement| SourceLine {
         name: "sample".into(),

@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use domain::outcome::Outcome;
+use sandbox::Switch;
+
 use super::browser::Browser;
 use crate::{
     actions::routing::{of_one_region, with_a_reserve},
@@ -15,7 +18,28 @@ on_both!(
     a_region_is_a_choice_only_where_it_matters,
     what_was_chosen_is_part_of_the_question,
     coverage_says_what_each_source_delivers_of_each_kind,
+    coverage_tells_what_was_measured_over_a_day_7_and_30_days,
 );
+
+/// What was measured of the driving licence, as the page says it: one line for each span.
+fn spans(page: &str) -> Vec<String> {
+    let (_, section) = page.split_once("<h2>驾驶证</h2>").unwrap();
+    let (_, list) = section.split_once("<dl class=\"spans\">").unwrap();
+    let list = list.split_once("</dl>").unwrap().0.replace("<br>", " ");
+    let text = |line: &str| {
+        let pieces = line
+            .split('<')
+            .filter_map(|piece| Some(piece.split_once('>')?.1.trim()));
+        pieces
+            .filter(|text| !text.is_empty())
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    list.split("</div>")
+        .map(text)
+        .filter(|text| !text.is_empty())
+        .collect()
+}
 
 async fn two_sources_that_differ_stand_side_by_side(bed: Arc<Bed>) {
     let app = bed.app().start().await;
@@ -171,4 +195,50 @@ async fn coverage_says_what_each_source_delivers_of_each_kind(bed: Arc<Bed>) {
     ] {
         assert!(page.contains(said), "{said}");
     }
+}
+
+async fn coverage_tells_what_was_measured_over_a_day_7_and_30_days(bed: Arc<Bed>) {
+    let app = bed.app().start().await;
+    let of_licence = || Switch {
+        path: Some("traffic/licence/query".into()),
+        ..Switch::default()
+    };
+    app.switch(Switch {
+        stale_days: 5,
+        times: Some(1),
+        ..of_licence()
+    });
+    let page = Browser::new(&app).get("/coverage").await.expect(200).text;
+    assert!(page.contains("还没有问过") && !page.contains("class=\"spans\""));
+    let ask = async |outcome| {
+        let token = app.at_l2(chen()).await;
+        app.look_up(&token, &about_me("driving-licence"))
+            .await
+            .expect_outcome(outcome);
+    };
+    ask("found").await;
+    app.clock.advance_seconds(3 * 86_400);
+    ask("found").await;
+    app.switch(Switch {
+        outcome: Some(Outcome::Maintenance),
+        ..of_licence()
+    });
+    ask("maintenance").await;
+    let mut browser = Browser::new(&app);
+    let page = browser.get("/coverage").await.expect(200).text;
+    let expected = [
+        "1天 答复 50 % 二十次里十九次：15分钟以内",
+        "7天 答复 66.7 % 一半：15分钟以内 二十次里十九次：5天到6天前",
+        "30天 答复 66.7 % 一半：15分钟以内 二十次里十九次：5天到6天前",
+    ];
+    assert_eq!(spans(&page), expected);
+    app.clock.advance_seconds(5 * 86_400);
+    browser.cookies.insert("mingcha-elder".into(), "1".into());
+    let page = browser.get("/coverage").await.expect(200).text;
+    let expected = [
+        "1天 没有问过",
+        "7天 答复 50 % 二十次里十九次：15分钟以内",
+        "30天 答复 66.7 % 二十次里十九次：5天到6天前",
+    ];
+    assert_eq!(spans(&page), expected, "fewer words for who needs large ones");
 }
