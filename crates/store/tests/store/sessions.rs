@@ -2,7 +2,7 @@
 
 use domain::words::Level;
 use futures_util::future::join_all;
-use store::{Bound, Bounded, MAX_SESSION_SECONDS, NewSession, Store};
+use store::{Bound, Bounded, MAX_SESSION_SECONDS, NewSession, PERSON_ERASED, Store, StoreError};
 
 use crate::{acts::*, world::*};
 
@@ -104,6 +104,37 @@ async fn sessions_have_a_greatest_age_and_are_forgotten() {
         let by = sign_in(&store, by.account, Level::L1, None).await;
         sign_out(&store, by).await;
         assert_ne!(std::fs::metadata(&journal).unwrap().len(), 0);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_person_comes_with_the_session_until_they_are_erased() {
+    each_world(|world| async move {
+        let store = world.open().await;
+        let (proven, by) = (prove(&store, 1).await, sign_up(&store, 2).await);
+        let read = async |session| {
+            let found = store.session_and_person(token_of(session)).await.unwrap();
+            found.map(|(_, person)| person)
+        };
+        assert!(
+            read(by.session).await.unwrap().is_none(),
+            "nobody is proven there"
+        );
+        let sealed_person = read(proven.holder.session).await.unwrap().unwrap();
+        assert_eq!(
+            (sealed_person.subject, sealed_person.account),
+            (proven.subject, proven.account)
+        );
+        let (opened, expected) = (store.open_person(&sealed_person).await.unwrap(), person(1));
+        assert_eq!(opened.name.expose(), expected.name.expose());
+        assert_eq!(opened.id_number.expose(), expected.id_number.expose());
+        let effect = store.erase(proven.subject, proven.account);
+        sealed(store.seal(change(proven.subject, PERSON_ERASED, effect)).await);
+        store.destroy_keys(proven.subject, proven.account).await.unwrap();
+        assert!(read(proven.holder.session).await.is_none());
+        let opened = store.open_person(&sealed_person).await;
+        assert!(matches!(opened, Err(StoreError::Erased)), "what was read before");
     })
     .await;
 }

@@ -17,12 +17,13 @@ use gateway::{
 };
 use sandbox::Switch;
 use serde_json::{Value, json};
+use store::SealedPerson;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::{
     app::TestApp,
     bed::Bed,
-    cast::{about_me, chen, my_vehicle},
+    cast::{about_me, chen, gulbahar, my_vehicle},
 };
 
 on_both!(
@@ -32,6 +33,8 @@ on_both!(
     a_client_that_goes_away_leaves_nothing_open,
     an_intent_that_nobody_ends_is_closed,
     a_release_that_comes_late_loses,
+    who_was_erased_after_the_session_was_read_is_asked_about_nowhere,
+    what_was_read_of_somebody_else_is_not_used,
 );
 
 /// Makes traffic management slow.
@@ -178,10 +181,9 @@ async fn a_client_that_goes_away_leaves_nothing_open(bed: Arc<Bed>) {
         .expect("the proof goes to its end, and the old session with it");
 }
 
-/// Asks as the API does, up to the sealed intent.
-async fn intend(app: &TestApp, token: &str) -> Box<Intent> {
-    let (requester, own) = found_by_token(&app.app, token).await.unwrap();
-    let question = Ask {
+/// About one's own licence, with what was read of a person on the way.
+fn about_own(own: Option<SealedPerson>) -> Ask {
+    Ask {
         kind: "driving-licence".into(),
         mode: Mode::Read,
         subject: SubjectRef::Own,
@@ -196,8 +198,13 @@ async fn intend(app: &TestApp, token: &str) -> Box<Intent> {
         proofing: false,
         lang: Lang::Zh,
         arrived: Instant::now(),
-    };
-    match look_up::ask(&app.app, &requester, question).await {
+    }
+}
+
+/// Asks as the API does, up to the sealed intent.
+async fn intend(app: &TestApp, token: &str) -> Box<Intent> {
+    let (requester, own) = found_by_token(&app.app, token).await.unwrap();
+    match look_up::ask(&app.app, &requester, about_own(own)).await {
         Ok(Asked::Intended(intent)) => intent,
         _ => panic!("it is permitted"),
     }
@@ -258,4 +265,37 @@ async fn a_release_that_comes_late_loses(bed: Arc<Bed>) {
     app.clock.advance_seconds(9);
     look_up::release(&app.app, *intent).await.unwrap();
     assert_eq!(close_overdue(&app.app).await.unwrap(), 0);
+}
+
+/// Between the session and the question lies the line, in which one may wait for seconds.
+async fn who_was_erased_after_the_session_was_read_is_asked_about_nowhere(bed: Arc<Bed>) {
+    let app = bed.app().start().await;
+    let token = app.at_l2(chen()).await;
+    let (requester, own) = found_by_token(&app.app, &token).await.unwrap();
+    assert!(own.is_some(), "the person comes with the session");
+    app.delete(&token, "/v1/account").await.expect(204);
+    let before = app.sandbox.journal().len();
+    let asked = look_up::ask(&app.app, &requester, about_own(own)).await;
+    match asked {
+        Err(Error::NotPermitted { .. }) => {}
+        Err(error) => panic!("{error:?}"),
+        Ok(_) => panic!("it is permitted"),
+    }
+    assert_eq!(app.sandbox.journal().len(), before, "nobody was asked");
+}
+
+async fn what_was_read_of_somebody_else_is_not_used(bed: Arc<Bed>) {
+    let app = bed.app().start().await;
+    let (token, hers) = (app.at_l2(chen()).await, app.at_l2(gulbahar()).await);
+    let (requester, _) = found_by_token(&app.app, &token).await.unwrap();
+    let (_, other) = found_by_token(&app.app, &hers).await.unwrap();
+    assert!(other.is_some());
+    let intent = match look_up::ask(&app.app, &requester, about_own(other)).await {
+        Ok(Asked::Intended(intent)) => intent,
+        _ => panic!("it is permitted"),
+    };
+    let answered = look_up::release(&app.app, *intent).await.unwrap();
+    let own = answered.fields.iter().find(|f| f.id == "file_number").unwrap();
+    let expected = &chen().licence.as_ref().unwrap().file_number;
+    assert_eq!(own.value, json!(expected), "one's own record");
 }
