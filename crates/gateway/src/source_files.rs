@@ -1,5 +1,5 @@
 //! What the data folder keeps about sources: who is paused and by whom, what was measured, what their drops are at,
-//! and which an operator accepted.
+//! and which an operator accepted; a demo's folder also their files.
 
 use std::{
     collections::BTreeMap,
@@ -101,6 +101,12 @@ pub fn orders_file(folder: &Path) -> PathBuf {
 #[must_use]
 pub fn measures_file(folder: &Path) -> PathBuf {
     folder.join("sources-measured.json")
+}
+
+/// Where a demo keeps the files of its sources.
+#[must_use]
+pub fn demo_sources(folder: &Path) -> PathBuf {
+    folder.join("sources")
 }
 
 /// Lets one process at a time change the orders, until what is returned is dropped.

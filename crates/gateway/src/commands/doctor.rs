@@ -3,7 +3,8 @@
 use std::process::ExitCode;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use sources::Paper;
+use jiff::civil::Date;
+use sources::{Agreement, Paper, SourceInfo, Sources};
 
 use super::{Outcome, serve::DeploymentArgs};
 use crate::{app::App, start::World};
@@ -21,15 +22,26 @@ pub async fn run(args: &DeploymentArgs, world: &World) -> Outcome {
         "ok    keys, kinds, notices, policy {}, sources, database, tail of the log",
         app.policy_version()
     );
-    for paper in app.sources.papers(app.now().date_in_china()) {
-        println!("{}", paper_line(&paper));
-    }
-    for info in app.sources.infos() {
-        for line in info.agreement.iter().flat_map(|agreement| agreement.agreed()) {
-            println!("ok    {}: agreed {line}", info.id);
-        }
+    for line in source_lines(&app.sources, app.now().date_in_china()) {
+        println!("{line}");
     }
     check(&app).await
+}
+
+/// By what right each source is asked: its papers, and what is agreed.
+fn source_lines(sources: &Sources, today: Date) -> Vec<String> {
+    let papers = sources.papers(today);
+    let agreed = |info: &SourceInfo| {
+        let lines = info.agreement.iter().flat_map(Agreement::agreed);
+        lines
+            .map(|line| format!("ok    {}: agreed {line}", info.id))
+            .collect::<Vec<_>>()
+    };
+    papers
+        .iter()
+        .map(paper_line)
+        .chain(sources.infos().flat_map(agreed))
+        .collect()
 }
 
 /// One paper of a source: one that ends soon is no fault of the deployment, so that it does not fail the command.
@@ -84,4 +96,39 @@ pub async fn check(app: &App) -> Outcome {
     } else {
         ExitCode::FAILURE
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use domain::time::{Clock, ManualClock, Timestamp};
+    use sources::{Realm, SourceFile};
+
+    use super::*;
+    use crate::start::kinds;
+
+    #[test]
+    fn it_is_told_by_what_right_a_source_is_asked() {
+        let text = include_str!("../../../sandbox/sources/carrier.toml");
+        let text = text.replace("{base}", "https://a.example");
+        let text = text.replacen("expires = 2099-12-31", "expires = 2026-12-01", 1);
+        let file = SourceFile {
+            name: "a.toml".into(),
+            text: text.replace("identity = [\"phone\"]", "identity = [\"phone\"]\nmarriage = []"),
+        };
+        let clock = Arc::new(ManualClock::new(
+            Timestamp::parse_rfc3339("2026-11-22T04:00:00Z").unwrap(),
+        ));
+        let today = clock.now().date_in_china();
+        let kinds = kinds(None).unwrap();
+        let sources = Sources::alone(&[file], &kinds, Realm::Production, clock, [7; 32]).unwrap();
+        let expected = [
+            "ALARM sandbox-carrier: agreement SBX-CARRIER-1 ends in 9 days, on 2026-12-01; renew it",
+            "ok    sandbox-carrier: licence SBX-LICENCE-CARRIER-1 until 2099-12-31",
+            "ok    sandbox-carrier: agreed identity: phone",
+            "ok    sandbox-carrier: agreed marriage: no field, only whether it matches",
+        ];
+        assert_eq!(source_lines(&sources, today), expected);
+    }
 }

@@ -1,6 +1,6 @@
 //! `mingcha demo` by the program itself.
 
-use std::process::Command;
+use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Command};
 
 use crate::front::Server;
 
@@ -47,4 +47,42 @@ fn maintenance_comes_out_of_a_database_where_one_is_named() {
         "{why}"
     );
     assert!(!why.contains("hidden"), "{why}");
+}
+
+/// What `mingcha` says to these words about a demo's folder.
+fn about(folder: &Path, words: &[&str]) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mingcha"));
+    let ended = command.args(words).arg("--data").arg(folder).output().unwrap();
+    let why = String::from_utf8_lossy(&ended.stderr);
+    assert!(ended.status.success(), "{words:?}: {why}");
+    String::from_utf8(ended.stdout).unwrap()
+}
+
+#[test]
+fn the_folder_that_a_demo_keeps_tells_of_its_sources() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    about(folder, &["demo", "--once"]);
+    let shown = about(folder, &["source", "list"]);
+    let heads = shown.lines().filter_map(|line| line.strip_suffix("  asked"));
+    let expected = [
+        "sandbox-carrier",
+        "sandbox-civil-affairs",
+        "sandbox-insurance",
+        "sandbox-population",
+        "sandbox-repair",
+        "sandbox-traffic",
+    ];
+    assert_eq!(heads.collect::<Vec<_>>(), expected, "{shown}");
+    for told in [
+        "serves     vehicle-insurance read\n",
+        "agreed     identity: phone\n",
+    ] {
+        assert!(shown.contains(told), "{told}: {shown}");
+    }
+    about(folder, &["source", "pause", "sandbox-repair", "--by", "wang"]);
+    let shown = about(folder, &["source", "list"]);
+    assert!(shown.contains("sandbox-repair  paused by wang\n"), "{shown}");
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&folder.join("sources")), 0o700, "it holds keys");
 }

@@ -6,7 +6,7 @@ mod once;
 mod own;
 mod seed;
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{net::SocketAddr, os::unix::fs::DirBuilderExt, path::PathBuf, sync::Arc};
 
 use clap::Args;
 use crypto::Suite;
@@ -24,6 +24,7 @@ use crate::{
     jobs,
     messenger::{Messenger, Outbox},
     router,
+    source_files::demo_sources,
     start::{self, World},
 };
 
@@ -170,8 +171,22 @@ async fn open(
     let messenger = Messenger::Outbox(Outbox::default());
     let mut app = start::start(config, root, &files, messenger, world).await?;
     start::begin(&app).await?;
+    keep_sources(&demo_sources(&folder), &app, &files)?;
     app.demo = Some(DemoWorld { sandbox, sandbox_url });
     Ok(app)
+}
+
+/// Keeps the files of the sources, for `mingcha source list --data`. They hold the gateway's secret keys of this start.
+fn keep_sources(folder: &std::path::Path, app: &App, files: &[SourceFile]) -> Result<(), StartError> {
+    match std::fs::remove_dir_all(folder) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(e.into()),
+        _ => {}
+    }
+    std::fs::DirBuilder::new().mode(0o700).create(folder)?;
+    for (info, file) in app.sources.infos().zip(files) {
+        std::fs::write(folder.join(format!("{}.toml", info.id)), &file.text)?;
+    }
+    Ok(())
 }
 
 fn config(folder: &std::path::Path, address: SocketAddr) -> Result<Config, StartError> {

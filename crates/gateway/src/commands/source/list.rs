@@ -14,7 +14,7 @@ use crate::{
     commands::{Outcome, serve::source_files},
     config::Config,
     error::StartError,
-    source_files::{Orders, measures_file, read, read_drop_states, read_orders},
+    source_files::{Orders, demo_sources, measures_file, read, read_drop_states, read_orders},
     start::{World, kinds},
 };
 
@@ -24,10 +24,47 @@ pub struct ListArgs {
     /// The configuration file.
     #[arg(long, default_value = "/etc/mingcha/config.toml")]
     config: PathBuf,
+    /// The data folder, where there is no configuration, as of `mingcha demo --data DIR`.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// With `--data`: a folder of further record kinds.
+    #[arg(long, value_name = "DIR", requires = "data")]
+    kinds: Option<PathBuf>,
+}
+
+/// Where everything lies that is known of the sources.
+struct Place {
+    realm: Realm,
+    data: PathBuf,
+    sources: PathBuf,
+    kinds: Option<PathBuf>,
+}
+
+impl ListArgs {
+    fn place(&self) -> Result<Place, StartError> {
+        if let Some(data) = &self.data {
+            return Ok(Place {
+                realm: Realm::Demo,
+                data: data.clone(),
+                sources: demo_sources(data),
+                kinds: self.kinds.clone(),
+            });
+        }
+        let text = std::fs::read_to_string(&self.config)
+            .map_err(|e| StartError(format!("{}: {e}", self.config.display())))?;
+        let config = Config::parse(&text, std::env::vars())?;
+        Ok(Place {
+            realm: Realm::Production,
+            data: config.data_folder,
+            sources: config.sources_folder,
+            kinds: config.kinds_folder,
+        })
+    }
 }
 
 /// What the data folder says about sources.
 struct Known {
+    realm: Realm,
     kinds: Catalogue,
     orders: Orders,
     measures: String,
@@ -40,17 +77,16 @@ struct Known {
 /// The configuration or a folder cannot be read.
 #[expect(clippy::print_stdout, reason = "the list is what the command prints")]
 pub fn run(args: &ListArgs, world: &World) -> Outcome {
-    let text = std::fs::read_to_string(&args.config)
-        .map_err(|e| StartError(format!("{}: {e}", args.config.display())))?;
-    let config = Config::parse(&text, std::env::vars())?;
+    let place = args.place()?;
     let known = Known {
-        kinds: kinds(config.kinds_folder.as_deref())?,
-        orders: read_orders(&config.data_folder)?,
-        measures: read(&measures_file(&config.data_folder))?.unwrap_or_default(),
-        drops: read_drop_states(&config.data_folder)?,
+        realm: place.realm,
+        kinds: kinds(place.kinds.as_deref())?,
+        orders: read_orders(&place.data)?,
+        measures: read(&measures_file(&place.data))?.unwrap_or_default(),
+        drops: read_drop_states(&place.data)?,
     };
     let mut wrong = 0;
-    for file in source_files(&config.sources_folder)? {
+    for file in source_files(&place.sources)? {
         match describe(&file, &known, world) {
             Ok(text) => println!("{text}"),
             Err(problem) => {
@@ -70,7 +106,7 @@ pub fn run(args: &ListArgs, world: &World) -> Outcome {
 fn describe(file: &SourceFile, known: &Known, world: &World) -> Result<String, StartError> {
     let (clock, seed) = (Arc::clone(&world.clock), world.random.bytes());
     let files = std::slice::from_ref(file);
-    let sources = Sources::alone(files, &known.kinds, Realm::Production, clock, seed)?;
+    let sources = Sources::alone(files, &known.kinds, known.realm, clock, seed)?;
     if !known.measures.is_empty() && sources.restore_measures(&known.measures).is_err() {
         tracing::warn!("the measures of the sources cannot be read");
     }
@@ -227,9 +263,68 @@ pub(super) fn must_exist(folder: &Path, id: &str) -> Result<(), StartError> {
 
 #[cfg(test)]
 mod tests {
+    use domain::time::{ManualClock, Timestamp};
     use sources::{Quarantine, Reading, Stage};
+    use store::Random;
 
     use super::*;
+    use crate::source_files::Order;
+
+    /// A register that compares a name with a number; by its agreement, nothing else.
+    const REGISTER: &str = r#"id = "city-police"
+version = 1
+name = { zh = "市公安局", en = "City police" }
+protocol = "http"
+endpoint = "https://records.city.example/v1"
+freshness = "daily"
+
+[agreement]
+number = "A-1"
+expires = 2027-12-31
+licence = "L-1"
+licence_expires = 2026-12-15
+fields = { identity = [], vehicle-maintenance = ["last_odometer_km", "visits"] }
+
+[[serves]]
+kind = "identity"
+mode = "match"
+path = "/identity"
+request = { xm = "subject.name", sfz = "subject.id_number" }
+outcome = { at = "/code", codes = { "0" = "match", "1" = "not_found", "2" = "mismatch" } }
+"#;
+
+    fn shown(text: &str) -> String {
+        let now = Timestamp::parse_rfc3339("2026-11-22T04:00:00Z").unwrap();
+        let world = World {
+            clock: Arc::new(ManualClock::new(now)),
+            random: Arc::new(Random::new([3; 32])),
+        };
+        let (paused, by) = (true, "wang".to_owned());
+        let known = Known {
+            realm: Realm::Production,
+            kinds: kinds(None).unwrap(),
+            orders: Orders::from([("city-police".to_owned(), Order { paused, by })]),
+            measures: String::new(),
+            drops: vec![],
+        };
+        let (name, text) = ("a.toml".to_owned(), text.to_owned());
+        describe(&SourceFile { name, text }, &known, &world).unwrap()
+    }
+
+    #[test]
+    fn papers_and_what_is_agreed_are_shown() {
+        let expected = "city-police  paused by wang
+  serves     identity match
+  regions    the whole country
+  promises   daily
+  measured   identity: not measured yet; answered - (day), - (7-days), - (30-days)
+  licence    L-1 ALARM ends in 23 days, on 2026-12-15: renew it
+  agreement  A-1 until 2027-12-31
+  agreed     identity: no field, only whether it matches
+  agreed     vehicle-maintenance: last_odometer_km visits
+";
+        assert_eq!(shown(REGISTER), expected);
+    }
 
     #[test]
     fn what_the_files_are_at_is_shown() {
