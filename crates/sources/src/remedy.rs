@@ -166,6 +166,9 @@ impl Problem {
             }
             Problem::ImageMissing => "`answer.bytes` must point at the picture in base64",
             Problem::ImageTooLarge | Problem::NotAnImage => "PNG or JPEG, at most 1 MiB and 20 megapixels",
+            Problem::ReviewNumberMissing => {
+                "`answer.number` must point at the number of the review: letters, digits and hyphens, at most 64"
+            }
             Problem::OtherReview => {
                 "the state is that of another review: send back the number that was asked about"
             }

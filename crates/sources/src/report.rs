@@ -158,7 +158,9 @@ pub enum Problem {
     NotAnImage,
     /// An image is not the one whose digest was released; it was dropped.
     OtherImage,
-    /// A review's number is missing, malformed, or that of another review; the answer was dropped.
+    /// A review's number is missing or malformed; the answer was dropped.
+    ReviewNumberMissing,
+    /// A review's number is that of another review; the answer was dropped.
     OtherReview,
 }
 
@@ -238,6 +240,7 @@ impl Problem {
             Problem::ImageTooLarge => "image_too_large",
             Problem::NotAnImage => "not_an_image",
             Problem::OtherImage => "other_image",
+            Problem::ReviewNumberMissing => "review_number_missing",
             Problem::OtherReview => "other_review",
         }
     }

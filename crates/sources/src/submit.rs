@@ -116,6 +116,14 @@ impl Sources {
         self.submit_route(source, kind).map(|(_, route)| route.terms)
     }
 
+    /// The kinds whose reviews a source takes in the same way as those of this one, which is among them; none where it
+    /// takes none.
+    #[must_use]
+    pub fn reviewed_alike(&self, source: &str, kind: &str) -> &[String] {
+        self.submit_route(source, kind)
+            .map_or(&[], |(_, route)| route.kinds())
+    }
+
     /// Hands in a review. It neither panics nor says more than the source did.
     ///
     /// # Errors

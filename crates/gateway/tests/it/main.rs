@@ -39,4 +39,5 @@ mod portal;
 mod reply;
 mod source_check;
 mod source_mistakes;
+mod source_offers;
 mod start;

@@ -242,6 +242,7 @@ pub(crate) async fn checked(into: &Path) -> (bool, String) {
     let args = CheckArgs {
         files: vec![into.join("sources/own.toml")],
         ask: Some(into.join("tests.toml")),
+        submit: false,
         kinds: Some(into.join("kinds")),
         demo: true,
     };

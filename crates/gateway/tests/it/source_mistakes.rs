@@ -20,6 +20,7 @@ async fn checked(folder: &Path, text: &str, kind: &str) -> (bool, String) {
     let args = CheckArgs {
         files: vec![file],
         ask: Some(tests),
+        submit: false,
         kinds: None,
         demo: true,
     };

@@ -177,6 +177,11 @@ impl SubmitRoute {
         self.kinds.iter().any(|id| id == kind)
     }
 
+    /// The kinds whose reviews go this way.
+    pub(super) fn kinds(&self) -> &[String] {
+        &self.kinds
+    }
+
     /// Reads what was said to a review that was handed in.
     pub(super) fn read(&self, body: &[u8]) -> Result<ReviewReply, Unasked> {
         let answer = json::parse(body).map_err(Failure::bad_answer)?;
@@ -261,7 +266,7 @@ fn read_number(at: &Pointer, answer: &Json) -> Result<String, Failure> {
     let number = number.filter(|n| (1..=MAX_NUMBER).contains(&n.len()) && n.chars().all(sound));
     number
         .map(|n| n.into_owned())
-        .ok_or(Failure::bad_answer(Problem::OtherReview))
+        .ok_or(Failure::bad_answer(Problem::ReviewNumberMissing))
 }
 
 /// A source's words without control characters, cut where they are too long; `None` where nothing is left.

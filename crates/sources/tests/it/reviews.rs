@@ -100,18 +100,18 @@ async fn whatever_else_comes_is_no_reply_and_can_be_tried_again() {
         (json!({ "code": 3 }), (Overloaded, None)),
         (json!({ "code": 7 }), bad(Problem::UnknownOutcome)),
         (json!({}), bad(Problem::NoOutcome)),
-        (json!({ "code": 0 }), bad(Problem::OtherReview)),
+        (json!({ "code": 0 }), bad(Problem::ReviewNumberMissing)),
         (
             json!({ "code": 0, "d": { "slh": "" } }),
-            bad(Problem::OtherReview),
+            bad(Problem::ReviewNumberMissing),
         ),
         (
             json!({ "code": 0, "d": { "slh": "<b>" } }),
-            bad(Problem::OtherReview),
+            bad(Problem::ReviewNumberMissing),
         ),
         (
             json!({ "code": 0, "d": { "slh": "1".repeat(65) } }),
-            bad(Problem::OtherReview),
+            bad(Problem::ReviewNumberMissing),
         ),
     ] {
         assert_eq!(problem(handed_in(json(&reply)).await), expected, "{reply}");
@@ -127,7 +127,7 @@ async fn whatever_else_comes_is_no_reply_and_can_be_tried_again() {
     );
     for (reply, expected) in [
         (json!({ "d": { "zt": 9 } }), (Maintenance, None)),
-        (json!({ "d": { "zt": 1 } }), bad(Problem::OtherReview)),
+        (json!({ "d": { "zt": 1 } }), bad(Problem::ReviewNumberMissing)),
         // Somebody else's review: nothing of it is told.
         (
             json!({ "d": { "zt": 1, "bh": "FH-0000-0000-0002", "yj": "甲" } }),

@@ -8,19 +8,22 @@
 //! id_number = "…"
 //! key = { plate = "…", plate_class = "02" }
 //! claims = {}                    # mode match
+//! portrait = "face.jpg"          # mode match, where a portrait is compared: a picture beside this file
 //! expect = "found"               # the outcome
 //! ```
 //!
 //! Nothing of an answer is printed but its outcome, its age and the names of its fields. What is found is asked a
-//! second time in the name of an invented person, who must not get it.
+//! second time in the name of an invented person, who must not get it. What follows from a record is tried by
+//! [`Offers`].
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::Path,
+    collections::BTreeMap,
+    path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
+use bytes::Bytes;
 use domain::{
     identifiers::{IdNumber, PersonName},
     ids::LookupId,
@@ -32,13 +35,15 @@ use domain::{
 use jiff::civil::{Date, date};
 use serde::Deserialize;
 use serde_json::Value as Json;
+use sha2::{Digest, Sha256};
 use sources::{Answer, Problem, Question, Sources, Wanted, oldest};
 use tokio::time::Instant;
 
-use crate::{error::StartError, start::World};
+use super::offers::Offers;
+use crate::{app::hex, error::StartError, start::World};
 
 /// How long one question is waited for, beyond which nobody waits in the portal either.
-const DEADLINE: Duration = Duration::from_secs(3);
+pub(super) const DEADLINE: Duration = Duration::from_secs(3);
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -57,6 +62,7 @@ struct Case {
     key: BTreeMap<String, Json>,
     #[serde(default)]
     claims: BTreeMap<String, Json>,
+    portrait: Option<PathBuf>,
     expect: Outcome,
 }
 
@@ -89,28 +95,34 @@ pub(in crate::commands) fn subjects(
     Tests::read(tests)?.cases.iter().enumerate().map(one).collect()
 }
 
-/// Asks about every case and writes the findings; whether all is well.
+/// Asks about every case and writes the findings; whether all is well. With `submit` a review is handed in.
 pub(super) async fn ask(
     sources: &Sources,
     kinds: &Catalogue,
-    tests: &Path,
+    (path, submit): (&Path, bool),
     world: &World,
     out: &mut String,
 ) -> Result<bool, StartError> {
-    let name = tests.display();
-    let tests = Tests::read(tests)?;
+    let name = path.display();
+    let tests = Tests::read(path)?;
     let mut sound = true;
     let mut tried = vec![];
+    let mut offers = Offers::new(sources, world, submit);
     for (n, case) in tests.cases.iter().enumerate() {
         let at = format!("case {} ({} {})", n + 1, case.kind, case.mode);
-        let question = question(case, kinds, world).map_err(|e| StartError(format!("{name}: {at}: {e}")))?;
+        let question = question(case, path, kinds, world);
+        let question = question.map_err(|e| StartError(format!("{name}: {at}: {e}")))?;
         let stranger = Question {
             person: stranger()?,
             ..question.clone()
         };
-        let answer = sources.ask(question).await;
+        let answer = sources.ask(question.clone()).await;
         sound &= judge(sources, case, &answer, &at, world, out);
         tried.push((case.kind.clone(), case.mode));
+        let of_stranger = stranger.person.clone();
+        sound &= offers
+            .try_after((&question, &answer), of_stranger, &at, out)
+            .await;
         if matches!(case.expect, Outcome::Found | Outcome::Match) {
             let deadline = Instant::now() + DEADLINE;
             let answer = sources.ask(Question { deadline, ..stranger }).await;
@@ -125,29 +137,8 @@ pub(super) async fn ask(
             ));
         }
     }
-    note_untried(sources, out);
+    offers.note_untried(out);
     Ok(sound)
-}
-
-/// What a source offers besides answers, which no case can try: each is named, so that somebody tries it.
-fn note_untried(sources: &Sources, out: &mut String) {
-    let mut untried = BTreeSet::new();
-    for line in sources.coverage() {
-        let kind = &line.kind;
-        if line.images {
-            untried.insert(format!("{kind}: gives pictures ([[images]]), not tried"));
-        }
-        if line.reviewed_within.is_some() {
-            untried.insert(format!(
-                "{kind}: takes reviews and says how far they are ([[submits]]), not tried"
-            ));
-        }
-    }
-    let pushed = sources.infos().filter(|info| sources.takes_changes(&info.id));
-    untried.extend(pushed.map(|info| format!("{}: takes pushed changes ([changes]), not tried", info.id)));
-    for text in untried {
-        out.push_str(&format!("note  {text}\n"));
-    }
 }
 
 fn judge(sources: &Sources, case: &Case, answer: &Answer, at: &str, world: &World, out: &mut String) -> bool {
@@ -231,12 +222,21 @@ fn stranger() -> Result<Person, StartError> {
     })
 }
 
-fn question(case: &Case, kinds: &Catalogue, world: &World) -> Result<Question, String> {
+fn question(case: &Case, tests: &Path, kinds: &Catalogue, world: &World) -> Result<Question, String> {
     let now = world.clock.now();
     let today = now.date_in_china();
     let kind = kinds.get(&case.kind).ok_or("there is no such kind")?;
     let key = kind.kind.key.iter().map(|k| (&k.id, &k.of_type));
     let claims = kind.kind.claims.iter().map(|c| (&c.id, &c.of_type));
+    let mut claims = read(&case.claims, "claims", claims, false, today)?;
+    let portrait = case.portrait.as_ref().map(|file| portrait(file, tests));
+    let portrait = portrait.transpose()?;
+    if let Some(bytes) = &portrait {
+        let compared = kind.kind.claims.iter().find(|c| c.of_type == FieldType::Image);
+        let claim = compared.ok_or("portrait: the kind compares none")?;
+        let (digest, handle) = (hex(&Sha256::digest(bytes)), "inline".to_owned());
+        claims.insert(claim.id.clone(), Value::Image { digest, handle });
+    }
     Ok(Question {
         lookup: world.random.id(now, LookupId::new),
         mode: case.mode,
@@ -249,13 +249,20 @@ fn question(case: &Case, kinds: &Catalogue, world: &World) -> Result<Question, S
             today,
         )?,
         fields: fields(kind).into(),
-        claims: read(&case.claims, "claims", claims, false, today)?,
+        claims,
         kind: Arc::clone(kind),
-        portrait: None,
+        portrait,
         wanted: Wanted::default(),
         arrived: now,
         deadline: Instant::now() + DEADLINE,
     })
+}
+
+/// The bytes of a picture that stands beside the file of tests.
+fn portrait(file: &Path, tests: &Path) -> Result<Bytes, String> {
+    let path = tests.parent().unwrap_or(Path::new("")).join(file);
+    let bytes = std::fs::read(&path).map_err(|e| format!("portrait: {}: {e}", path.display()))?;
+    Ok(Bytes::from(bytes))
 }
 
 fn person(case: &Case, today: Date) -> Result<Person, String> {

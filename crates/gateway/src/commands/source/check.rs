@@ -26,6 +26,9 @@ pub struct CheckArgs {
     /// Ask the endpoint about the test subjects of this file, and check what it answers.
     #[arg(long, value_name = "TESTS")]
     pub ask: Option<PathBuf>,
+    /// Besides, hand in one review for the test subject, marked as a test, and ask how far it is.
+    #[arg(long, requires = "ask")]
+    pub submit: bool,
     /// A folder of further record kinds.
     #[arg(long, value_name = "DIR")]
     pub kinds: Option<PathBuf>,
@@ -86,7 +89,7 @@ pub async fn check(args: &CheckArgs, world: &World, out: &mut String) -> Result<
         for trial in sources.try_statements().await {
             sound &= tell(&trial, out);
         }
-        sound &= ask::ask(&sources, &kinds, tests, world, out).await?;
+        sound &= ask::ask(&sources, &kinds, (tests, args.submit), world, out).await?;
     }
     Ok(sound)
 }

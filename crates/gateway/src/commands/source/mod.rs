@@ -6,6 +6,7 @@ pub(super) mod ask;
 pub mod check;
 pub mod draft;
 pub mod list;
+mod offers;
 pub mod pause;
 pub(super) mod rehearsal;
 
