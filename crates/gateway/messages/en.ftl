@@ -490,6 +490,7 @@ span-30-days = 30 days
 coverage-drifting = Staler than promised
 coverage-half = half: { $value }
 coverage-most = 19 of 20: { $value }
+coverage-mostly = data mostly { $value }
 coverage-age-untold = The source does not say
 coverage-images = Pictures
 coverage-reviews = Record review (answered within { $value } working days)

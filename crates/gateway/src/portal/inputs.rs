@@ -12,7 +12,7 @@ use jiff::civil::Date;
 use serde_json::json;
 use sources::{Choices, Region};
 
-use super::{Form, Page, messages};
+use super::{Form, Page, messages, provinces};
 
 /// The classes that most people have, which stand first.
 const COMMON_CLASSES: [u8; 5] = [2, 52, 1, 7, 15];
@@ -151,7 +151,7 @@ pub(super) fn wishes(page: &Page, choices: &Choices, form: Option<&Form>) -> Vec
     let wishes = [AskedFreshness::Any, AskedFreshness::Realtime];
     let wishes = wishes.map(|wish| (wish.code().to_owned(), page.word("wish", wish.code())));
     let unnamed = (String::new(), page.t("region-unnamed"));
-    let region = |r: &Region| (r.division_code(), format!("{} {}", r.name, r.code));
+    let region = |r: &Region| (r.division_code(), region_name(page, r));
     let regions = std::iter::once(unnamed).chain(choices.regions.iter().map(region));
     let freshness = choices.freshness.then(|| {
         select(
@@ -168,6 +168,17 @@ pub(super) fn wishes(page: &Page, choices: &Choices, form: Option<&Form>) -> Vec
         )
     });
     region.into_iter().chain(freshness).collect()
+}
+
+/// A province by its name alone, and less than one with its digits: some names stand more than once in the table.
+fn region_name(page: &Page, region: &Region) -> String {
+    if page.is_english() {
+        return provinces::english(region);
+    }
+    match region.code.as_str() {
+        province if province.len() == 2 => region.name.clone(),
+        part => format!("{}（{part}）", region.name),
+    }
 }
 
 fn hint(of_type: &FieldType) -> Option<&'static str> {

@@ -85,12 +85,12 @@ async fn freshness_is_a_choice_only_where_it_matters(bed: Arc<Bed>) {
         .await;
     let any = any.expect(200).text;
     assert!(
-        any.contains("以上来自备用来源") && any.contains("每天更新"),
+        any.contains("内容来自备用来源") && any.contains("每天更新"),
         "{any}"
     );
     let live = [("once", "2"), ("freshness", "realtime")];
     let live = browser.post("/look-up/marriage", &live).await.expect(200).text;
-    assert!(live.contains("和来源的连接断了") && !live.contains("以上来自备用来源"));
+    assert!(live.contains("和来源的连接断了") && !live.contains("内容来自备用来源"));
     let wrong = [("once", "3"), ("freshness", "yesterday")];
     browser.post("/look-up/marriage", &wrong).await.expect(400);
 }
@@ -100,9 +100,15 @@ async fn a_region_is_a_choice_only_where_it_matters(bed: Arc<Bed>) {
     let mut browser = Browser::with_session(&app, &app.at_l3(chen()).await);
     let form = browser.get("/look-up/marriage").await.expect(200).text;
     assert!(form.contains("name=\"region\"") && !form.contains("name=\"freshness\""));
-    for region in ["value=\"140000\"", "value=\"440000\"", "山西省", "广东省"] {
-        assert!(form.contains(region), "{region}");
+    for region in ["value=\"140000\">山西省<", "value=\"440000\">广东省<"] {
+        assert!(form.contains(region), "{region}: {form}");
     }
+    browser.cookies.insert("mingcha-lang".into(), "en".into());
+    let english = browser.get("/look-up/marriage").await.expect(200).text;
+    for region in ["value=\"140000\">Shanxi<", "value=\"440000\">Guangdong<"] {
+        assert!(english.contains(region), "{region}: {english}");
+    }
+    browser.cookies.remove("mingcha-lang");
     let ours = [("once", "1"), ("region", "140000")];
     let ours = browser.post("/look-up/marriage", &ours).await.expect(200).text;
     assert!(ours.contains("查到了"), "{ours}");
@@ -237,8 +243,8 @@ async fn coverage_tells_what_was_measured_over_a_day_7_and_30_days(bed: Arc<Bed>
     let page = browser.get("/coverage").await.expect(200).text;
     let expected = [
         "1天 没有问过",
-        "7天 答复 50 % 二十次里十九次：15分钟以内",
-        "30天 答复 66.7 % 二十次里十九次：5天到6天前",
+        "7天 答复 50 % 数据大多是15分钟以内的",
+        "30天 答复 66.7 % 数据大多是5天到6天前的",
     ];
     assert_eq!(spans(&page), expected, "fewer words for who needs large ones");
 }
