@@ -31,6 +31,11 @@ const lookUp = async (page) => {
   await each(page);
   await send(page);
 };
+// Where several sources have the record, region and freshness are chosen.
+const choices = async (page) => {
+  await each(page);
+  for (const name of ["region", "freshness"]) await page.locator(`select[name=${name}]`).first().waitFor();
+};
 const toReview = press("main a[href^='/reviews/new']");
 const ownKey = { "key.plate": "晋N35T08", "key.plate_class": "02" };
 const otherKey = { "key.plate": "晋N10325", "key.plate_class": "02" };
@@ -249,6 +254,18 @@ export const PAGES = [
   { name: "record-violations", route: "/look-up/{kind}", as: "L2", path: "/look-up/traffic-violations", act: lookUp },
   { name: "record-identity", route: "/look-up/{kind}", as: "L2", path: "/look-up/identity", act: lookUp },
   { name: "record-marriage", route: "/look-up/{kind}", as: "L3", path: "/look-up/marriage", act: lookUp },
+  { name: "look-up-choices", route: "/look-up/{kind}", as: "L3", path: "/look-up/marriage", act: choices },
+  {
+    name: "record-staler",
+    route: "/look-up/{kind}",
+    as: "L3",
+    path: "/look-up/marriage",
+    act: switched({ persona: "zhao-xiaomin", path: "civil-affairs/marriage/query", outcome: "maintenance" }, async (page) => {
+      await choices(page);
+      await typed({ region: "320000" }, send)(page);
+      if (!(await page.locator("main dl.strip + .statement").count())) throw new Error("nothing says that it is staler");
+    }),
+  },
   { name: "report-form", route: "/report/{kind}", as: "L2", path: "/report/vehicle" },
   { name: "report", route: "/report/{kind}", as: "L2", path: "/report/vehicle", act: withKey(ownKey) },
   { name: "turn-none", route: "/turn", as: "L3", path: "/turn" },
