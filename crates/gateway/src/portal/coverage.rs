@@ -61,8 +61,8 @@ pub(super) struct SpanLine {
     pub(super) span: &'static str,
     /// The share of questions that came to an answer; none where it was not asked.
     pub(super) success: Option<String>,
-    /// How old half of its answers were at most, and 95 of 100.
-    pub(super) age: Option<(String, String)>,
+    /// How old its answers were, in a line or two.
+    pub(super) ages: Vec<String>,
     /// It answers, and does not say how old the data is.
     pub(super) tells_no_age: bool,
 }
@@ -215,13 +215,28 @@ fn delivered(app: &App, page: &Page, info: &SourceInfo, kind: &str) -> Delivered
 }
 
 fn span_line(page: &Page, span: Span, measured: &Measured) -> SpanLine {
-    let age = |percent| measured.age(percent).map(|age| age_text(page, age));
+    let ages = measured.age(50).zip(measured.age(95));
     SpanLine {
         span: span.code(),
         success: measured.success().map(percent_of),
-        age: age(50).zip(age(95)),
+        ages: ages.map_or_else(Vec::new, |(half, most)| age_lines(page, half, most)),
         tells_no_age: measured.tells_age() == Some(false),
     }
+}
+
+/// How old half of the answers were at most, and 95 of 100; in elder mode what nearly all keep.
+fn age_lines(page: &Page, half: Age, most: Age) -> Vec<String> {
+    if page.elder {
+        return vec![match most.below {
+            Some(below) => page.with("coverage-nearly-all", duration(page, below)),
+            None => page.with("coverage-some", duration(page, most.from)),
+        }];
+    }
+    let most_text = page.with("coverage-most", age_text(page, most));
+    if half == most {
+        return vec![most_text];
+    }
+    vec![page.with("coverage-half", age_text(page, half)), most_text]
 }
 
 fn age_text(page: &Page, age: Age) -> String {

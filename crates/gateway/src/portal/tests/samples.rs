@@ -341,7 +341,10 @@ fn coverage_page(p: &Page, add: Add<'_>) -> Vec<SourceLine> {
     let span = |span: Span| SpanLine {
         span: span.code(),
         success: (span != Span::Day).then(|| "1".into()),
-        age: (span == Span::Month).then(|| ("a".into(), "b".into())),
+        ages: match span {
+            Span::Month => vec!["a".into(), "b".into()],
+            _ => vec![],
+        },
         tells_no_age: span == Span::Week,
     };
     let delivered = |state| Delivered {

@@ -243,8 +243,8 @@ async fn coverage_tells_what_was_measured_over_a_day_7_and_30_days(bed: Arc<Bed>
     let page = browser.get("/coverage").await.expect(200).text;
     let expected = [
         "1天 没有问过",
-        "7天 答复 50 % 数据大多是15分钟以内的",
-        "30天 答复 66.7 % 数据大多是5天到6天前的",
+        "7天 答复 50 % 数据几乎都在15分钟以内",
+        "30天 答复 66.7 % 数据几乎都在6天以内",
     ];
     assert_eq!(spans(&page), expected, "fewer words for who needs large ones");
 }
