@@ -1,5 +1,7 @@
 //! What only SQLite can do wrong.
 
+use std::time::Duration;
+
 use futures_util::future::join_all;
 use store::engine::{Db, DbConfig, DbError, Sql, Value};
 use store::testing::sqlite;
@@ -193,12 +195,22 @@ async fn the_log_is_written_back_as_it_grows() {
     let (folder, config) = sqlite().await;
     let db = Db::open(&config).await.unwrap();
     run(&db, THING).await;
-    for number in 0..150_u32 {
+    // Readers stay in the log; it must start again from its beginning all the same.
+    let reading = tokio::spawn({
+        let db = db.clone();
+        async move {
+            loop {
+                count(&db).await;
+                tokio::task::yield_now().await;
+            }
+        }
+    });
+    for number in 0..1500_u32 {
         let row = [
             id(number).into(),
             number.into(),
             Value::Null,
-            vec![1; 800_000].into(),
+            vec![1; 80_000].into(),
         ];
         db.write(move |tx| {
             let row = row.clone();
@@ -207,6 +219,7 @@ async fn the_log_is_written_back_as_it_grows() {
         .await
         .unwrap();
     }
+    reading.abort();
     let log = std::fs::metadata(folder.path().join("mingcha.sqlite-wal"))
         .unwrap()
         .len();
@@ -215,5 +228,38 @@ async fn the_log_is_written_back_as_it_grows() {
         "120 MB were written, and the log has {log} bytes"
     );
     let other = Db::open(&config).await.unwrap();
-    assert_eq!(count(&other).await, 150);
+    assert_eq!(count(&other).await, 1500);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_committed_is_read_by_whoever_begins_after_it() {
+    let (_folder, config) = sqlite().await;
+    let (db, other) = (Db::open(&config).await.unwrap(), Db::open(&config).await.unwrap());
+    run(&db, THING).await;
+    for number in 0..200_u32 {
+        // Both stay in a snapshot from before.
+        assert_eq!(
+            (count(&db).await, count(&other).await),
+            (number.into(), number.into())
+        );
+        let row = [id(number).into(), number.into(), Value::Null, Value::Null];
+        db.write(move |tx| {
+            let row = row.clone();
+            Box::pin(async move { tx.execute(&ADD, &row).await })
+        })
+        .await
+        .unwrap();
+    }
+}
+
+#[tokio::test]
+async fn no_reader_stays_where_it_is_for_long() {
+    let (_folder, config) = sqlite().await;
+    let db = Db::open(&config).await.unwrap();
+    run(&db, THING).await;
+    assert_eq!(count(&db).await, 0);
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    // It cannot empty the log while a reader is in it, and waits five seconds for each.
+    let emptied = tokio::time::timeout(Duration::from_secs(3), db.scrub()).await;
+    emptied.unwrap().unwrap();
 }

@@ -3,15 +3,18 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::future::BoxFuture;
 use rusqlite::Connection;
+
+use reader::{Reader, Reading};
 
 use super::{DbError, Row, Sql, Tx, Value};
 
 mod drive;
 mod open;
+mod reader;
 pub(crate) mod statement;
 mod write_back;
 mod writer;
@@ -21,15 +24,9 @@ pub(super) struct Sqlite {
     path: PathBuf,
     // Readers are closed before the writer ends (it ends when its queue does), so that the last
     // connection to close is one that may empty the log.
-    readers: Vec<Reader>,
+    readers: Vec<Arc<Reader>>,
     next: AtomicUsize,
     pub(super) writer: writer::Writer,
-}
-
-struct Reader {
-    /// Held while a body runs, so that its statements share a snapshot where they ask for one.
-    busy: Mutex<()>,
-    connection: Mutex<Connection>,
 }
 
 impl Sqlite {
@@ -38,12 +35,7 @@ impl Sqlite {
         let (writer, second) = open::writers(path)?;
         let writer = writer::Writer::start(writer, write_back::WriteBack::start(second)?)?;
         let readers = (0..readers.max(1))
-            .map(|_| {
-                Ok(Reader {
-                    busy: Mutex::new(()),
-                    connection: Mutex::new(open::reader(path)?),
-                })
-            })
+            .map(|_| Ok(Arc::new(Reader::new(open::reader(path)?))))
             .collect::<Result<_, DbError>>()?;
         Ok(Self {
             path: path.to_owned(),
@@ -66,38 +58,27 @@ impl Sqlite {
     where
         F: for<'t> FnOnce(&'t Tx<'t>) -> BoxFuture<'t, Result<T, DbError>>,
     {
-        let (reader, _busy) = self.reader();
-        statement::execute(&locked(&reader.connection), "BEGIN DEFERRED", &[])?;
-        let tx = Tx::sqlite(&reader.connection);
-        let result =
-            catch_unwind(AssertUnwindSafe(|| drive::drive(work(&tx)))).unwrap_or(Err(DbError::Panicked));
-        let connection = locked(&reader.connection);
-        // A failed read may have ended the transaction already.
-        if !connection.is_autocommit() {
-            statement::execute(&connection, "COMMIT", &[])?;
-        }
-        result
+        let reading = self.reader();
+        reading.read(|connection| {
+            let tx = Tx::sqlite(connection);
+            catch_unwind(AssertUnwindSafe(|| drive::drive(work(&tx)))).unwrap_or(Err(DbError::Panicked))
+        })
     }
 
     /// The rows of one statement, on this thread.
     pub(super) fn query(&self, sql: &Sql, params: &[Value]) -> Result<Vec<Row>, DbError> {
-        let (reader, _busy) = self.reader();
-        statement::query(&locked(&reader.connection), sql.sqlite, params)
+        let reading = self.reader();
+        reading.read(|connection| statement::query(&locked(connection), sql.sqlite, params))
     }
 
     /// The first free reader, because its cache is the warmest; if none is free, one after the other
     /// is waited for.
-    fn reader(&self) -> (&Reader, MutexGuard<'_, ()>) {
-        for reader in &self.readers {
-            match reader.busy.try_lock() {
-                Ok(guard) => return (reader, guard),
-                Err(TryLockError::Poisoned(error)) => return (reader, error.into_inner()),
-                Err(TryLockError::WouldBlock) => {}
-            }
+    fn reader(&self) -> Reading<'_> {
+        if let Some(free) = self.readers.iter().find_map(Reader::try_enter) {
+            return free;
         }
         let at = self.next.fetch_add(1, Ordering::Relaxed) % self.readers.len();
-        let reader = &self.readers[at];
-        (reader, reader.busy.lock().unwrap_or_else(PoisonError::into_inner))
+        Reader::enter(&self.readers[at])
     }
 }
 

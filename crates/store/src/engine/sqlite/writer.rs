@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 use rusqlite::{Connection, ffi};
 use tokio::sync::{mpsc, oneshot};
 
-use super::{drive::drive, locked, open::opening, statement, write_back::WriteBack};
+use super::{drive::drive, locked, open::opening, reader, statement, write_back::WriteBack};
 use crate::engine::{DbError, Tx};
 
 /// Bodies that may wait for the writer; more wait for a place.
@@ -199,6 +199,8 @@ fn end(connection: &Mutex<Connection>) -> Result<(), DbError> {
     let committed = locked(connection)
         .prepare_cached("COMMIT")
         .and_then(|mut commit| commit.execute([]));
+    // Whether it happened or not: nobody reads on in what was before it.
+    reader::committed();
     committed.map(drop).map_err(|error| {
         roll_back(connection);
         at_commit(&error)
