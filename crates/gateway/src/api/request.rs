@@ -150,10 +150,12 @@ pub async fn trace(State(app): State<Arc<App>>, mut request: Request, next: Next
 ///
 /// # Errors
 /// Those of the work, or that it panicked.
-pub async fn to_the_end<T: Send + 'static>(
+pub fn to_the_end<T: Send + 'static>(
     work: impl Future<Output = Result<T, Error>> + Send + 'static,
-) -> Result<T, Error> {
-    tokio::spawn(work).await?
+) -> impl Future<Output = Result<T, Error>> {
+    // Several kilobytes, which whoever waits does not hold.
+    let task = tokio::spawn(Box::pin(work));
+    async move { task.await? }
 }
 
 /// The parameters after the question mark; unknown ones are refused, and nothing of them is repeated.
