@@ -18,7 +18,7 @@ use http_body_util::{BodyExt, Full};
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use serde_json::Value;
 
-use crate::source_check::world;
+use crate::source_check::{asking, world};
 
 const GUIDE: &str = include_str!("../../../../docs/own-records.md");
 const LISTENS: &str = "127.0.0.1:8700";
@@ -240,11 +240,8 @@ fn the_guide_names_every_outcome() {
 /// Checks what was drafted into this folder; whether it is sound, and what is told.
 pub(crate) async fn checked(into: &Path) -> (bool, String) {
     let args = CheckArgs {
-        files: vec![into.join("sources/own.toml")],
-        ask: Some(into.join("tests.toml")),
-        submit: false,
         kinds: Some(into.join("kinds")),
-        demo: true,
+        ..asking(into.join("sources/own.toml"), into.join("tests.toml"))
     };
     let mut out = String::new();
     let sound = check(&args, &world(), &mut out).await.unwrap();

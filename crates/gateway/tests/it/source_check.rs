@@ -1,6 +1,10 @@
 //! `mingcha source check`: each mistake that was made on purpose is found, at its line, with what to write instead.
 
-use std::{fs, path::Path, sync::Arc};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use domain::time::{Clock, ManualClock, Timestamp};
 use gateway::{
@@ -131,6 +135,17 @@ pub(crate) fn world() -> World {
     }
 }
 
+/// The words of a check that asks the endpoints about the cases of this file.
+pub(crate) fn asking(file: PathBuf, tests: PathBuf) -> CheckArgs {
+    CheckArgs {
+        files: vec![file],
+        ask: Some(tests),
+        submit: false,
+        kinds: None,
+        demo: true,
+    }
+}
+
 /// Writes the files and checks them.
 async fn checked(folder: &Path, files: &[(&str, &str)]) -> (bool, String) {
     let mut args = CheckArgs {
@@ -219,11 +234,8 @@ impl Endpoint {
         let person = format!("name = {:?}\nid_number = {:?}", chen().name, chen().id_number);
         fs::write(&tests, cases.replace("PERSON", &person)).unwrap();
         let args = CheckArgs {
-            files: vec![self.folder.path().join(source)],
-            ask: Some(tests),
             submit,
-            kinds: None,
-            demo: true,
+            ..asking(self.folder.path().join(source), tests)
         };
         let mut out = String::new();
         let sound = check(&args, &self.world, &mut out).await.unwrap();
@@ -355,13 +367,7 @@ async fn a_drop_is_read_for_the_check_and_forgotten() {
     let (file, tests) = (folder.path().join("source.toml"), folder.path().join("tests"));
     fs::write(&file, text).unwrap();
     fs::write(&tests, case("vehicle-insurance")).unwrap();
-    let args = CheckArgs {
-        files: vec![file],
-        ask: Some(tests),
-        submit: false,
-        kinds: None,
-        demo: true,
-    };
+    let args = asking(file, tests);
     let mut out = String::new();
     assert!(!check(&args, &world, &mut out).await.unwrap());
     assert!(out.contains("no file whose name fits"), "{out}");

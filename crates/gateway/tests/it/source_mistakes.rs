@@ -3,13 +3,13 @@
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-use gateway::commands::source::check::{CheckArgs, check};
+use gateway::commands::source::check::check;
 use sandbox::Keys;
 
 use crate::{
     cast::chen,
     front::{BOTH, Server},
-    source_check::{Insurers, case, world},
+    source_check::{Insurers, asking, case, world},
 };
 
 /// Checks a source with a case about a persona's vehicle; whether it is sound, and what is told.
@@ -17,13 +17,7 @@ async fn checked(folder: &Path, text: &str, kind: &str) -> (bool, String) {
     let (file, tests) = (folder.join("source.toml"), folder.join("tests"));
     fs::write(&file, text).unwrap();
     fs::write(&tests, case(kind)).unwrap();
-    let args = CheckArgs {
-        files: vec![file],
-        ask: Some(tests),
-        submit: false,
-        kinds: None,
-        demo: true,
-    };
+    let args = asking(file, tests);
     let mut out = String::new();
     let sound = check(&args, &world(), &mut out).await.unwrap();
     assert!(

@@ -7,13 +7,13 @@ use std::{
 };
 
 use axum::{Json, Router, routing::post};
-use gateway::commands::source::check::{CheckArgs, check};
+use gateway::{app::hex, commands::source::check::check};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use crate::{
     cast::chen,
-    source_check::{Endpoint, LICENCE, world},
+    source_check::{Endpoint, LICENCE, asking, world},
 };
 
 const VIOLATIONS: &str =
@@ -204,7 +204,7 @@ async fn a_careless_source_is_told_apart() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let text = CARELESS.replace("{address}", &listener.local_addr().unwrap().to_string());
     let picture = sandbox::portrait_of(chen());
-    let digest = hex(&picture);
+    let digest = hex(&crypto::Suite::Intl.hash(&[&picture]));
     let record = move |Json(asked): Json<Value>| async move {
         let row = json!({ "sj": "2026-11-01T08:00:00+08:00", "dz": "某路", "xw": "某事", "dm": "1", "je": 200, "jf": 1,
             "cl": "0", "jg": "某队", "tp": { "digest": digest, "handle": "H-1" } });
@@ -225,13 +225,7 @@ async fn a_careless_source_is_told_apart() {
     fs::write(&file, text).unwrap();
     let person = format!("name = {:?}\nid_number = {:?}", chen().name, chen().id_number);
     fs::write(&tests, VIOLATIONS.replace("PERSON", &person)).unwrap();
-    let mut args = CheckArgs {
-        files: vec![file],
-        ask: Some(tests),
-        submit: false,
-        kinds: None,
-        demo: true,
-    };
+    let mut args = asking(file, tests);
     let mut out = String::new();
     assert!(!check(&args, &world(), &mut out).await.unwrap());
     assert!(out.contains("an invented person got the picture too"), "{out}");
@@ -243,11 +237,6 @@ async fn a_careless_source_is_told_apart() {
         "{out}"
     );
     assert_eq!(TAKEN.load(Ordering::Relaxed), 2);
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let digest = crypto::Suite::Intl.hash(&[bytes]);
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn base64(bytes: &[u8]) -> String {

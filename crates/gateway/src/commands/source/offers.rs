@@ -92,23 +92,16 @@ impl<'a> Offers<'a> {
 
     /// The test subject gets the picture, and an invented person does not.
     async fn try_picture(&self, asked: ImageQuestion, stranger: Person, at: &str, out: &mut String) -> bool {
-        let strangers = ImageQuestion {
-            person: stranger,
-            ..asked.clone()
-        };
         match self.sources.image(&asked).await {
             Ok(image) => out.push_str(&format!("ok    {at}: a picture, {}\n", image.media_type.name())),
             Err(no) => return wrong(at, "the picture", no.outcome.code(), no.report.as_ref(), out),
         }
-        let deadline = Instant::now() + DEADLINE;
-        match self
-            .sources
-            .image(&ImageQuestion {
-                deadline,
-                ..strangers
-            })
-            .await
-        {
+        let strangers = ImageQuestion {
+            person: stranger,
+            deadline: Instant::now() + DEADLINE,
+            ..asked
+        };
+        match self.sources.image(&strangers).await {
             Ok(_) => {
                 let remedy = Problem::WrongSubject.remedy();
                 out.push_str(&format!(

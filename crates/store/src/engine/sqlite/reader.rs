@@ -124,9 +124,9 @@ impl Reading<'_> {
                 let Some(mut reading) = reader.try_enter() else {
                     continue;
                 };
-                match &*reading.snapshot {
-                    Some(snapshot) if snapshot.until <= until => drop(reading.end()),
-                    _ => {}
+                // A later one has a turn of its own.
+                if reading.snapshot.as_ref().is_some_and(|s| s.until <= until) {
+                    drop(reading.end());
                 }
                 return;
             }
