@@ -33,10 +33,12 @@ impl Sqlite {
     /// Opens or creates the database at `path`; its folder must exist.
     pub(super) fn open(path: &Path, readers: usize) -> Result<Self, DbError> {
         let (writer, second) = open::writers(path)?;
-        let writer = writer::Writer::start(writer, write_back::WriteBack::start(second)?)?;
         let readers = (0..readers.max(1))
             .map(|_| Ok(Arc::new(Reader::new(open::reader(path)?))))
-            .collect::<Result<_, DbError>>()?;
+            .collect::<Result<Vec<_>, DbError>>()?;
+        let in_the_way = readers.iter().map(Arc::downgrade).collect();
+        let write_back = write_back::WriteBack::start(second, in_the_way)?;
+        let writer = writer::Writer::start(writer, write_back)?;
         Ok(Self {
             path: path.to_owned(),
             readers,

@@ -5,7 +5,7 @@
 //! this process commits, and for a moment at most (`docs/decisions/0033-a-snapshot-for-many.md`).
 
 use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError, TryLockError,
+    Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak,
     atomic::{AtomicU64, Ordering},
 };
 use std::time::Duration;
@@ -13,6 +13,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 use tokio::{
     runtime::Handle,
+    task::JoinHandle,
     time::{Instant, sleep},
 };
 
@@ -20,7 +21,7 @@ use super::{locked, statement};
 use crate::engine::DbError;
 
 /// How long a reader stays in its snapshot at most. So late is seen what another process commits.
-const STAYS: Duration = Duration::from_millis(1);
+const STAYS: Duration = Duration::from_millis(5);
 
 /// How often this process has committed, to whichever database: what was answered is seen by all that begins to read
 /// after it.
@@ -34,8 +35,15 @@ pub(super) fn committed() {
 /// A connection that reads.
 pub(super) struct Reader {
     /// Held while somebody reads, so that their statements share a snapshot where they ask for one.
-    snapshot: Mutex<Option<Snapshot>>,
+    state: Mutex<State>,
     connection: Mutex<Connection>,
+}
+
+#[derive(Default)]
+struct State {
+    snapshot: Option<Snapshot>,
+    /// Ends the snapshot in time. There is one for each reader at most, not one for each snapshot.
+    timer: Option<JoinHandle<()>>,
 }
 
 /// A snapshot in which a reader stayed.
@@ -48,35 +56,40 @@ struct Snapshot {
 /// A reader that is somebody's for the time.
 pub(super) struct Reading<'a> {
     reader: &'a Arc<Reader>,
-    snapshot: MutexGuard<'a, Option<Snapshot>>,
+    state: MutexGuard<'a, State>,
 }
 
 impl Reader {
     pub(super) fn new(connection: Connection) -> Self {
         Reader {
-            snapshot: Mutex::new(None),
+            state: Mutex::default(),
             connection: Mutex::new(connection),
         }
     }
 
     /// Enters it, if nobody is in it.
     pub(super) fn try_enter(self: &Arc<Self>) -> Option<Reading<'_>> {
-        let snapshot = match self.snapshot.try_lock() {
-            Ok(snapshot) => snapshot,
+        let state = match self.state.try_lock() {
+            Ok(state) => state,
             Err(TryLockError::Poisoned(error)) => error.into_inner(),
             Err(TryLockError::WouldBlock) => return None,
         };
-        Some(Reading {
-            reader: self,
-            snapshot,
-        })
+        Some(Reading { reader: self, state })
     }
 
     /// Enters it, after whoever is in it.
     pub(super) fn enter(self: &Arc<Self>) -> Reading<'_> {
         Reading {
             reader: self,
-            snapshot: self.snapshot.lock().unwrap_or_else(PoisonError::into_inner),
+            state: self.state.lock().unwrap_or_else(PoisonError::into_inner),
+        }
+    }
+
+    /// Ends the snapshot in which it stays, unless somebody reads in it.
+    pub(super) fn leave(self: &Arc<Self>) {
+        if let Some(mut reading) = self.try_enter() {
+            // What cannot be ended is ended by whoever reads next, and they are told.
+            drop(reading.end());
         }
     }
 }
@@ -94,12 +107,12 @@ impl Reading<'_> {
         mut self,
         work: impl FnOnce(&Mutex<Connection>) -> Result<T, DbError>,
     ) -> Result<T, DbError> {
-        if !self.snapshot.as_ref().is_some_and(Snapshot::is_fresh) {
+        if !self.state.stays() {
             self.begin()?;
         }
         let result = work(&self.reader.connection);
         // What failed may have ended it already.
-        if result.is_ok() && self.snapshot.as_ref().is_some_and(Snapshot::is_fresh) {
+        if result.is_ok() && self.state.stays() {
             return result;
         }
         self.end().and(result)
@@ -114,33 +127,77 @@ impl Reading<'_> {
             return Ok(());
         };
         let until = Instant::now() + STAYS;
-        *self.snapshot = Some(Snapshot { commits, until });
-        let reader = Arc::downgrade(self.reader);
-        runtime.spawn(async move {
-            loop {
-                sleep(STAYS).await;
-                // Whoever is in it ends it, or the next turn does.
-                let Some(reader) = reader.upgrade() else { return };
-                let Some(mut reading) = reader.try_enter() else {
-                    continue;
-                };
-                // A later one has a turn of its own.
-                if reading.snapshot.as_ref().is_some_and(|s| s.until <= until) {
-                    drop(reading.end());
-                }
-                return;
-            }
-        });
+        self.state.snapshot = Some(Snapshot { commits, until });
+        // One may have ended with its runtime.
+        if self.state.timer.as_ref().is_none_or(JoinHandle::is_finished) {
+            self.state.timer = Some(runtime.spawn(end_in_time(Arc::downgrade(self.reader))));
+        }
         Ok(())
     }
 
     /// Ends the snapshot, if there is one.
     fn end(&mut self) -> Result<(), DbError> {
-        *self.snapshot = None;
+        self.state.snapshot = None;
         let connection = locked(&self.reader.connection);
         if connection.is_autocommit() {
             return Ok(());
         }
         statement::execute(&connection, "COMMIT", &[]).map(drop)
+    }
+}
+
+impl State {
+    fn stays(&self) -> bool {
+        self.snapshot.as_ref().is_some_and(Snapshot::is_fresh)
+    }
+}
+
+/// Looks after a reader until it is in no snapshot.
+async fn end_in_time(reader: Weak<Reader>) {
+    loop {
+        sleep(STAYS).await;
+        let Some(reader) = reader.upgrade() else { return };
+        let Some(mut reading) = reader.try_enter() else {
+            continue;
+        };
+        if !reading.state.stays() {
+            drop(reading.end());
+            // While nobody can begin another one.
+            reading.state.timer = None;
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_in_a_snapshot(reader: &Reader) -> bool {
+        !locked(&reader.connection).is_autocommit()
+    }
+
+    fn read(reader: &Arc<Reader>) {
+        reader.enter().read(|_| Ok(())).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_reader_stays_until_a_commit_or_for_a_moment() {
+        let reader = Arc::new(Reader::new(Connection::open_in_memory().unwrap()));
+        // Other tests commit meanwhile.
+        let stays = (0..1000).any(|_| {
+            read(&reader);
+            is_in_a_snapshot(&reader)
+        });
+        assert!(stays);
+        committed();
+        assert!(!reader.enter().state.stays(), "until somebody commits");
+        read(&reader);
+        while is_in_a_snapshot(&reader) {
+            sleep(STAYS).await;
+        }
+        read(&reader);
+        reader.leave();
+        assert!(!is_in_a_snapshot(&reader));
     }
 }

@@ -4,10 +4,11 @@
 //! fails there would go unnoticed.
 
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 
 use rusqlite::{Connection, ErrorCode};
 
+use super::reader::Reader;
 use crate::engine::DbError;
 
 /// Pages by which the log grows until they are copied (4 MB with pages of 4 KB). Commits share the disk with the copy:
@@ -27,14 +28,15 @@ pub(super) struct WriteBack {
 }
 
 impl WriteBack {
-    /// Starts the thread with its connection, which must sync as the writer's does.
-    pub(super) fn start(connection: Connection) -> Result<Self, DbError> {
+    /// Starts the thread with its connection, which must sync as the writer's does, and with the readers that are to let
+    /// go of the log.
+    pub(super) fn start(connection: Connection, readers: Vec<Weak<Reader>>) -> Result<Self, DbError> {
         let (wanted, requests) = sync_channel(1);
         let failed = Arc::new(OnceLock::new());
         let told = Arc::clone(&failed);
         std::thread::Builder::new()
             .name("store-write-back".to_owned())
-            .spawn(move || serve(&connection, &requests, &told))
+            .spawn(move || serve(&connection, &readers, &requests, &told))
             .map_err(|error| DbError::Open(format!("a thread does not start: {}", error.kind())))?;
         Ok(Self {
             wanted,
@@ -66,8 +68,18 @@ impl WriteBack {
 }
 
 /// The thread. Dropping the request's sender is the answer to who waits.
-fn serve(connection: &Connection, requests: &Receiver<Option<Sender<()>>>, failed: &OnceLock<DbError>) {
-    while let Ok(_waits) = requests.recv() {
+fn serve(
+    connection: &Connection,
+    readers: &[Weak<Reader>],
+    requests: &Receiver<Option<Sender<()>>>,
+    failed: &OnceLock<DbError>,
+) {
+    while let Ok(waits) = requests.recv() {
+        if waits.is_some() {
+            // What is newer than a reader's snapshot stays in the log, which then cannot start again. Nothing is
+            // committed meanwhile, so that whoever begins anew hinders nothing.
+            readers.iter().filter_map(Weak::upgrade).for_each(|r| r.leave());
+        }
         match connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())) {
             Err(error) if error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure) => {
                 let text = "the log could not be written back into the database's file".to_owned();
@@ -77,5 +89,42 @@ fn serve(connection: &Connection, requests: &Receiver<Option<Sender<()>>>, faile
             // Another process is at it, or the disk is full: a later commit asks again.
             Ok(()) | Err(_) => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::sqlite::{locked, open};
+
+    #[tokio::test]
+    async fn a_reader_that_stays_does_not_keep_the_log_from_starting_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log.sqlite");
+        let (writer, second) = open::writers(&path).unwrap();
+        writer.execute_batch("CREATE TABLE thing (id)").unwrap();
+        let reader = Arc::new(Reader::new(open::reader(&path).unwrap()));
+        let mut write_back = WriteBack::start(second, vec![Arc::downgrade(&reader)]).unwrap();
+        let log = || {
+            std::fs::metadata(path.with_extension("sqlite-wal"))
+                .unwrap()
+                .len()
+        };
+        let count = || {
+            reader.enter().read(|connection| {
+                let counted =
+                    locked(connection).query_row("SELECT count(*) FROM thing", [], |row| row.get(0));
+                counted.map_err(|e| DbError::Open(e.to_string()))
+            })
+        };
+        // Nothing here waits for the reader's timer, so that it stays in what was before the second thing.
+        writer.execute_batch("INSERT INTO thing VALUES (1)").unwrap();
+        assert_eq!(count(), Ok(1_i64));
+        writer.execute_batch("INSERT INTO thing VALUES (2)").unwrap();
+        let before = log();
+        write_back.grown_to(WAIT);
+        writer.execute_batch("INSERT INTO thing VALUES (3)").unwrap();
+        assert_eq!(log(), before, "it starts again from its beginning");
+        assert_eq!(count(), Ok(3));
     }
 }
