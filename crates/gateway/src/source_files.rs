@@ -103,10 +103,10 @@ pub fn measures_file(folder: &Path) -> PathBuf {
     folder.join("sources-measured.json")
 }
 
-/// Where a demo keeps the files of its sources.
+/// Where a demo keeps the files of its sources. They are written anew at each start, so the name is no one's but its own.
 #[must_use]
 pub fn demo_sources(folder: &Path) -> PathBuf {
-    folder.join("sources")
+    folder.join("demo-sources")
 }
 
 /// Lets one process at a time change the orders, until what is returned is dropped.

@@ -62,7 +62,14 @@ fn about(folder: &Path, words: &[&str]) -> String {
 fn the_folder_that_a_demo_keeps_tells_of_its_sources() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
+    // What a person keeps in the folder themselves stays theirs.
+    let theirs = ["sources/mine.toml", "own/notes.txt", "drops/mine.csv"].map(|file| folder.join(file));
+    for file in &theirs {
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, "mine").unwrap();
+    }
     about(folder, &["demo", "--once"]);
+    assert!(theirs.iter().all(|file| fs::read(file).unwrap() == b"mine"));
     let shown = about(folder, &["source", "list"]);
     let heads = shown.lines().filter_map(|line| line.strip_suffix("  asked"));
     let expected = [
@@ -84,5 +91,5 @@ fn the_folder_that_a_demo_keeps_tells_of_its_sources() {
     let shown = about(folder, &["source", "list"]);
     assert!(shown.contains("sandbox-repair  paused by wang\n"), "{shown}");
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-    assert_eq!(mode(&folder.join("sources")), 0o700, "it holds keys");
+    assert_eq!(mode(&folder.join("demo-sources")), 0o700, "it holds keys");
 }

@@ -60,8 +60,8 @@ impl Own {
         let kinds = kinds(args.kinds.as_deref())?;
         let alone = Sources::alone(&files, &kinds, Realm::Demo, clock, seed)?;
         let ids: Vec<String> = alone.infos().map(|info| info.id.clone()).collect();
-        // A kept folder has rows that an earlier mapping found.
-        let folder = folder.join("own");
+        // A kept folder has rows that an earlier mapping found. The name is no one's but the demo's.
+        let folder = folder.join("demo-rows");
         match fs::remove_dir_all(&folder) {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(e.into()),
             _ => {}
