@@ -37,9 +37,11 @@ impl Problem {
                 "the token endpoint must answer with access_token, token_type Bearer and expires_in in seconds, as JSON"
             }
             Problem::ConnectionBroken => "the source closed before its reply was complete",
-            Problem::DeadlinePassed => "the source must answer within `deadline_ms`",
+            Problem::DeadlinePassed => {
+                "the source must answer within `deadline_ms`, and within what is left of the look-up's three seconds"
+            }
             Problem::OwnTimeOver => {
-                "the look-up's three seconds were over before this source had half of its `deadline_ms`: mend the one asked before it"
+                "the look-up's three seconds were over before this source had half of its `deadline_ms`: mend the one asked before it or, where none was, take on fewer questions at once (`limits.lookups_in_work`), for time in line is part of them"
             }
             Problem::Redirected => "no redirect is followed: write the final address",
             Problem::BadStatus => {

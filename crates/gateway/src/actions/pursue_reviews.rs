@@ -38,7 +38,7 @@ const ANSWER_PATIENCE_SECONDS: i64 = 180 * 24 * 3600;
 const FIRST_PAUSE_SECONDS: i64 = 30;
 const LONGEST_PAUSE_SECONDS: i64 = 3600;
 /// For how long one try may last; the source's own deadline may be shorter.
-const DEADLINE: Duration = Duration::from_secs(10);
+pub const DEADLINE: Duration = Duration::from_secs(10);
 
 /// Goes on with all that is due; how many came a step further or were put off.
 ///

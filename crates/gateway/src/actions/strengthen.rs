@@ -32,6 +32,8 @@ use crate::{
 
 /// The largest picture that is taken: a phone's portrait in good quality.
 pub const MAX_PORTRAIT: usize = 500 * 1024;
+/// What is taken as one, in words.
+pub const PORTRAIT_WANTED: &str = "a JPEG or PNG of at most 500 kB";
 /// Pictures that one account may try within a day.
 const PORTRAITS_PER_DAY: i64 = 5;
 
@@ -107,12 +109,8 @@ pub async fn by_portrait(
     (lang, arrived): (Lang, Instant),
 ) -> Result<Strengthened, Error> {
     agreed(app, &consent.text)?;
-    if portrait.len() > MAX_PORTRAIT || !is_picture(&portrait) {
-        return Err(Error::bad(
-            "PICTURE_UNUSABLE",
-            "portrait",
-            "a JPEG or PNG of at most 500 kB",
-        ));
+    if !is_portrait(&portrait) {
+        return Err(Error::bad("PICTURE_UNUSABLE", "portrait", PORTRAIT_WANTED));
     }
     if requester.level < Level::L2 {
         return Err(Error::bad("PROVE_NAME_FIRST", "level", "a proven real name"));
@@ -201,7 +199,9 @@ pub async fn in_person(app: &App, requester: &Requester) -> Result<SignedIn, Err
     .await
 }
 
-/// JPEG or PNG by its first bytes; the register decides what it can read of it.
-fn is_picture(bytes: &[u8]) -> bool {
-    bytes.starts_with(&[0xff, 0xd8, 0xff]) || bytes.starts_with(b"\x89PNG\r\n\x1a\n")
+/// JPEG or PNG by its first bytes, and not too large; the register decides what it can read of it.
+#[must_use]
+pub fn is_portrait(bytes: &[u8]) -> bool {
+    let is_picture = bytes.starts_with(&[0xff, 0xd8, 0xff]) || bytes.starts_with(b"\x89PNG\r\n\x1a\n");
+    is_picture && bytes.len() <= MAX_PORTRAIT
 }

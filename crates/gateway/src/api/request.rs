@@ -30,7 +30,7 @@ pub fn trace_id() -> Option<String> {
     TRACE_ID.try_with(|id| hex(id)).ok()
 }
 
-/// When a request arrived; its deadline and the floor of refusals count from here.
+/// When a request arrived. The deadline counts from here, but for whoever had been told to wait.
 #[derive(Debug, Clone, Copy)]
 pub struct Arrived(pub Instant);
 

@@ -40,7 +40,12 @@ use sources::{Answer, Problem, Question, Sources, Wanted, oldest};
 use tokio::time::Instant;
 
 use super::offers::Offers;
-use crate::{app::hex, error::StartError, start::World};
+use crate::{
+    actions::strengthen::{PORTRAIT_WANTED, is_portrait},
+    app::hex,
+    error::StartError,
+    start::World,
+};
 
 /// How long one question is waited for, beyond which nobody waits in the portal either.
 pub(super) const DEADLINE: Duration = Duration::from_secs(3);
@@ -232,6 +237,9 @@ fn question(case: &Case, tests: &Path, kinds: &Catalogue, world: &World) -> Resu
     let portrait = case.portrait.as_ref().map(|file| portrait(file, tests));
     let portrait = portrait.transpose()?;
     if let Some(bytes) = &portrait {
+        if case.mode != Mode::Match {
+            return Err("portrait: only `mode = \"match\"` compares one".to_owned());
+        }
         let compared = kind.kind.claims.iter().find(|c| c.of_type == FieldType::Image);
         let claim = compared.ok_or("portrait: the kind compares none")?;
         let (digest, handle) = (hex(&Sha256::digest(bytes)), "inline".to_owned());
@@ -262,6 +270,12 @@ fn question(case: &Case, tests: &Path, kinds: &Catalogue, world: &World) -> Resu
 fn portrait(file: &Path, tests: &Path) -> Result<Bytes, String> {
     let path = tests.parent().unwrap_or(Path::new("")).join(file);
     let bytes = std::fs::read(&path).map_err(|e| format!("portrait: {}: {e}", path.display()))?;
+    if !is_portrait(&bytes) {
+        return Err(format!(
+            "portrait: {}: not {PORTRAIT_WANTED}, which is all that a person can hand in",
+            path.display()
+        ));
+    }
     Ok(Bytes::from(bytes))
 }
 

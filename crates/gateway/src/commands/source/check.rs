@@ -26,7 +26,7 @@ pub struct CheckArgs {
     /// Ask the endpoint about the test subjects of this file, and check what it answers.
     #[arg(long, value_name = "TESTS")]
     pub ask: Option<PathBuf>,
-    /// Besides, hand in one review for the test subject, marked as a test, and ask how far it is.
+    /// Besides, hand in one review for each `[[submits]]`, for the test subject and marked as a test, and ask how far it is.
     #[arg(long, requires = "ask")]
     pub submit: bool,
     /// A folder of further record kinds.

@@ -16,7 +16,7 @@ use sources::{
 use tokio::time::Instant;
 
 use super::ask::DEADLINE;
-use crate::start::World;
+use crate::{actions::pursue_reviews::DEADLINE as REVIEW_DEADLINE, start::World};
 
 /// What the review of a check says, so that nobody works on it.
 const TEXT: &str = "测试：上线前的联调，请勿处理。Test before going live: please do nothing about it.";
@@ -135,7 +135,7 @@ impl<'a> Offers<'a> {
             source_number: None,
             text: TEXT.to_owned(),
             images: vec![],
-            deadline: Instant::now() + DEADLINE,
+            deadline: Instant::now() + REVIEW_DEADLINE,
         };
         let refused = |what: &str, no: &NoReply, out: &mut String| {
             wrong(at, what, no.outcome.code(), no.report.as_ref(), out)
@@ -150,7 +150,7 @@ impl<'a> Offers<'a> {
             }
             Err(no) => return refused("the review", &no, out),
         };
-        review.deadline = Instant::now() + DEADLINE;
+        review.deadline = Instant::now() + REVIEW_DEADLINE;
         match self.sources.submit(&review).await {
             Ok(reply) if reply == ReviewReply::Accepted(taken_as.clone()) => {}
             Ok(_) => {
@@ -163,7 +163,7 @@ impl<'a> Offers<'a> {
             Err(no) => return refused("the review, handed in again", &no, out),
         }
         review.source_number = Some(taken_as);
-        review.deadline = Instant::now() + DEADLINE;
+        review.deadline = Instant::now() + REVIEW_DEADLINE;
         match self.sources.review_status(&review).await {
             Ok(status) => {
                 let state = match status {
@@ -182,20 +182,21 @@ impl<'a> Offers<'a> {
     pub(super) fn note_untried(&self, out: &mut String) {
         let mut untried = BTreeSet::new();
         for line in self.sources.coverage() {
-            let (place, kind) = ((line.source, line.kind.clone()), line.kind);
+            let at = format!("{}: {}", line.source, line.kind);
+            let place = (line.source, line.kind);
             if line.images && !self.pictures.contains(&place) {
                 untried.insert(format!(
-                    "{kind}: gives pictures ([[images]]), not tried: no case found a record with one"
+                    "{at}: gives pictures ([[images]]), not tried: no case found a record with one"
                 ));
             }
             if line.reviewed_within.is_some() && !self.reviews.contains(&place) {
                 let how = if self.submit {
-                    "no case found a record that it takes reviews of"
+                    "no case had an answer that a review can follow"
                 } else {
                     "--submit hands one in for the test subject"
                 };
                 untried.insert(format!(
-                    "{kind}: takes reviews and says how far they are ([[submits]]), not tried: {how}"
+                    "{at}: takes reviews and says how far they are ([[submits]]), not tried: {how}"
                 ));
             }
         }
