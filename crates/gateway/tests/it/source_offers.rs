@@ -7,7 +7,11 @@ use std::{
 };
 
 use axum::{Json, Router, routing::post};
-use gateway::{app::hex, commands::source::check::check};
+use gateway::{
+    actions::strengthen::{MAX_PORTRAIT, PORTRAIT_WANTED},
+    app::hex,
+    commands::source::check::check,
+};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -126,6 +130,19 @@ async fn a_portrait_is_compared() {
         !sound && out.contains("face_below_threshold, expected match"),
         "{out}"
     );
+    // What the gateway would not take of a person, a check does not send either.
+    let large = [sandbox::portrait_of(chen()), vec![0; MAX_PORTRAIT]].concat();
+    fs::write(folder.join("large.png"), large).unwrap();
+    fs::write(folder.join("text.png"), "no picture").unwrap();
+    for face in ["large", "text"] {
+        let (sound, out) = ask(&cases.replace("face", face)).await;
+        assert!(
+            !sound && out.contains(PORTRAIT_WANTED) && !out.contains("ok    case 1"),
+            "{out}"
+        );
+    }
+    let (sound, out) = ask(&cases.replace("\"match\"\nPERSON", "\"read\"\nPERSON")).await;
+    assert!(!sound && out.contains("only `mode = \"match\"`"), "{out}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
