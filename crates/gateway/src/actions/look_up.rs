@@ -27,6 +27,7 @@ use tokio::time::Instant;
 
 pub use answered::{Answered, AnsweredElsewhere, AnsweredField, AnsweredOther, AnsweredSource};
 use minimise::{minimise, not_compared};
+pub(super) use openings::wanted_of;
 use openings::{chain_of, commit_fields, commit_rows, say_beside, say_provenance, shared_of, withheld};
 pub use refusals::REFUSAL_FLOOR;
 pub(super) use refusals::settle;
@@ -363,7 +364,7 @@ async fn seal_intent(
     let seal = Seal {
         owner,
         shared,
-        chain: chain_of(requester, vec![], Some(&request)),
+        chain: chain_of(requester, vec![], Some(&request), question.wanted),
         act: Act::Begin(row),
     };
     match app.store.seal(seal).await? {
@@ -488,7 +489,7 @@ async fn seal_outcome(
         release,
         answer,
     };
-    let mut chain = chain_of(&intent.requester, vec![], Some(&intent.request));
+    let mut chain = chain_of(&intent.requester, vec![], Some(&intent.request), intent.wanted);
     if said.outcome != answered.outcome {
         chain.detail.insert(
             "said".to_owned(),

@@ -178,7 +178,8 @@ async fn repeat(
     Ok((one(app, review.view.subject, review.view.review).await?, asked))
 }
 
-/// The same question again; `None` where what was claimed in it is not known any more.
+/// The same question again, of the same region and as fresh; `None` where what was claimed in it is not known any
+/// more.
 fn question(
     app: &App,
     review: &Review,
@@ -215,7 +216,7 @@ fn question(
         mode,
         subject: SubjectRef::Own,
         raw,
-        wanted: sources::Wanted::default(),
+        wanted: look_up::wanted_of(chain)?,
         own: None,
         portrait: None,
         repeat: Some((key, key)),

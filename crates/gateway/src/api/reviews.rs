@@ -80,7 +80,8 @@ pub struct ReviewBody {
     answer: Option<String>,
     /// When it came into each state.
     steps: Vec<StepBody>,
-    /// The look-up that was repeated after the answer.
+    /// The look-up that was repeated after the answer. None in a closed review where values had been compared: they are
+    /// kept nowhere, so that it is for the person to ask again.
     repeated_lookup_id: Option<String>,
     /// Its answer, when it was just repeated or is still kept.
     #[serde(skip_serializing_if = "Option::is_none")]

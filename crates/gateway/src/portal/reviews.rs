@@ -10,7 +10,7 @@ use axum::{
 use bytes::Bytes;
 use domain::{
     ids::{LookupId, ReviewId},
-    review::MAX_PICTURES,
+    review::{MAX_PICTURES, ReviewResult, ReviewState},
     words::Level,
     working_days,
 };
@@ -64,6 +64,10 @@ pub(super) struct ReviewLine {
 pub(super) struct ReviewView {
     pub(super) p: Page,
     pub(super) line: ReviewLine,
+    /// What follows from it.
+    pub(super) next: String,
+    /// The kind to be looked up again by the person, where nobody else can.
+    pub(super) again: Option<String>,
     pub(super) lookup: String,
     pub(super) source: String,
     pub(super) source_number: Option<String>,
@@ -167,8 +171,13 @@ pub(crate) async fn show(State(app): Shared, holder: Holder, Path(id): Path<Stri
     let (review, answered) = task.await.map_err(|e| Error::Internal(e.to_string()))??;
     let (page, content) = (holder.page, &review.content);
     let steps = review.view.steps.iter();
+    let is_repeated = answered.is_some() || content.repeated.is_some();
+    let again = !is_repeated && review.view.state == ReviewState::Closed;
+    let again = again && content.result == Some(ReviewResult::Corrected);
     html(&ReviewView {
         line: line(&app, &page, &review),
+        next: next(&page, &review, is_repeated),
+        again: again.then(|| content.kind.clone()),
         lookup: review.view.lookup.to_string(),
         source: kinds::source_name(&app, &page, &content.source),
         source_number: content.source_number.clone(),
@@ -232,13 +241,27 @@ async fn form_of(
     })
 }
 
+/// What follows from how far it is. That the look-up was repeated is said only where it was: what was compared in it
+/// is kept nowhere.
+fn next(page: &Page, review: &Review, is_repeated: bool) -> String {
+    let state = review.view.state;
+    match review.content.result {
+        Some(ReviewResult::Corrected) if !is_repeated && state == ReviewState::Closed => {
+            page.t("review-corrected-ask-again")
+        }
+        Some(ReviewResult::Corrected) if !is_repeated => page.t("review-corrected-not-yet"),
+        Some(result) => page.word("review-result-next", result.code()),
+        None => page.word("review-next", state.code()),
+    }
+}
+
 fn line(app: &App, page: &Page, review: &Review) -> ReviewLine {
     ReviewLine {
         id: review.view.review.to_string(),
         number: review.number(),
         kind: kinds::name(app, page, &review.content.kind),
         state: review.view.state.code(),
-        result: review.content.result.map(domain::review::ReviewResult::code),
+        result: review.content.result.map(ReviewResult::code),
         due: dates::date(page.lang, review.view.due.date_in_china()),
     }
 }

@@ -10,16 +10,20 @@ use domain::{
     record::{Disclosed, Provenance},
     requester::Requester,
     time::Timestamp,
-    words::Mode,
+    words::{AskedFreshness, Mode},
 };
-use ledger::{Chain, EntryType, Hash, Salt, Shared, opening};
-use sources::AskedBeside;
+use ledger::{Chain, EntryType, Hash, Salt, Shared, cbor, opening};
+use sources::{AskedBeside, Wanted};
 
 use super::{
     Ask,
     answered::{AnsweredField, AnsweredOther, AnsweredSource},
 };
 use crate::app::{App, hex};
+
+/// Under which names the chain opening tells what was wanted of whoever answers.
+const WANTED_FRESHNESS: &str = "wanted.freshness";
+const WANTED_REGION: &str = "wanted.region";
 
 pub(super) fn bare_shared(
     app: &App,
@@ -73,22 +77,21 @@ pub(super) fn say_provenance(shared: &mut Shared, provenance: &Provenance) {
     });
 }
 
-/// The chain opening: who truly asked, by which key, with which reasons.
+/// The chain opening: who truly asked, by which key, of whom they wanted the answer, with which reasons.
 pub(super) fn chain_of(
     requester: &Requester,
     reasons: Vec<String>,
     request: Option<&LookupRequest>,
+    wanted: Wanted,
 ) -> Chain {
     let mut detail = BTreeMap::new();
     if let Some(request) = request {
+        say_wanted(&mut detail, wanted);
         for (id, value) in &request.key {
-            detail.insert(
-                format!("key.{id}"),
-                ledger::cbor::Value::Text(value.text().into_owned()),
-            );
+            detail.insert(format!("key.{id}"), cbor::Value::Text(value.text().into_owned()));
         }
         for field in &request.reveal {
-            detail.insert(format!("reveal.{field}"), ledger::cbor::Value::Bool(true));
+            detail.insert(format!("reveal.{field}"), cbor::Value::Bool(true));
         }
     }
     Chain {
@@ -105,9 +108,31 @@ pub(super) fn chain_of(
     }
 }
 
+/// Notes what was wanted of whoever answers, where it is not what silence means.
+fn say_wanted(detail: &mut BTreeMap<String, cbor::Value>, wanted: Wanted) {
+    let mut say = |name: &str, text| detail.insert(name.to_owned(), cbor::Value::Text(text));
+    if wanted.freshness != AskedFreshness::default() {
+        say(WANTED_FRESHNESS, wanted.freshness.code().to_owned());
+    }
+    if let Some(region) = wanted.region {
+        say(WANTED_REGION, format!("{:06}", region.code()));
+    }
+}
+
+/// What was wanted, as the chain opening of an entry tells it; `None` where it cannot be understood any more. Entries
+/// of before it was noted say nothing of it, like whoever wanted nothing in particular.
+pub(in crate::actions) fn wanted_of(chain: &Chain) -> Option<Wanted> {
+    let text = |name| match chain.detail.get(name) {
+        None => Some(None),
+        Some(cbor::Value::Text(text)) => Some(Some(text.as_str())),
+        Some(_) => None,
+    };
+    super::wanted(text(WANTED_FRESHNESS)?, text(WANTED_REGION)?).ok()
+}
+
 /// Who was asked beside the source that answered, and what came of it: for the subject and the auditor.
 pub(super) fn say_beside(chain: &mut Chain, asked: Vec<AskedBeside>) {
-    use ledger::cbor::Value::{Int, Map, Text};
+    use cbor::Value::{Int, Map, Text};
     for one in asked {
         let mut detail = BTreeMap::from([("outcome".to_owned(), Text(one.outcome.code().to_owned()))]);
         if let Some(by) = one.said.map(|said| said.by) {
@@ -189,4 +214,63 @@ pub(super) fn withheld(request: &LookupRequest, disclosed: &[AnsweredField]) -> 
         .filter(|id| !is_disclosed(id))
         .cloned()
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::identifiers::Area;
+
+    use super::*;
+
+    fn chain(detail: BTreeMap<String, cbor::Value>) -> Chain {
+        Chain {
+            owner: [0; 16],
+            sequence: 0,
+            previous: Hash::ZERO,
+            reasons: vec![],
+            requester: opening::Requester {
+                role: "person".to_owned(),
+                id: vec![],
+                level: 2,
+            },
+            detail,
+        }
+    }
+
+    #[test]
+    fn what_was_wanted_is_read_as_it_was_noted() {
+        for freshness in AskedFreshness::ALL {
+            for region in [
+                None,
+                Area::parse("44"),
+                Area::parse("4403"),
+                Area::parse("440305"),
+            ] {
+                let wanted = Wanted {
+                    freshness: *freshness,
+                    region,
+                };
+                let mut detail = BTreeMap::new();
+                say_wanted(&mut detail, wanted);
+                assert_eq!(wanted_of(&chain(detail)), Some(wanted));
+            }
+        }
+        // An entry of before says nothing, and is no longer than one that wants nothing.
+        assert_eq!(wanted_of(&chain(BTreeMap::new())), Some(Wanted::default()));
+        let mut silent = BTreeMap::new();
+        say_wanted(&mut silent, Wanted::default());
+        assert_eq!(silent, BTreeMap::new());
+    }
+
+    #[test]
+    fn what_is_not_understood_is_not_taken_for_silence() {
+        for (name, value) in [
+            (WANTED_REGION, cbor::Value::Text("990000".to_owned())),
+            (WANTED_REGION, cbor::Value::Bool(true)),
+            (WANTED_FRESHNESS, cbor::Value::Text("fresh".to_owned())),
+        ] {
+            let detail = BTreeMap::from([(name.to_owned(), value)]);
+            assert_eq!(wanted_of(&chain(detail)), None);
+        }
+    }
 }

@@ -73,7 +73,7 @@ pub(super) async fn seal_refusal(
     let seal = Seal {
         owner: about.owner,
         shared,
-        chain: chain_of(requester, reasons, request),
+        chain: chain_of(requester, reasons, request, question.wanted),
         act: Act::Refuse(row),
     };
     match app.store.seal(seal).await? {

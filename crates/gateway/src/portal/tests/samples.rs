@@ -290,6 +290,8 @@ fn reviews(p: &Page, add: Add<'_>) {
         let one = ReviewView {
             p: p.clone(),
             line: line(state, result),
+            next: "a".into(),
+            again: result.map(|_| "sample".into()),
             lookup: LOOKUP.into(),
             source: "sample".into(),
             source_number: Some("1".into()),

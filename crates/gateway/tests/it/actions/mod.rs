@@ -18,6 +18,7 @@ mod purposes;
 mod records;
 mod reports;
 mod review_news;
+mod review_repeats;
 mod reviews;
 pub(crate) mod routing;
 mod sources;
