@@ -1,5 +1,6 @@
 //! Who carries messages to phones. What an SMS says is fixed here: who sends, what it is for, that nobody calls to ask
-//! for codes. It has no link, and tells no kind of record, no plate and no result.
+//! for codes. It has no link, and tells no kind of record, no plate and no result. The page on which people learn to know
+//! our messages shows the same texts.
 
 #[cfg(feature = "demo")]
 mod outbox;
@@ -47,6 +48,33 @@ pub struct HttpMessenger {
 #[derive(Debug, thiserror::Error)]
 #[error("the message could not be handed over: {0}")]
 pub struct NotSent(pub String);
+
+/// What an SMS with a one-time code says.
+#[must_use]
+pub fn code_text(code: &str, operator: &str, lang: Lang) -> String {
+    let spaced = format!("{} {}", &code[..code.len() / 2], &code[code.len() / 2..]);
+    match lang {
+        Lang::Zh => format!(
+            "【{operator}】您的登录验证码是 {spaced}，5分钟内有效。不是您本人操作请不要理会。我们不会打电话索要验证码。"
+        ),
+        Lang::En => format!(
+            "[{operator}] Your sign-in code is {spaced}, valid for 5 minutes. If this was not you, ignore it. We never call to ask for codes."
+        ),
+    }
+}
+
+/// What an SMS says of a request that has moved on.
+#[must_use]
+pub fn news_text(operator: &str, lang: Lang) -> String {
+    match lang {
+        Lang::Zh => format!(
+            "【{operator}】您提交的一项申请有新进展。请自行打开本服务，在“我的求助”中查看。不是您本人的申请请不要理会。我们不会打电话索要验证码。"
+        ),
+        Lang::En => format!(
+            "[{operator}] A request of yours has moved on. Open the service yourself and see \"My requests\". If you asked for nothing, ignore this. We never call to ask for codes."
+        ),
+    }
+}
 
 impl Messenger {
     /// A messenger over HTTP. Only `https` goes out: the body carries a phone and a code.
@@ -106,16 +134,8 @@ impl Messenger {
         lang: Lang,
         now: Timestamp,
     ) -> Result<(), NotSent> {
-        let spaced = format!("{} {}", &code[..code.len() / 2], &code[code.len() / 2..]);
-        let text = match lang {
-            Lang::Zh => format!(
-                "【{operator}】您的登录验证码是 {spaced}，5分钟内有效。不是您本人操作请不要理会。我们不会打电话索要验证码。"
-            ),
-            Lang::En => format!(
-                "[{operator}] Your sign-in code is {spaced}, valid for 5 minutes. If this was not you, ignore it. We never call to ask for codes."
-            ),
-        };
-        self.send(phone, Some(code), text, now).await
+        self.send(phone, Some(code), code_text(code, operator, lang), now)
+            .await
     }
 
     /// Tells that something which the holder of the phone asked for has moved on; what, they see in the service.
@@ -129,15 +149,17 @@ impl Messenger {
         lang: Lang,
         now: Timestamp,
     ) -> Result<(), NotSent> {
-        let text = match lang {
-            Lang::Zh => format!(
-                "【{operator}】您提交的一项申请有新进展。请自行打开本服务，在“我的求助”中查看。不是您本人的申请请不要理会。我们不会打电话索要验证码。"
-            ),
-            Lang::En => format!(
-                "[{operator}] A request of yours has moved on. Open the service yourself and see \"My requests\". If you asked for nothing, ignore this. We never call to ask for codes."
-            ),
-        };
-        self.send(phone, None, text, now).await
+        self.send(phone, None, news_text(operator, lang), now).await
+    }
+
+    /// Whether news are sent, and not codes alone.
+    #[must_use]
+    pub fn sends_news(&self) -> bool {
+        match self {
+            Messenger::Http(http) => http.holds("{text}"),
+            #[cfg(feature = "demo")]
+            Messenger::Outbox(_) => true,
+        }
     }
 
     async fn send(
@@ -168,9 +190,13 @@ impl Messenger {
 }
 
 impl HttpMessenger {
+    /// Whether a member of the body has this part.
+    fn holds(&self, part: &str) -> bool {
+        self.config.body.values().any(|member| member.contains(part))
+    }
+
     async fn send(&self, phone: &Phone, code: Option<&str>, text: &str) -> Result<(), NotSent> {
-        let holds = |part| self.config.body.values().any(|member| member.contains(part));
-        if code.is_none() && !holds("{text}") {
+        if code.is_none() && !self.holds("{text}") {
             return Err(NotSent(
                 "messenger.body has no {text}, so that only codes are sent".into(),
             ));

@@ -8,12 +8,20 @@ use super::{
     coverage::{SourceLine, source_lines},
     html,
 };
+use crate::messenger;
+
+/// The code of an SMS that is shown as an example.
+const EXAMPLE_CODE: &str = "12345678";
 
 /// How to tell whether a message is ours.
 #[derive(Template)]
 #[template(path = "genuine.html")]
 pub(super) struct GenuineView {
     pub(super) p: Page,
+    /// An SMS with a code, as it is sent.
+    pub(super) code_sms: String,
+    /// One about a request, where such are sent.
+    pub(super) news_sms: Option<String>,
     pub(super) public_url: String,
     pub(super) keys: Vec<String>,
 }
@@ -37,7 +45,13 @@ pub(super) struct PrivacyView {
 
 /// Is this message genuine?
 pub(crate) async fn genuine(State(app): Shared, guest: Guest) -> Answer {
+    let (operator, lang) = (guest.page.operator_name().to_owned(), guest.page.lang);
     html(&GenuineView {
+        code_sms: messenger::code_text(EXAMPLE_CODE, &operator, lang),
+        news_sms: app
+            .messenger
+            .sends_news()
+            .then(|| messenger::news_text(&operator, lang)),
         public_url: app.config.public_url.clone(),
         keys: super::verify::keys(&app),
         p: guest.page,

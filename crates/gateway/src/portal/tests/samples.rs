@@ -407,12 +407,16 @@ fn public_pages(p: &Page, add: Add<'_>) {
     };
     add("verify.html", verify.render());
     let sources = coverage_page(p, add);
-    let genuine = GenuineView {
-        p: p.clone(),
-        public_url: "https://sample.invalid".into(),
-        keys: keys(),
-    };
-    add("genuine.html", genuine.render());
+    for news_sms in [None, Some("a".to_owned())] {
+        let genuine = GenuineView {
+            p: p.clone(),
+            code_sms: "a".into(),
+            news_sms,
+            public_url: "https://sample.invalid".into(),
+            keys: keys(),
+        };
+        add("genuine.html", genuine.render());
+    }
     vin_pages(p, add);
     add("help.html", HelpView { p: p.clone() }.render());
     let retention = vec![("sample".into(), "10".into(), "3".into())];

@@ -3,6 +3,7 @@
 mod answers;
 pub(crate) mod browser;
 mod forms;
+mod genuine;
 mod journey;
 mod notices;
 mod pages;
