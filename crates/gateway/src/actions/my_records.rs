@@ -6,6 +6,7 @@ use domain::{
     words::Mode,
 };
 use futures_util::future::join_all;
+use sources::Wanted;
 use tokio::time::Instant;
 
 use super::look_up::{self, Answered, Ask};
@@ -14,13 +15,14 @@ use crate::{
     error::Error,
 };
 
-/// The keys of everything in the requester's name, kind by kind; a kind that fails does not hide the others.
+/// The keys of everything in the requester's name, kind by kind; a kind that fails does not hide the others. What is
+/// wanted of whoever answers is wanted of every kind.
 pub async fn my_records(
     app: &App,
     requester: &Requester,
     purpose: &str,
-    lang: Lang,
-    arrived: Instant,
+    wanted: Wanted,
+    (lang, arrived): (Lang, Instant),
 ) -> Vec<(String, Result<Answered, Error>)> {
     let kinds = app.kinds.listable().into_iter().map(|k| k.kind.id.clone());
     let each = kinds.map(|kind| async move {
@@ -32,7 +34,7 @@ pub async fn my_records(
                 purpose: purpose.to_owned(),
                 ..RawLookup::default()
             },
-            wanted: sources::Wanted::default(),
+            wanted,
             own: None,
             portrait: None,
             repeat: None,

@@ -63,8 +63,9 @@ pub struct LookupRequest {
     /// Named rules, in mode `predicate`.
     #[serde(default)]
     predicates: Vec<String>,
-    /// `any` (the freshest that can be had, labelled with its age; the default) or `realtime` (nothing staler; `not_covered`
-    /// where no source of the region promises it).
+    /// `any` (the freshest that can be had) or `realtime` (nothing staler; `not_covered` where no source of the region
+    /// promises it). Silence accepts any, and the answer says which source gave it, as of when, what that source
+    /// promises, and with `staler` that a fresher one could not answer.
     #[serde(default)]
     #[schema(value_type = Option<String>)]
     freshness: Option<String>,
@@ -511,6 +512,13 @@ pub async fn report(
 pub struct MineRequest {
     /// The purpose's code.
     purpose: String,
+    /// `any` or `realtime`, as in `/v1/lookups`. Silence accepts any, and each part is labelled like an answer there.
+    #[serde(default)]
+    freshness: Option<String>,
+    /// The region of the records: 2, 4 or 6 leading digits of a division code, as in `/v1/lookups`. Where absent, the
+    /// person's number hints.
+    #[serde(default)]
+    region: Option<String>,
 }
 
 /// Lists what is in one's name, kind by kind, without typing.
@@ -521,10 +529,12 @@ pub async fn my_records(
     Bearer(requester): Bearer,
     Body(request): Body<MineRequest>,
 ) -> Result<Json<Vec<PartBody>>, Problem> {
+    let wanted = look_up::wanted(request.freshness.as_deref(), request.region.as_deref())?;
     let (pass, since) = asking.enter(&app, &requester).await?;
     let body = to_the_end(async move {
         let _in_work = pass;
-        let mine = mine::my_records(&app, &requester, &request.purpose, asking.lang, since).await;
+        let at = (asking.lang, since);
+        let mine = mine::my_records(&app, &requester, &request.purpose, wanted, at).await;
         Ok(parts(&app, mine))
     });
     Ok(body.await?)

@@ -102,7 +102,8 @@ pub(super) async fn answer(app: &Arc<App>, holder: Holder, pass: Pass) -> Answer
     let (shared, lang) = (Arc::clone(app), page.lang);
     let task = tokio::spawn(async move {
         let _in_work = pass;
-        my_records::my_records(&shared, &requester, &purpose, lang, arrived).await
+        let wanted = sources::Wanted::default();
+        my_records::my_records(&shared, &requester, &purpose, wanted, (lang, arrived)).await
     });
     let found = task.await.map_err(Error::from)?;
     let groups = found

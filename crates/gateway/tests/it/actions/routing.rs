@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use sources::SourceFile;
 
 use crate::{
@@ -14,7 +14,8 @@ on_both!(
     a_staler_source_stands_in_and_says_so,
     another_regions_record_is_told_where_to_look,
     what_is_not_live_says_so,
-    a_wrong_wish_is_wrong_input
+    a_wrong_wish_is_wrong_input,
+    what_is_mine_is_listed_of_a_region_and_as_fresh_as_asked,
 );
 
 /// The marriage register again, daily, beside one that nobody can reach.
@@ -120,5 +121,60 @@ async fn a_wrong_wish_is_wrong_input(bed: Arc<Bed>) {
         app.look_up(&token, &question)
             .await
             .expect_problem(400, "BAD_VALUE");
+    }
+}
+
+/// The traffic authority of one province, updated daily.
+fn traffic_of_one_region_daily(files: &mut [SourceFile]) {
+    for file in files
+        .iter_mut()
+        .filter(|f| f.text.contains("id = \"sandbox-traffic\""))
+    {
+        let daily = "regions = [\"44\"]\nfreshness = \"daily\"";
+        file.text = file.text.replacen("freshness = \"realtime\"", daily, 1);
+    }
+}
+
+async fn what_is_mine_is_listed_of_a_region_and_as_fresh_as_asked(bed: Arc<Bed>) {
+    let app = bed
+        .app()
+        .sources(|files| traffic_of_one_region_daily(files))
+        .start()
+        .await;
+    let token = app.at_l2(chen()).await;
+    let list = async |wish: Value| {
+        let mut body = json!({ "purpose": "own-information" });
+        let wish = wish.as_object().unwrap().clone();
+        body.as_object_mut().unwrap().extend(wish);
+        app.post(&token, "/v1/my-records", &body).await
+    };
+    // Silence accepts any, and says what was given.
+    let silent = list(json!({})).await.expect(200);
+    assert_eq!(silent.text_at("/0/lookup/outcome"), "found");
+    assert_eq!(silent.text_at("/0/lookup/freshness"), "daily");
+    let outcomes = [
+        (
+            json!({ "freshness": "any", "region": "4403" }),
+            "found",
+            &Value::Null,
+        ),
+        (json!({ "freshness": "realtime" }), "not_covered", &json!(true)),
+        (json!({ "region": "31" }), "not_covered", &Value::Null),
+    ];
+    for (wish, outcome, not_live) in outcomes {
+        let listed = list(wish.clone()).await.expect(200);
+        let part = &listed.json[0]["lookup"];
+        assert_eq!(
+            (&part["outcome"], &part["not_live"]),
+            (&json!(outcome), not_live),
+            "{wish}"
+        );
+    }
+    for (wish, code) in [
+        (json!({ "freshness": "fresh" }), "BAD_VALUE"),
+        (json!({ "region": "99" }), "BAD_VALUE"),
+        (json!({ "regions": "44" }), "BODY_NOT_JSON"),
+    ] {
+        list(wish).await.expect_problem(400, code);
     }
 }
