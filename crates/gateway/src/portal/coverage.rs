@@ -224,12 +224,14 @@ fn span_line(page: &Page, span: Span, measured: &Measured) -> SpanLine {
     }
 }
 
-/// How old half of the answers were at most, and 95 of 100; in elder mode what nearly all keep.
+/// How old half of the answers were at most, and 95 of 100; in elder mode what nearly all keep, or where there is no
+/// bound, whether only some or most are beyond it.
 fn age_lines(page: &Page, half: Age, most: Age) -> Vec<String> {
     if page.elder {
-        return vec![match most.below {
-            Some(below) => page.with("coverage-nearly-all", duration(page, below)),
-            None => page.with("coverage-some", duration(page, most.from)),
+        return vec![match (half.below, most.below) {
+            (_, Some(below)) => page.with("coverage-nearly-all", duration(page, below)),
+            (Some(_), None) => page.with("coverage-some", duration(page, most.from)),
+            (None, None) => page.with("coverage-mostly", duration(page, half.from)),
         }];
     }
     let most_text = page.with("coverage-most", age_text(page, most));

@@ -170,14 +170,16 @@ pub(super) fn wishes(page: &Page, choices: &Choices, form: Option<&Form>) -> Vec
     region.into_iter().chain(freshness).collect()
 }
 
-/// A province by its name alone, and less than one with its digits: some names stand more than once in the table.
+/// A province by its name alone, and less than one with its digits or how its plates begin: some names stand more than
+/// once in the table. What it is tells the division and not how it is written: `14`, `140000` and `晋` are one.
 fn region_name(page: &Page, region: &Region) -> String {
     if page.is_english() {
         return provinces::english(region);
     }
-    match region.code.as_str() {
-        province if province.len() == 2 => region.name.clone(),
-        part => format!("{}（{part}）", region.name),
+    if region.division_code().ends_with("0000") {
+        region.name.clone()
+    } else {
+        format!("{}（{}）", region.name, region.code)
     }
 }
 

@@ -16,13 +16,14 @@ on_both!(
     two_sources_that_differ_stand_side_by_side,
     freshness_is_a_choice_only_where_it_matters,
     a_region_is_a_choice_only_where_it_matters,
+    a_province_is_named_alone_however_it_is_written,
     what_was_chosen_is_part_of_the_question,
     coverage_says_what_each_source_delivers_of_each_kind,
     coverage_tells_what_was_measured_over_a_day_7_and_30_days,
 );
 
 /// What was measured of the driving licence, as the page says it: one line for each span.
-fn spans(page: &str) -> Vec<String> {
+pub(super) fn spans(page: &str) -> Vec<String> {
     let (_, section) = page.split_once("<h2>驾驶证</h2>").unwrap();
     let (_, list) = section.split_once("<dl class=\"spans\">").unwrap();
     let list = list.split_once("</dl>").unwrap().0.replace("<br>", " ");
@@ -123,6 +124,28 @@ async fn a_region_is_a_choice_only_where_it_matters(bed: Arc<Bed>) {
         .post("/look-up/marriage", &[("once", "3"), ("region", "")])
         .await;
     assert!(unnamed.expect(200).text.contains("查到了"));
+}
+
+async fn a_province_is_named_alone_however_it_is_written(bed: Arc<Bed>) {
+    let app = bed.app().sources(|files| {
+        of_one_region(files);
+        for file in files {
+            let written = "regions = [\"晋\", \"310000\", \"50\", \"粤B\", \"3301\"]";
+            file.text = file.text.replace("regions = [\"14\"]", written);
+        }
+    });
+    let app = app.start().await;
+    let mut browser = Browser::with_session(&app, &app.at_l3(chen()).await);
+    let form = browser.get("/look-up/marriage").await.expect(200).text;
+    for region in [
+        "value=\"140000\">山西省<",
+        "value=\"310000\">上海市<",
+        "value=\"500000\">重庆市<",
+        "value=\"440300\">广东省深圳市（粤B）<",
+        "value=\"330100\">浙江省杭州市（3301）<",
+    ] {
+        assert!(form.contains(region), "{region}: {form}");
+    }
 }
 
 async fn what_was_chosen_is_part_of_the_question(bed: Arc<Bed>) {
