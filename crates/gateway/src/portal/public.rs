@@ -43,6 +43,13 @@ pub(super) struct PrivacyView {
     pub(super) retention: Vec<(String, String, String)>,
 }
 
+impl PrivacyView {
+    /// A paper, by its number and last day, in this message.
+    fn paper(&self, key: &str, (number, expires): &(String, String)) -> String {
+        self.p.fill(key, &[("number", number), ("expires", expires)])
+    }
+}
+
 /// Is this message genuine?
 pub(crate) async fn genuine(State(app): Shared, guest: Guest) -> Answer {
     let (operator, lang) = (guest.page.operator_name().to_owned(), guest.page.lang);

@@ -40,4 +40,6 @@ mod reply;
 mod source_check;
 mod source_mistakes;
 mod source_offers;
+mod source_orders;
 mod start;
+mod told;

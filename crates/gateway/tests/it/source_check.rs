@@ -21,7 +21,7 @@ use tokio::net::TcpListener;
 use crate::cast::chen;
 
 /// A sound file of a real source.
-const SOUND: &str = r#"id = "city-police"
+pub(crate) const SOUND: &str = r#"id = "city-police"
 version = 1
 name = { zh = "市公安局", en = "City police" }
 protocol = "http"

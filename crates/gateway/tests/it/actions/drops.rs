@@ -1,6 +1,11 @@
 //! Daily files behind the portal: what an operator accepts, and what the record holder pushes before its next file.
 
-use std::{fs, path::Path, sync::Arc, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use axum::body::Body;
 use crypto::Suite;
@@ -20,11 +25,13 @@ use crate::{
     bed::Bed,
     cast::{chen, my_vehicle},
     reply::Reply,
+    told::told,
 };
 
 on_both!(
     what_the_insurers_push_is_shown_at_once,
-    a_drop_that_is_held_back_is_accepted_by_an_operator_and_sealed
+    a_drop_that_is_held_back_is_accepted_by_an_operator_and_sealed,
+    how_old_the_file_is_that_answers_is_measured,
 );
 
 const SOURCE: &str = "sandbox-insurance";
@@ -193,7 +200,8 @@ fn drop_visits(folder: &Path, name: &str, rows: usize) {
     .unwrap();
 }
 
-async fn a_drop_that_is_held_back_is_accepted_by_an_operator_and_sealed(bed: Arc<Bed>) {
+/// An application that is given files by the shops, and where their folders are.
+async fn with_shops(bed: &Arc<Bed>) -> (TestApp, PathBuf) {
     let folder = bed.folder().join("shops");
     let text = SHOPS.replace("FOLDER", &folder.display().to_string());
     let shops = move |files: &mut Vec<SourceFile>| {
@@ -202,7 +210,25 @@ async fn a_drop_that_is_held_back_is_accepted_by_an_operator_and_sealed(bed: Arc
             text: text.clone(),
         });
     };
-    let app = bed.app().sources(shops).start().await;
+    (bed.app().sources(shops).start().await, folder)
+}
+
+async fn how_old_the_file_is_that_answers_is_measured(bed: Arc<Bed>) {
+    const GAUGE: &str = "mingcha_source_drop_age_seconds{source=\"shops\"}";
+    let (app, folder) = with_shops(&bed).await;
+    let look = || told(|| app.app.sources.refresh("shops", &|_| {})).1;
+    assert!(!look().metrics.contains("drop_age"), "no file answers");
+    drop_visits(&folder.join("in"), "visits-20261121.csv", 5);
+    // It is true as of the beginning of its day, 36 hours ago.
+    let age = look().gauge(GAUGE);
+    assert!((129_600.0..129_660.0).contains(&age), "{age}");
+    app.clock.advance_seconds(3600);
+    let older = look().gauge(GAUGE);
+    assert!((age + 3600.0..age + 3601.0).contains(&older), "{older}");
+}
+
+async fn a_drop_that_is_held_back_is_accepted_by_an_operator_and_sealed(bed: Arc<Bed>) {
+    let (app, folder) = with_shops(&bed).await;
     let look = || app.app.sources.refresh("shops", &|_| {}).remove(0).event;
     drop_visits(&folder.join("in"), "visits-20261121.csv", 5);
     assert!(matches!(look(), DropEvent::Serving { rows: 5, .. }));

@@ -19,6 +19,7 @@ mod records;
 mod reports;
 mod review_news;
 mod review_repeats;
+mod review_seal;
 mod reviews;
 pub(crate) mod routing;
 mod sources;

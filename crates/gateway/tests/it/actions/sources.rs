@@ -15,6 +15,7 @@ use crate::{
     app::TestApp,
     bed::Bed,
     cast::{about_me, chen},
+    told::told,
 };
 
 on_both!(
@@ -103,13 +104,36 @@ async fn five_days_old_is_shown_as_such_and_raises_an_alarm(bed: Arc<Bed>) {
         line_of(&app, TRAFFIC).await["measured"]["success_day"],
         Value::Null
     );
+    let drifting = format!("mingcha_source_drifting{{source=\"{TRAFFIC}\",kind=\"{LICENCE}\"}}");
     for n in 0..3 {
-        assert_eq!(watch_sources::watch_freshness(&app.app), 0, "after {n}");
+        let (alarms, told) = told(|| watch_sources::watch_freshness(&app.app));
+        assert_eq!(
+            (alarms, told.gauge(&drifting), told.errors),
+            (0, 0.0, vec![]),
+            "after {n}"
+        );
         app.look_up(&token, &about_me(LICENCE))
             .await
             .expect_outcome("found");
     }
-    assert_eq!(watch_sources::watch_freshness(&app.app), 1);
+    let (alarms, told) = told(|| watch_sources::watch_freshness(&app.app));
+    assert_eq!(
+        (alarms, told.gauge(&drifting), told.errors.len()),
+        (1, 1.0, 1),
+        "{:?}",
+        told.errors
+    );
+    for said in [
+        "ERROR",
+        "staler data than it promises",
+        TRAFFIC,
+        LICENCE,
+        "\"realtime\"",
+    ] {
+        assert!(told.errors[0].contains(said), "{said}: {}", told.errors[0]);
+    }
+    let other = "mingcha_source_drifting{source=\"sandbox-insurance\",kind=\"vehicle-insurance\"}";
+    assert_eq!(told.gauge(other), 0.0);
     let measured = &line_of(&app, TRAFFIC).await["measured"];
     assert_eq!(measured["drifting"], true);
     for age in ["median_age", "p95_age"] {
@@ -163,12 +187,25 @@ async fn papers_that_end_soon_raise_an_alarm(bed: Arc<Bed>) {
                 .replacen("licence_expires = 2099-12-31", "licence_expires = 2027-02-15", 1);
     });
     let app = app.start().await;
-    assert_eq!(watch_papers(&app.app), 0, "85 days are left");
+    let gauge = format!("mingcha_source_paper_days_left{{source=\"{TRAFFIC}\",paper=\"licence\"}}");
+    let (alarms, told_first) = told(|| watch_papers(&app.app));
+    assert_eq!((alarms, told_first.gauge(&gauge)), (0, 85.0), "85 days are left");
     let mut left = 85;
-    for (days, alarm) in [(25, Some(60)), (30, Some(30)), (23, Some(7)), (8, Some(0))] {
+    for (days, alarm, error) in [
+        (25, Some(60), None),
+        (30, Some(30), None),
+        (23, Some(7), Some("a paper expires within a week")),
+        (8, Some(0), Some("a paper has expired: the source is not asked")),
+    ] {
         app.clock.advance_seconds(days * 86_400);
         left -= days;
-        assert_eq!(watch_papers(&app.app), 1);
+        let (alarms, told) = told(|| watch_papers(&app.app));
+        #[expect(clippy::cast_precision_loss, reason = "days fit a float exactly")]
+        let expected = (1, left as f64, usize::from(error.is_some()));
+        assert_eq!((alarms, told.gauge(&gauge), told.errors.len()), expected);
+        for (line, said) in told.errors.iter().zip(error) {
+            assert!(line.contains(said) && line.contains(TRAFFIC), "{line}");
+        }
         let paper = &app.app.sources.papers(app.app.now().date_in_china())[0];
         assert_eq!((paper.days_left, paper.alarm()), (left, alarm));
     }

@@ -2,6 +2,7 @@
 
 mod answers;
 pub(crate) mod browser;
+mod coverage;
 mod forms;
 mod genuine;
 mod journey;
