@@ -255,10 +255,10 @@ fn age_text(page: &Page, age: Age) -> String {
     }
 }
 
-/// To a tenth, which is left out where it is none.
+/// To a tenth, which is left out where it is none. The sign stays with its number at the end of a line.
 fn percent_of(share: f64) -> String {
     let text = format!("{:.1}", share * 100.0);
-    format!("{} %", text.trim_end_matches(".0"))
+    format!("{}\u{a0}%", text.trim_end_matches(".0"))
 }
 
 /// In the largest unit that it fills.
