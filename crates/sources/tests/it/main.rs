@@ -8,6 +8,7 @@
 mod auth;
 mod beside;
 mod canary;
+mod connecting;
 mod drops;
 mod drops_bad;
 mod drops_held;

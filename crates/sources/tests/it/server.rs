@@ -57,7 +57,14 @@ pub(crate) struct Server {
 impl Server {
     /// Starts on a free port of this machine.
     pub(crate) async fn start(script: impl Fn(&Heard) -> Act + Send + Sync + 'static) -> Server {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Server::on(TcpListener::bind("127.0.0.1:0").await.unwrap(), script)
+    }
+
+    /// Starts where somebody listens already.
+    pub(crate) fn on(
+        listener: TcpListener,
+        script: impl Fn(&Heard) -> Act + Send + Sync + 'static,
+    ) -> Server {
         let address = listener.local_addr().unwrap();
         let heard = Arc::new(Mutex::new(Vec::new()));
         let (script, log): (Script, _) = (Arc::new(script), Arc::clone(&heard));
