@@ -17,6 +17,7 @@ mod envelope;
 mod faults;
 mod files;
 mod front;
+mod front_left;
 mod front_peer;
 mod front_tls;
 mod hedge;
