@@ -1,17 +1,19 @@
-//! Whether a connection is made at all: a port that opens a moment later.
+//! Whether a connection is made at all: a port that opens a moment later, and a name that leads inward.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use domain::outcome::Outcome;
-use sources::{Answer, Problem};
+use domain::{outcome::Outcome, time::ManualClock};
+use sources::{Answer, Problem, Realm, SourceFile, Sources};
 use tokio::{
-    net::TcpSocket,
-    time::sleep,
+    net::{TcpListener, TcpSocket},
+    time::{sleep, timeout},
 };
 
 use crate::{
+    front::FRONT,
     server::{Server, json},
-    world::{TRAFFIC, car_answer, car_question, file, sources},
+    tls::Files,
+    world::{NOW, TRAFFIC, car_answer, car_question, file, kinds, sources},
 };
 
 /// When the port opens: well before the second try, which comes after 5 ms at the soonest.
@@ -48,4 +50,48 @@ async fn without_retries_a_port_that_is_shut_is_broken_at_once() {
     let (answer, heard) = ask_too_soon("retries = 0").await;
     assert_eq!((answer.outcome, heard), (Outcome::Broken, 0));
     assert_eq!(answer.report.unwrap().problem, Problem::NotConnected);
+}
+
+/// What a deployment with real sources says of a name that its name server answers with an inward address; nothing
+/// arrives there.
+async fn refused(case: &str, make: impl Fn(u16) -> SourceFile) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let files = [make(listener.local_addr().unwrap().port())];
+    let clock = Arc::new(ManualClock::new(NOW));
+    let sources = Sources::new(&files, kinds(), Realm::Production, clock, [7; 32]).unwrap();
+    let answer = sources.ask(car_question()).await;
+    let problem = answer.report.map(|report| report.problem);
+    assert_eq!(
+        (answer.outcome, problem),
+        (Outcome::Broken, Some(Problem::AddressRefused)),
+        "{case}"
+    );
+    let accepted = timeout(Duration::from_millis(20), listener.accept()).await;
+    assert!(accepted.is_err(), "{case}: somebody came");
+}
+
+#[tokio::test]
+async fn a_name_that_leads_inward_is_not_dialled() {
+    let http = "http://127.0.0.1:PORT/traffic";
+    refused("http", |port| {
+        let real = TRAFFIC.replace(http, "https://localhost:PORT/traffic");
+        file("traffic.toml", &real, port)
+    })
+    .await;
+    // A database may be on this machine, by its own name or address. `0` is resolved as a name is, to 0.0.0.0, which
+    // leads to whoever listens here.
+    let agreement = &TRAFFIC[TRAFFIC.find("[agreement]").unwrap()..TRAFFIC.find("[[serves]]").unwrap()];
+    for scheme in ["postgres", "mysql"] {
+        let secrets = Files::new();
+        refused(scheme, |port| {
+            let url = secrets.write("test-front.url", &format!("{scheme}://u:p@0:{port}/x"));
+            let real = FRONT.replace("literal:URL", &format!("file:{}", url.display()));
+            file(
+                "front.toml",
+                &real.replacen("[sql]", &format!("{agreement}[sql]"), 1),
+                port,
+            )
+        })
+        .await;
+    }
 }
