@@ -30,32 +30,33 @@ impl Options {
 
 /// The planted bug must be found within so many replies.
 const PLANTED_REPLIES: u64 = 2000;
-/// A shorter run times too few answers to judge by.
-const JUDGED_FROM: u64 = 100_000;
-/// How many times as slow the others may be while one source lies.
-const OTHERS_SLOWER: f64 = 1.10;
-/// So often must be lied meanwhile, or nothing was tried.
-const LIES_BESIDE: u64 = 500;
+/// From so many replies on the run is a long one.
+const LONG_FROM: u64 = 100_000;
+/// How many rounds time the others, and how many times as slow they may surely be while one source lies. A few rounds
+/// show only what is grave: there a busy machine makes one side twice as slow as the other for no reason.
+const LONG: (u64, f64) = (40, 1.10);
+const SHORT: (u64, f64) = (3, 4.0);
+/// So often must be lied in each round, or nothing was tried.
+const LIES_OF_ROUND: u64 = 50;
 
 /// Runs it.
 ///
 /// # Errors
 /// It does not build, or does not come to its end.
 pub(super) fn run(options: &Options) -> Result<Verdict, String> {
-    let found = liar(options.replies, options.seed, &[])?;
+    let (rounds, may_be) = if options.replies < LONG_FROM { SHORT } else { LONG };
+    let found = liar(options.replies, options.seed, rounds, &[])?;
     eprintln!("again, where nobody asks whose record it is");
     let caught = liar(
         options.replies.clamp(1, PLANTED_REPLIES),
         options.seed,
+        0,
         &["--features", "planted"],
     )?;
     let count = |line: &Value, key: &str| line[key].as_u64().unwrap_or_default();
-    let ratio = found["others_p99_ratio"].as_f64().unwrap_or(f64::INFINITY);
-    let judged = options.replies >= JUDGED_FROM;
-    let lies = count(&found, "lies_beside");
-    let slowed = judged && (ratio > OTHERS_SLOWER || lies < LIES_BESIDE);
-    if !judged {
-        eprintln!("  the others' p99 is judged from {JUDGED_FROM} replies on; here it is only told");
+    let slowed = slowed(&found, rounds, may_be);
+    if let Some(slowed) = &slowed {
+        eprintln!("  {slowed}");
     }
     let more = [
         "seed",
@@ -64,21 +65,37 @@ pub(super) fn run(options: &Options) -> Result<Verdict, String> {
         "tricks",
         "told",
         "grown_kb",
+        "peak_was_reset",
+        "rounds",
         "lies_beside",
+        "others_p99_us",
         "others_p99_ratio",
+        "others_p99_ratio_surely",
     ];
     let mut more = more.map(|key| (key, found[key].clone())).to_vec();
-    more.push(("others_judged", Value::from(judged)));
+    more.push(("others_may_be", Value::from(may_be)));
     Ok(Verdict {
         rig: "sources",
         n: count(&found, "n"),
-        exceptions: count(&found, "exceptions") + u64::from(slowed),
+        exceptions: count(&found, "exceptions") + u64::from(slowed.is_some()),
         planted_caught: count(&caught, "exceptions") > 0,
         more,
     })
 }
 
-fn liar(replies: u64, seed: u64, features: &[&str]) -> Result<Value, String> {
+/// What the lies cost the others, where that is too much or was not tried.
+fn slowed(found: &Value, rounds: u64, may_be: f64) -> Option<String> {
+    let lies = found["lies_beside"].as_u64().unwrap_or_default();
+    if lies < LIES_OF_ROUND * rounds {
+        return Some(format!(
+            "beside the others was lied {lies} times in {rounds} rounds"
+        ));
+    }
+    let ratio = found["others_p99_ratio_surely"].as_f64().unwrap_or(f64::INFINITY);
+    (ratio > may_be).then(|| format!("the others' p99 is {ratio} times as long while one lies"))
+}
+
+fn liar(replies: u64, seed: u64, rounds: u64, features: &[&str]) -> Result<Value, String> {
     let mut cargo = run::cargo([
         "run",
         "--locked",
@@ -90,7 +107,8 @@ fn liar(replies: u64, seed: u64, features: &[&str]) -> Result<Value, String> {
     ]);
     cargo
         .args(features)
-        .args(["--", &replies.to_string(), &seed.to_string()]);
+        .arg("--")
+        .args([replies, seed, rounds].map(|n| n.to_string()));
     cargo.env(
         "MINGCHA_PLANTED",
         if features.is_empty() {
