@@ -1,5 +1,5 @@
 //! How long a drop of n rows takes and how much memory: it writes one, reads it, asks for rows of it, and ends with one
-//! line of JSON on standard output.
+//! line of JSON on standard output. It fails where that took more memory than an import may, however many rows.
 //!
 //! `cargo run --release -p sources --example drop_rows -- 10000000`
 
@@ -15,6 +15,7 @@ use std::{
     fs::{self, File},
     io::{BufWriter, Write},
     path::Path,
+    process::ExitCode,
     sync::Arc,
     time::Duration,
 };
@@ -44,8 +45,11 @@ const NAME: &str = "policies-20261122.csv";
 const NOW: Timestamp = Timestamp(1_795_314_304_000_000);
 /// How many rows are asked for.
 const ASKED: u64 = 10_000;
+/// The most memory that an import may take, in megabytes: a row at a time, what waits to be written, and SQLite's pages,
+/// three times over.
+const MAY_TAKE_MB: u64 = 256;
 
-fn main() {
+fn main() -> ExitCode {
     let rows: u64 = std::env::args().nth(1).map_or(1_000_000, |n| n.parse().unwrap());
     let folder = tempfile::tempdir().unwrap();
     let bytes = write(folder.path(), rows);
@@ -85,6 +89,13 @@ fn main() {
         at(50),
         at(99),
     );
+    if peak_mb > MAY_TAKE_MB {
+        eprintln!(
+            "the import took {peak_mb} MB of memory, and {MAY_TAKE_MB} MB are the most that it may take"
+        );
+        return ExitCode::FAILURE;
+    }
+    ExitCode::SUCCESS
 }
 
 fn signer() -> Identity {
