@@ -186,3 +186,23 @@ fn a_file_that_is_too_long_is_refused_unread() {
     let news = sources.refresh("test-drops", &|progress| panic!("{:?}", progress.stage));
     assert_eq!(refused(&news), Problem::DropTooLarge);
 }
+
+#[tokio::test]
+async fn a_folder_that_is_not_there_is_told_once_and_what_was_read_answers_on() {
+    let bed = Bed::new();
+    bed.drop(YESTERDAY, &good());
+    let (sources, _) = bed.sources();
+    assert_eq!(serving(&refresh(&sources)), 1);
+    let (folder, away) = (bed.path("in"), bed.path("away"));
+    for _ in 0..2 {
+        fs::rename(&folder, &away).unwrap();
+        assert_eq!(refused(&refresh(&sources)), Problem::NoDropFolder);
+        assert!(refresh(&sources).is_empty(), "once");
+        assert_eq!(brand(&sources).await, "新");
+        fs::rename(&away, &folder).unwrap();
+        assert!(refresh(&sources).is_empty());
+    }
+    bed.drop(TODAY, &gbk(&[line("京A12345", "更新", 1)]));
+    assert_eq!(serving(&refresh(&sources)), 1);
+    assert_eq!(brand(&sources).await, "更新");
+}

@@ -545,3 +545,38 @@ async fn rows_whose_changes_cannot_be_read_do_not_answer() {
     assert_eq!(serving(&refresh(&again)), 2, "the file is read again");
     assert_eq!(brand(&again).await, "文件");
 }
+
+/// A hundred thousand changes are what is kept beside one file; what comes then is refused so that its sender comes
+/// again, and the operator reads why.
+#[tokio::test]
+async fn more_than_is_kept_is_not_taken_and_named() {
+    let bed = Bed::new();
+    let sources = served(&bed);
+    let new = |sequence, brand| message(sequence, LATELY, json!([row("京A12345", brand, 1)]));
+    assert_eq!(push(&sources, "a", &new(1, "新")).await, Ok(()));
+    drop(sources);
+    let kept = bed.kept().into_iter().map(|(name, _)| name);
+    let changes = kept.into_iter().find(|name| name.ends_with(".changes")).unwrap();
+    let changes = rusqlite::Connection::open(bed.path("store").join(changes)).unwrap();
+    let fill = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 99999) \
+                INSERT INTO change SELECT CAST(i AS BLOB), sequence, as_of, sealed FROM n, change";
+    assert_eq!(changes.execute(fill, []).unwrap(), 99_999);
+    let again = started(&bed);
+    let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+    let recording = metrics::set_default_local_recorder(&recorder);
+    let refused = push(&again, "b", &new(2, "更新")).await;
+    drop(recording);
+    assert_eq!(refused, Err(NotTaken::Unavailable));
+    assert_eq!(brand(&again).await, "新");
+    let counted = recorder.handle().render();
+    assert!(counted.contains("problem=\"too_many_changes\""), "{counted}");
+    changes
+        .execute("DELETE FROM change WHERE token = CAST(7 AS BLOB)", [])
+        .unwrap();
+    assert_eq!(
+        push(&again, "b", &new(2, "更新")).await,
+        Ok(()),
+        "the same message again"
+    );
+    assert_eq!(brand(&again).await, "更新");
+}
