@@ -15,6 +15,8 @@ use crate::front::Engine;
 
 /// The bit of MySQL's capabilities, little-endian, that stands for TLS.
 const CLIENT_SSL: u8 = 0x08;
+/// The first byte of MySQL's packet by which a prepared statement is run.
+const EXECUTE: u8 = 0x17;
 
 /// Where it listens.
 pub(crate) struct Peer {
@@ -23,12 +25,12 @@ pub(crate) struct Peer {
     pub(crate) taken: Arc<AtomicU64>,
 }
 
-/// How it lies to a client of PostgreSQL.
+/// How it lies.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Lie {
-    /// It greets with a message of a gigabyte.
+    /// It greets with a message of a gigabyte, or one that is continued for ever.
     AtTheGreeting,
-    /// It answers the statement with such a row.
+    /// It answers the statement with such a row, or such a packet.
     InARow,
 }
 
@@ -47,9 +49,9 @@ impl Peer {
         .await
     }
 
-    /// Hands all to PostgreSQL but for one message, in whose place it says that a gigabyte follows.
-    pub(crate) async fn lying(lie: Lie) -> Self {
-        Peer::start(move |stream, taken| liar(stream, lie, taken)).await
+    /// Hands all to the database but for one message, in whose place it says that much more follows.
+    pub(crate) async fn lying(engine: Engine, lie: Lie) -> Self {
+        Peer::start(move |stream, taken| liar(stream, engine, lie, taken)).await
     }
 
     async fn start<F, R>(serve: F) -> Self
@@ -159,8 +161,29 @@ async fn write(to: &mut (impl AsyncWrite + Unpin), number: u8, body: &[u8]) -> s
     to.flush().await
 }
 
-async fn liar(mut stream: TcpStream, lie: Lie, taken: Arc<AtomicU64>) -> std::io::Result<()> {
-    let mut database = behind(Engine::Postgres).await?;
+async fn liar(mut stream: TcpStream, engine: Engine, lie: Lie, taken: Arc<AtomicU64>) -> std::io::Result<()> {
+    // MySQL greets before it is greeted.
+    let is_at_once = (engine, lie) == (Engine::MariaDb, Lie::AtTheGreeting);
+    if !is_at_once && !hand_over(&mut stream, engine, lie).await? {
+        return Ok(());
+    }
+    if engine == Engine::MariaDb {
+        return packets(stream, lie, taken).await;
+    }
+    if lie == Lie::InARow {
+        stream.write_all(b"2\0\0\0\x04").await?;
+    }
+    stream.write_all(b"D\x40\0\0\0").await?;
+    let nothing = vec![0; 1 << 16];
+    loop {
+        stream.write_all(&nothing).await?;
+        taken.fetch_add(nothing.len() as u64, Ordering::Relaxed);
+    }
+}
+
+/// Hands all over until it is time for the lie; whether that came.
+async fn hand_over(stream: &mut TcpStream, engine: Engine, lie: Lie) -> std::io::Result<bool> {
+    let mut database = behind(engine).await?;
     let (mut from_client, mut from_database) = (vec![0; 1 << 16], vec![0; 1 << 16]);
     let mut is_first = true;
     loop {
@@ -170,13 +193,11 @@ async fn liar(mut stream: TcpStream, lie: Lie, taken: Arc<AtomicU64>) -> std::io
                 let is_greeting = std::mem::take(&mut is_first);
                 let is_now = match lie {
                     Lie::AtTheGreeting => is_greeting,
+                    Lie::InARow if engine == Engine::MariaDb => said.get(4) == Some(&EXECUTE),
                     Lie::InARow => !is_greeting && binds(said),
                 };
-                if said.is_empty() {
-                    return Ok(());
-                }
-                if is_now {
-                    break;
+                if said.is_empty() || is_now {
+                    return Ok(!said.is_empty());
                 }
                 database.write_all(said).await?;
             }
@@ -185,14 +206,21 @@ async fn liar(mut stream: TcpStream, lie: Lie, taken: Arc<AtomicU64>) -> std::io
             }
         }
     }
-    if lie == Lie::InARow {
-        stream.write_all(b"2\0\0\0\x04").await?;
+}
+
+/// Packets as long as can be, each of which says by its length that it is continued in the next.
+async fn packets(mut stream: TcpStream, lie: Lie, taken: Arc<AtomicU64>) -> std::io::Result<()> {
+    let body = vec![0; (1 << 24) - 1];
+    // The client's own packet was the first where it has said something.
+    let first = u8::from(lie == Lie::InARow);
+    for number in first..=u8::MAX {
+        stream.write_all(&[255, 255, 255, number]).await?;
+        for part in body.chunks(1 << 16) {
+            stream.write_all(part).await?;
+            taken.fetch_add(part.len() as u64, Ordering::Relaxed);
+        }
     }
-    stream.write_all(b"D\x40\0\0\0").await?;
-    loop {
-        stream.write_all(&from_database).await?;
-        taken.fetch_add(from_database.len() as u64, Ordering::Relaxed);
-    }
+    Ok(())
 }
 
 /// Whether one of the messages gives a statement its values.
