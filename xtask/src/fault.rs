@@ -30,7 +30,8 @@ pub(crate) enum Rig {
     Disk(disk::Options),
     /// Let a source lie, stall and flood; it holds no record of who asks, so that nothing must be found
     Sources(sources::Options),
-    /// Ask four times as much as is possible, one account most of it, and hold each client to what it was told
+    /// Ask four times as much as is possible, one account most of it, then fill the line, and hold each client to what it
+    /// was told
     Overload(overload::Options),
     /// Search everything that was ever written for the values of canary people
     Canary(canary::Options),

@@ -1,6 +1,8 @@
 //! The rig `overload`: four times as much is asked as can be answered, most of it by one account, and what each client
 //! was told is compared with what it met.
 //!
+//! Then as many as fill the line ask, and nobody floods.
+//!
 //! The authorities take their time, so that it is not this machine that is measured; nothing is judged by a clock but
 //! against what was told, and there as a share of all. Not judged by time at all are the rest: a place never gets
 //! worse, a turn is never lost, and nobody is served less because somebody floods.
@@ -17,7 +19,7 @@ use self::{clients::Clients, journal::Journal};
 use super::{Verdict, tell};
 use crate::{
     http::Client,
-    program::{self, Build, Setup},
+    program::{self, Build, Demo, Setup},
     run::Stopwatch,
     scratch::Scratch,
 };
@@ -53,6 +55,12 @@ impl Options {
 
 /// Accounts for each question in work: with one that floods they nearly fill the line, in which there are eight.
 const ACCOUNTS_FOR_EACH: usize = 7;
+/// Places in line for each question in work, as the program has them.
+const PLACES_FOR_EACH: usize = 8;
+/// Accounts for each question in work that are more than the line takes: one works and eight wait.
+const CROWD_FOR_EACH: usize = 12;
+/// So many turns everybody has had before it is counted.
+const TURNS_BEFORE: usize = 2;
 /// What the authorities take for each answer, in milliseconds.
 const DELAY_MS: u64 = 150;
 /// How much is asked, by what can be answered.
@@ -71,6 +79,7 @@ pub(super) fn run(options: &Options) -> Result<Verdict, String> {
     let found = measure(options, &plain, None, options.answers)?;
     let mut exceptions = found.journal.exceptions();
     exceptions.extend(too_little_asked(&found));
+    exceptions.extend(found.crowd.iter().flat_map(|crowd| crowd.exceptions.clone()));
     tell(&exceptions);
     let planted = program::build(Build::Planted, options.release)?;
     eprintln!("again, where one account has as many places as it asks for");
@@ -87,6 +96,7 @@ pub(super) fn run(options: &Options) -> Result<Verdict, String> {
         ),
     ];
     more.extend(found.journal.figures());
+    more.extend(found.crowd.map(|crowd| ("crowd", crowd.figures)));
     Ok(Verdict {
         rig: "overload",
         n: found.journal.answers() as u64,
@@ -109,6 +119,14 @@ struct Found {
     /// Requests a second under load.
     offered: f64,
     journal: Journal,
+    /// Not where a bug is planted.
+    crowd: Option<Crowd>,
+}
+
+/// What became of a crowd in which nobody floods.
+struct Crowd {
+    exceptions: Vec<String>,
+    figures: Value,
 }
 
 fn measure(options: &Options, program: &Path, bug: Option<&str>, answers: usize) -> Result<Found, String> {
@@ -117,35 +135,88 @@ fn measure(options: &Options, program: &Path, bug: Option<&str>, answers: usize)
         scratch.keep();
     }
     let accounts = ACCOUNTS_FOR_EACH * options.in_work;
+    let people = bug.map_or(CROWD_FOR_EACH * options.in_work, |_| accounts);
     let further = [
         "--in-work",
         &options.in_work.to_string(),
         "--crowd",
-        &accounts.to_string(),
+        &people.to_string(),
     ];
     let setup = Setup::new(program, scratch.path())?
         .with_bug(bug)
         .with_further(further.map(str::to_owned).to_vec());
-    let tokens = setup.seed(accounts)?;
-    let demo = setup.start()?;
-    let authorities = setup.authorities().ok_or("the demo printed no authorities")?;
-    let slow = json!({ "path": "traffic/vehicle/list", "delay_ms": DELAY_MS });
-    Client::new(authorities).post("/_switch", &slow)?;
+    let tokens = setup.seed(people)?;
+    let demo = start(&setup)?;
     let just_enough = Clients::start(setup.address, &tokens[..options.in_work], None);
     let (capacity, _) = watch(&just_enough, MEASURED.1, MEASURED.0);
     drop(just_enough.end());
     eprintln!("  {capacity:.1} answers a second");
-    let many = Clients::start(setup.address, &tokens, Some(TIMES * capacity));
-    // Until the pace of so many is known, more is told than need be, and whoever floods has the places of those away.
-    watch(&many, accounts, Duration::ZERO);
+    let many = Clients::start(setup.address, &tokens[..accounts], Some(TIMES * capacity));
+    settle(&many, accounts);
     many.count();
     let (_, offered) = watch(&many, answers, Duration::ZERO);
     let journal = many.end();
     demo.stop_and_wait()?;
+    let crowd = match bug {
+        None => Some(crowd(options, &setup, &tokens)?),
+        Some(_) => None,
+    };
     Ok(Found {
         capacity,
         offered,
         journal,
+        crowd,
+    })
+}
+
+/// Starts the program, with authorities that take their time.
+fn start(setup: &Setup<'_>) -> Result<Demo, String> {
+    let demo = setup.start()?;
+    let authorities = setup.authorities().ok_or("the demo printed no authorities")?;
+    let slow = json!({ "path": "traffic/vehicle/list", "delay_ms": DELAY_MS });
+    Client::new(authorities).post("/_switch", &slow)?;
+    Ok(demo)
+}
+
+/// Until the pace of so many is known, more is told than need be, and whoever floods has the places of those away. Where
+/// somebody does not come to their turns, it is not waited for ever.
+fn settle(clients: &Clients, accounts: usize) {
+    let enough = 2 * TURNS_BEFORE * accounts;
+    while clients.least_answers() < TURNS_BEFORE && clients.answers() < enough {
+        sleep(Duration::from_millis(20));
+    }
+}
+
+/// More ask than the line takes, and all do as they are told. The program is started anew, so that nobody waits there
+/// from before.
+fn crowd(options: &Options, setup: &Setup<'_>, tokens: &[String]) -> Result<Crowd, String> {
+    eprintln!("again, where nobody floods and the line is full");
+    let demo = start(setup)?;
+    let clients = Clients::start(setup.address, tokens, None);
+    clients.count();
+    watch(
+        &clients,
+        (options.answers / 5).max(2 * tokens.len()),
+        Duration::ZERO,
+    );
+    let last_place = clients.last_place();
+    let journal = clients.end();
+    demo.stop_and_wait()?;
+    let mut figures = vec![("accounts", Value::from(tokens.len()))];
+    figures.push(("answers", Value::from(journal.answers())));
+    figures.push(("last_place", Value::from(last_place)));
+    figures.extend(
+        journal
+            .figures()
+            .into_iter()
+            .filter(|(key, _)| *key != "flood_answers"),
+    );
+    Ok(Crowd {
+        exceptions: journal.of_a_crowd(PLACES_FOR_EACH * options.in_work, last_place),
+        figures: figures
+            .into_iter()
+            .map(|(key, value)| (key.to_owned(), value))
+            .collect(),
     })
 }
 

@@ -5,7 +5,7 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     thread::{JoinHandle, sleep, spawn},
     time::Duration,
@@ -29,21 +29,26 @@ struct Shared {
     /// What becomes of a question is written down.
     counting: AtomicBool,
     ended: AtomicBool,
-    answers: AtomicUsize,
+    /// Of each account.
+    answers: Vec<AtomicUsize>,
     requests: AtomicUsize,
+    /// The last place in line that anybody was told.
+    last_place: AtomicU64,
 }
 
 /// All clients.
 pub(super) struct Clients {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<(usize, Vec<Ended>)>>,
-    accounts: usize,
 }
 
 impl Clients {
     /// One client for each session; with a flood, the first one asks so many times a second besides all others.
     pub(super) fn start(address: SocketAddr, tokens: &[String], flood: Option<f64>) -> Self {
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(Shared {
+            answers: tokens.iter().map(|_| AtomicUsize::default()).collect(),
+            ..Shared::default()
+        });
         let mut threads = vec![];
         for (account, token) in tokens.iter().enumerate() {
             let floods = flood.filter(|_| account == 0);
@@ -52,6 +57,7 @@ impl Clients {
                 client.token = Some(token.clone());
                 let asks = Asks {
                     client,
+                    account,
                     shared: Arc::clone(&shared),
                     turn: None,
                 };
@@ -61,11 +67,7 @@ impl Clients {
                 }));
             }
         }
-        Clients {
-            shared,
-            threads,
-            accounts: tokens.len(),
-        }
+        Clients { shared, threads }
     }
 
     /// From now on what becomes of each question is written down; what is wrong was from the beginning.
@@ -75,7 +77,22 @@ impl Clients {
 
     /// How many look-ups were answered.
     pub(super) fn answers(&self) -> usize {
-        self.shared.answers.load(Ordering::Relaxed)
+        self.shared
+            .answers
+            .iter()
+            .map(|a| a.load(Ordering::Relaxed))
+            .sum()
+    }
+
+    /// How many look-ups of each account were answered at least.
+    pub(super) fn least_answers(&self) -> usize {
+        let answers = self.shared.answers.iter().map(|a| a.load(Ordering::Relaxed));
+        answers.min().unwrap_or_default()
+    }
+
+    /// The last place in line that anybody was told.
+    pub(super) fn last_place(&self) -> u64 {
+        self.shared.last_place.load(Ordering::Relaxed)
     }
 
     /// How many requests were sent.
@@ -86,7 +103,7 @@ impl Clients {
     /// Lets them end; what became of each question.
     pub(super) fn end(self) -> Journal {
         self.shared.ended.store(true, Ordering::Relaxed);
-        let mut journal = Journal::new(self.accounts);
+        let mut journal = Journal::new(self.shared.answers.len());
         for thread in self.threads {
             if let Ok((account, ended)) = thread.join() {
                 journal.write(account, ended);
@@ -99,6 +116,7 @@ impl Clients {
 /// One client.
 struct Asks {
     client: Client,
+    account: usize,
     shared: Arc<Shared>,
     turn: Option<String>,
 }
@@ -136,6 +154,7 @@ impl Asks {
             };
             let away = Duration::from_secs(told.retry_after);
             self.turn = Some(told.turn.clone());
+            self.shared.last_place.fetch_max(told.place, Ordering::Relaxed);
             match &mut promise {
                 None => promise = Some(Promise::new(told)),
                 Some(promise) => {
@@ -183,7 +202,7 @@ impl Asks {
             .client
             .send("POST", "/v1/lookups", &headers, body.as_bytes())?;
         if reply.status == 200 {
-            self.shared.answers.fetch_add(1, Ordering::Relaxed);
+            self.shared.answers[self.account].fetch_add(1, Ordering::Relaxed);
         }
         Ok(reply)
     }
@@ -225,7 +244,11 @@ fn ended(reply: &Reply, took: Duration, told: bool, kept: Option<bool>) -> Ended
     let json = reply.json();
     match (reply.status, json["outcome"].as_str(), seconds(reply)) {
         (200, Some("found"), _) => Ended::Answered { took, told, kept },
-        (429 | 503, _, Some(retry_after)) => Ended::Refused { took, retry_after },
+        (status @ (429 | 503), _, Some(retry_after)) => Ended::Refused {
+            took,
+            retry_after,
+            full: status == 503,
+        },
         (status, ..) => Ended::Wrong(format!("{status} {}", reply.text())),
     }
 }
