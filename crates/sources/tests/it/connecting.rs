@@ -6,7 +6,7 @@ use domain::{outcome::Outcome, time::ManualClock};
 use sources::{Answer, Problem, Realm, SourceFile, Sources};
 use tokio::{
     net::{TcpListener, TcpSocket},
-    time::{sleep, timeout},
+    time::timeout,
 };
 
 use crate::{
@@ -16,9 +16,6 @@ use crate::{
     world::{NOW, TRAFFIC, car_answer, car_question, file, kinds, sources},
 };
 
-/// When the port opens: well before the second try, which comes after 5 ms at the soonest.
-const OPENS_AFTER: Duration = Duration::from_millis(2);
-
 /// What comes of a question to a port that refuses at first, and how often it was asked there. The port is taken from
 /// the beginning, so that no other test can open it.
 async fn ask_too_soon(retries: &str) -> (Answer, usize) {
@@ -27,11 +24,8 @@ async fn ask_too_soon(retries: &str) -> (Answer, usize) {
     let port = socket.local_addr().unwrap().port();
     let text = TRAFFIC.replacen("deadline_ms", &format!("{retries}\ndeadline_ms"), 1);
     let sources = sources(&[file("traffic.toml", &text, port)]);
-    let opens = async {
-        sleep(OPENS_AFTER).await;
-        Server::on(socket.listen(16).unwrap(), |_| json(car_answer()))
-    };
-    // The question comes first, so that it meets a port that is shut however late the timer is.
+    let opens = async { Server::on(socket.listen(16).unwrap(), |_| json(car_answer())) };
+    // The question comes first: it is refused at once, and when it begins to wait the port opens.
     let (answer, server) = tokio::join!(biased; sources.ask(car_question()), opens);
     (answer, server.requests().len())
 }
