@@ -256,9 +256,9 @@ async fn coverage_tells_what_was_measured_over_a_day_7_and_30_days(bed: Arc<Bed>
     let mut browser = Browser::new(&app);
     let page = browser.get("/coverage").await.expect(200).text;
     let expected = [
-        "1天 答复 50 % 二十次里十九次：15分钟以内",
-        "7天 答复 66.7 % 一半：15分钟以内 二十次里十九次：5天到6天前",
-        "30天 答复 66.7 % 一半：15分钟以内 二十次里十九次：5天到6天前",
+        "1天 答复 50\u{a0}% 二十次里十九次：15分钟以内",
+        "7天 答复 66.7\u{a0}% 一半：15分钟以内 二十次里十九次：5天到6天前",
+        "30天 答复 66.7\u{a0}% 一半：15分钟以内 二十次里十九次：5天到6天前",
     ];
     assert_eq!(spans(&page), expected);
     app.clock.advance_seconds(5 * 86_400);
@@ -266,8 +266,8 @@ async fn coverage_tells_what_was_measured_over_a_day_7_and_30_days(bed: Arc<Bed>
     let page = browser.get("/coverage").await.expect(200).text;
     let expected = [
         "1天 没有问过",
-        "7天 答复 50 % 数据几乎都在15分钟以内",
-        "30天 答复 66.7 % 数据几乎都在6天以内",
+        "7天 答复 50\u{a0}% 数据几乎都在15分钟以内",
+        "30天 答复 66.7\u{a0}% 数据几乎都在6天以内",
     ];
     assert_eq!(spans(&page), expected, "fewer words for who needs large ones");
 }

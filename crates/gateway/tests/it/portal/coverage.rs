@@ -100,7 +100,7 @@ async fn what_is_staler_than_promised_is_stamped(bed: Arc<Bed>) {
     ] {
         look_up(&app, stale_days).await;
         let page = browser.get("/coverage").await.expect(200).text;
-        assert_eq!(spans(&page)[0], format!("1天 答复 100 % {zh}"));
+        assert_eq!(spans(&page)[0], format!("1天 答复 100\u{a0}% {zh}"));
         assert_eq!(page.matches(STAMP).count(), stamps, "{zh}");
         browser.cookies.insert("mingcha-lang".into(), "en".into());
         let english = browser.get("/coverage").await.expect(200).text;
