@@ -27,7 +27,7 @@ const STAYS: Duration = Duration::from_millis(5);
 /// after it.
 static COMMITS: AtomicU64 = AtomicU64::new(0);
 
-/// Takes note of a commit, before anybody is told of it.
+/// Takes note of a commit, before anybody is told of it: nobody stays in a snapshot of before.
 pub(super) fn committed() {
     COMMITS.fetch_add(1, Ordering::Release);
 }
@@ -37,6 +37,8 @@ pub(super) struct Reader {
     /// Held while somebody reads, so that their statements share a snapshot where they ask for one.
     state: Mutex<State>,
     connection: Mutex<Connection>,
+    /// The count of commits before its snapshot was taken; the highest where it is in none.
+    since: AtomicU64,
 }
 
 #[derive(Default)]
@@ -64,6 +66,7 @@ impl Reader {
         Reader {
             state: Mutex::default(),
             connection: Mutex::new(connection),
+            since: AtomicU64::new(u64::MAX),
         }
     }
 
@@ -85,12 +88,13 @@ impl Reader {
         }
     }
 
-    /// Ends the snapshot in which it stays, unless somebody reads in it.
-    pub(super) fn leave(self: &Arc<Self>) {
-        if let Some(mut reading) = self.try_enter() {
-            // What cannot be ended is ended by whoever reads next, and they are told.
-            drop(reading.end());
+    /// Ends the snapshot in which it stays, if it is outdated; whether it is in none that is. Whoever reads in one ends it
+    /// with their read.
+    pub(super) fn leave(self: &Arc<Self>) -> bool {
+        if self.since.load(Ordering::Acquire) >= COMMITS.load(Ordering::Acquire) {
+            return true;
         }
+        self.try_enter().is_some_and(|mut reading| reading.end().is_ok())
     }
 }
 
@@ -122,6 +126,7 @@ impl Reading<'_> {
     fn begin(&mut self) -> Result<(), DbError> {
         self.end()?;
         let commits = COMMITS.load(Ordering::Acquire);
+        self.reader.since.store(commits, Ordering::Release);
         statement::execute(&locked(&self.reader.connection), "BEGIN DEFERRED", &[])?;
         let Ok(runtime) = Handle::try_current() else {
             return Ok(());
@@ -139,10 +144,11 @@ impl Reading<'_> {
     fn end(&mut self) -> Result<(), DbError> {
         self.state.snapshot = None;
         let connection = locked(&self.reader.connection);
-        if connection.is_autocommit() {
-            return Ok(());
+        if !connection.is_autocommit() {
+            statement::execute(&connection, "COMMIT", &[])?;
         }
-        statement::execute(&connection, "COMMIT", &[]).map(drop)
+        self.reader.since.store(u64::MAX, Ordering::Release);
+        Ok(())
     }
 }
 
@@ -171,6 +177,8 @@ async fn end_in_time(reader: Weak<Reader>) {
 
 #[cfg(test)]
 mod tests {
+    use tokio::time::timeout;
+
     use super::*;
 
     fn is_in_a_snapshot(reader: &Reader) -> bool {
@@ -193,11 +201,15 @@ mod tests {
         committed();
         assert!(!reader.enter().state.stays(), "until somebody commits");
         read(&reader);
-        while is_in_a_snapshot(&reader) {
-            sleep(STAYS).await;
-        }
+        let left = async {
+            while is_in_a_snapshot(&reader) {
+                sleep(STAYS).await;
+            }
+        };
+        timeout(1000 * STAYS, left).await.unwrap();
         read(&reader);
-        reader.leave();
+        committed();
+        assert!(reader.leave());
         assert!(!is_in_a_snapshot(&reader));
     }
 }

@@ -5,10 +5,11 @@
 
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode};
 
-use super::reader::Reader;
+use super::reader::{self, Reader};
 use crate::engine::DbError;
 
 /// Pages by which the log grows until they are copied (4 MB with pages of 4 KB). Commits share the disk with the copy:
@@ -18,6 +19,11 @@ const COPY: i32 = 1000;
 /// Pages in the log at which the writer waits for the copy, so that the log starts again from its
 /// beginning (64 MB). It is also what a start after a crash has to read.
 const WAIT: i32 = 16_000;
+
+/// How often it is looked whether a reader has left, and how long apart: a read takes less. A longer one is not waited
+/// for, and a later commit asks again.
+const TRIES: u32 = 50;
+const BETWEEN: Duration = Duration::from_millis(1);
 
 /// The way to the thread, which ends when this is dropped.
 pub(super) struct WriteBack {
@@ -75,10 +81,9 @@ fn serve(
     failed: &OnceLock<DbError>,
 ) {
     while let Ok(waits) = requests.recv() {
+        // What is newer than a reader's snapshot would stay in the log.
         if waits.is_some() {
-            // What is newer than a reader's snapshot stays in the log, which then cannot start again. Nothing is
-            // committed meanwhile, so that whoever begins anew hinders nothing.
-            readers.iter().filter_map(Weak::upgrade).for_each(|r| r.leave());
+            leave(readers);
         }
         match connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())) {
             Err(error) if error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure) => {
@@ -88,6 +93,23 @@ fn serve(
             }
             // Another process is at it, or the disk is full: a later commit asks again.
             Ok(()) | Err(_) => {}
+        }
+        // Who reads on in the log keeps it from starting again; who begins when all was copied reads none of it.
+        if waits.is_some() {
+            leave(readers);
+        }
+    }
+}
+
+/// Waits until no reader is where it was when this began, for as long as a read takes.
+fn leave(readers: &[Weak<Reader>]) {
+    reader::committed();
+    for reader in readers.iter().filter_map(Weak::upgrade) {
+        for _ in 0..TRIES {
+            if reader.leave() {
+                break;
+            }
+            std::thread::sleep(BETWEEN);
         }
     }
 }
