@@ -172,12 +172,11 @@ pub(crate) async fn show(State(app): Shared, holder: Holder, Path(id): Path<Stri
     let (page, content) = (holder.page, &review.content);
     let steps = review.view.steps.iter();
     let is_repeated = answered.is_some() || content.repeated.is_some();
-    let again = !is_repeated && review.view.state == ReviewState::Closed;
-    let again = again && content.result == Some(ReviewResult::Corrected);
+    let (next, ask_again) = next(&page, &review, is_repeated);
     html(&ReviewView {
         line: line(&app, &page, &review),
-        next: next(&page, &review, is_repeated),
-        again: again.then(|| content.kind.clone()),
+        next,
+        again: ask_again.then(|| content.kind.clone()),
         lookup: review.view.lookup.to_string(),
         source: kinds::source_name(&app, &page, &content.source),
         source_number: content.source_number.clone(),
@@ -241,17 +240,17 @@ async fn form_of(
     })
 }
 
-/// What follows from how far it is. That the look-up was repeated is said only where it was: what was compared in it
-/// is kept nowhere.
-fn next(page: &Page, review: &Review, is_repeated: bool) -> String {
+/// What follows from how far it is, and whether the person is to ask again themselves. That the look-up was repeated is
+/// said only where it was: what was compared in it is kept nowhere.
+fn next(page: &Page, review: &Review, is_repeated: bool) -> (String, bool) {
     let state = review.view.state;
     match review.content.result {
-        Some(ReviewResult::Corrected) if !is_repeated && state == ReviewState::Closed => {
-            page.t("review-corrected-ask-again")
-        }
-        Some(ReviewResult::Corrected) if !is_repeated => page.t("review-corrected-not-yet"),
-        Some(result) => page.word("review-result-next", result.code()),
-        None => page.word("review-next", state.code()),
+        Some(ReviewResult::Corrected) if !is_repeated => match state {
+            ReviewState::Closed => (page.t("review-corrected-ask-again"), true),
+            _ => (page.t("review-corrected-not-yet"), false),
+        },
+        Some(result) => (page.word("review-result-next", result.code()), false),
+        None => (page.word("review-next", state.code()), false),
     }
 }
 

@@ -12,15 +12,10 @@ use sandbox::{Authority, Keys};
 use sources::{DropState, Quarantine};
 use store::Random;
 
-use crate::{app::CONFIG, source_check::SOUND};
+use crate::{actions::drops::SHOPS, app::CONFIG, source_check::SOUND};
 
-/// A source whose record holder drops files.
-const SHOPS: &str = r#"id = "city-shops"
-version = 1
-name = { zh = "市修理行业协会", en = "City repair shops" }
-protocol = "file"
-freshness = "daily"
-
+/// By what right the shops are asked, in a deployment that is real.
+const AGREEMENT: &str = r#"
 [agreement]
 number = "A-2"
 expires = 2099-12-31
@@ -29,23 +24,7 @@ licence_expires = 2099-12-31
 fields = { vehicle-maintenance = ["last_odometer_km", "visits"] }
 
 [drops]
-folder = "FOLDER/in"
-name = "visits-{yyyyMMdd}.csv"
-layout = "csv"
-checksum = "sha256"
 signer = "SIGNER"
-store = "FOLDER/store"
-keys = "FOLDER/keys"
-
-[[serves]]
-kind = "vehicle-maintenance"
-mode = "read"
-several = true
-find = { plate = "/plate", plate_class = "/class", subject = "/owner" }
-[serves.fields]
-last_odometer_km = "/km"
-visits.at = "/rows"
-visits.items = { date = "/date", odometer_km = "/km", shop = "/shop", work = "/work" }
 "#;
 
 /// A deployment that does not run: its configuration file and its folders.
@@ -79,9 +58,10 @@ impl Deployment {
         let keys = Random::new([5; 32]).with(|rng| Keys::generate(Suite::Intl, rng));
         let signer = keys.unwrap().peer(Authority::Insurance).to_base64();
         let shops = SHOPS
+            .replace("\n[drops]\n", AGREEMENT)
             .replace("FOLDER", &at("shops").display().to_string())
             .replace("SIGNER", &signer);
-        fs::write(sources.join("city-shops.toml"), shops).unwrap();
+        fs::write(sources.join("shops.toml"), shops).unwrap();
         Deployment { config, data, folder }
     }
 
@@ -122,7 +102,7 @@ impl Deployment {
 fn a_source_is_paused_and_resumed_by_name() {
     let deployment = Deployment::new();
     let shown = deployment.done(&["list"]);
-    for head in ["city-police  asked\n", "city-shops  asked\n"] {
+    for head in ["city-police  asked\n", "shops  asked\n"] {
         assert!(shown.contains(head), "{head}: {shown}");
     }
     for told in [
@@ -135,7 +115,7 @@ fn a_source_is_paused_and_resumed_by_name() {
     deployment.done(&["pause", "city-police", "--by", "wang"]);
     let shown = deployment.done(&["list"]);
     assert!(shown.contains("city-police  paused by wang\n"), "{shown}");
-    assert!(shown.contains("city-shops  asked\n"), "{shown}");
+    assert!(shown.contains("shops  asked\n"), "{shown}");
     let said = deployment.done(&["resume", "city-police", "--by", "zhao"]);
     assert!(
         said.contains("to be asked again") && said.contains("zhao"),
@@ -162,7 +142,7 @@ fn what_is_held_back_is_listed_and_accepted_by_name() {
         lacking: vec![],
     };
     let state = DropState {
-        source: "city-shops".into(),
+        source: "shops".into(),
         serving: Some(("2026-11-21T16:00:00Z".into(), 5)),
         reading: None,
         waiting: Some(held.clone()),
@@ -177,17 +157,17 @@ fn what_is_held_back_is_listed_and_accepted_by_name() {
     }
     let accept = |source: &'static str, file: &'static str| ["accept", source, file, "--by", "wang"];
     for (source, file) in [
-        ("city-shops", "visits-20261123.csv"),
+        ("shops", "visits-20261123.csv"),
         ("city-police", "visits-20261122.csv"),
     ] {
         let why = deployment.failed(&accept(source, file));
         assert!(why.contains(&format!("no drop {file} waits")), "{why}");
     }
     assert!(read_acceptances(&deployment.data).unwrap().is_empty());
-    let said = deployment.done(&accept("city-shops", "visits-20261122.csv"));
+    let said = deployment.done(&accept("shops", "visits-20261122.csv"));
     assert!(said.contains("with 3 rows is to be taken"), "{said}");
     let acceptances = read_acceptances(&deployment.data).unwrap();
-    let accepted = &acceptances["city-shops"];
+    let accepted = &acceptances["shops"];
     assert_eq!(
         (&accepted.file, &accepted.digest, accepted.by.as_str()),
         (&held.file, &held.digest, "wang")

@@ -156,7 +156,8 @@ async fn what_the_insurers_push_is_shown_at_once(bed: Arc<Bed>) {
     );
 }
 
-const SHOPS: &str = r#"
+/// A source whose record holder drops files.
+pub(crate) const SHOPS: &str = r#"
 id = "shops"
 version = 1
 name = { zh = "测试修理厂", en = "Test shops" }

@@ -3,7 +3,7 @@
 mod alike;
 mod codes;
 mod disagree;
-mod drops;
+pub(crate) mod drops;
 mod ended;
 mod erasure;
 mod every_kind;
