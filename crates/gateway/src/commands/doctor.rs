@@ -13,17 +13,16 @@ use crate::{app::App, start::World};
 ///
 /// # Errors
 /// What keeps the deployment from starting at all.
-#[expect(clippy::print_stdout, reason = "the findings are what the command prints")]
 pub async fn run(args: &DeploymentArgs, world: &World) -> Outcome {
     let (config, _lock) = args.open()?;
-    println!("ok    configuration {}", args.config.display());
+    say!("ok    configuration {}", args.config.display())?;
     let app = args.app_to_look(config, world).await?;
-    println!(
+    say!(
         "ok    keys, kinds, notices, policy {}, sources, database, tail of the log",
         app.policy_version()
-    );
+    )?;
     for line in source_lines(&app.sources, app.now().date_in_china()) {
-        println!("{line}");
+        say!("{line}")?;
     }
     check(&app).await
 }
@@ -67,7 +66,6 @@ fn paper_line(paper: &Paper) -> String {
 ///
 /// # Errors
 /// The database cannot be read.
-#[expect(clippy::print_stdout, reason = "the findings are what the command prints")]
 pub async fn check(app: &App) -> Outcome {
     let bar = ProgressBar::new(0);
     if let Ok(style) = ProgressStyle::with_template("{pos} of {len} entries, {eta} left") {
@@ -84,11 +82,11 @@ pub async fn check(app: &App) -> Outcome {
     let mut wrong = 0;
     for check in checks {
         if check.problems.is_empty() {
-            println!("ok    {} {}", check.count, check.what);
+            say!("ok    {} {}", check.count, check.what)?;
         }
         for problem in &check.problems {
             wrong += 1;
-            println!("WRONG {}: {problem}", check.what);
+            say!("WRONG {}: {problem}", check.what)?;
         }
     }
     Ok(if wrong == 0 {

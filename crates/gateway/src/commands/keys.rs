@@ -30,7 +30,6 @@ enum KeysCommand {
 ///
 /// # Errors
 /// The keys are not in a file, the server runs, or a key cannot be wrapped anew.
-#[expect(clippy::print_stdout, reason = "what was done is what the command prints")]
 pub async fn run(args: &KeysArgs, world: &World) -> Outcome {
     let KeysCommand::Rotate(deployment_args) = &args.command;
     let (config, _lock) = deployment_args.open()?;
@@ -43,12 +42,12 @@ pub async fn run(args: &KeysArgs, world: &World) -> Outcome {
     let keys = world
         .random
         .with(|rng| RootKeys::rotate(Path::new(&path), now, rng))?;
-    println!("root key {} was added to {path}", keys.newest_root());
+    say!("root key {} was added to {path}", keys.newest_root())?;
     let app = deployment_args.app(config, world).await?;
     let moved = app.store.rewrap_keys().await?;
     let about = format!("root key {} wraps from now on", keys.newest_root());
     let sealed = seal_change(&app, DEPLOYMENT, deployment(), &about, no_effect()).await;
     sealed.map_err(|e| StartError(format!("the rotation cannot be sealed: {}", e.code())))?;
-    println!("{moved} keys are wrapped under it");
+    say!("{moved} keys are wrapped under it")?;
     Ok(ExitCode::SUCCESS)
 }

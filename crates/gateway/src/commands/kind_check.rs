@@ -37,7 +37,6 @@ enum KindCommand {
 ///
 /// # Errors
 /// The folder cannot be read, or the kind itself is wrong; a failing example is no error but a failure.
-#[expect(clippy::print_stdout, reason = "the findings are what the command prints")]
 pub fn run(args: &KindArgs, world: &World) -> Outcome {
     let KindCommand::Check { folder } = &args.command;
     let folder = embedded::kind_folder(folder)?;
@@ -60,16 +59,16 @@ pub fn run(args: &KindArgs, world: &World) -> Outcome {
             decide(&policy, request, relation, level)
         };
         match example.run(kind, &register, today, decided) {
-            Ok(()) => println!("ok      {file}"),
+            Ok(()) => say!("ok      {file}")?,
             Err(problem) => {
                 failed += 1;
-                println!("FAILED  {file}: {problem}");
+                say!("FAILED  {file}: {problem}")?;
             }
         }
     }
-    println!("{name}: {} examples, {failed} failed", kind.examples.len());
+    say!("{name}: {} examples, {failed} failed", kind.examples.len())?;
     if kind.examples.is_empty() {
-        println!("{name}: an example shows others what it does; write at least one");
+        say!("{name}: an example shows others what it does; write at least one")?;
     }
     Ok(if failed == 0 && !kind.examples.is_empty() {
         ExitCode::SUCCESS

@@ -36,16 +36,15 @@ enum LogCommand {
 ///
 /// # Errors
 /// The folder exists or cannot be written, or the log cannot be read.
-#[expect(clippy::print_stdout, reason = "what was written is what the command prints")]
 pub async fn run(args: &LogArgs, world: &World) -> Outcome {
     let LogCommand::Export { folder, deployment } = &args.command;
     let (config, _lock) = deployment.open()?;
     let app = deployment.app_to_look(config, world).await?;
     let (size, files) = export(&app, folder).await?;
-    println!(
+    say!(
         "{size} entries in {files} files; the log's key is {}",
         app.store.log_keys().ed25519
-    );
+    )?;
     Ok(ExitCode::SUCCESS)
 }
 

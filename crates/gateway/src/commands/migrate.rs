@@ -9,13 +9,12 @@ use crate::start::World;
 ///
 /// # Errors
 /// What keeps the deployment from starting.
-#[expect(clippy::print_stdout, reason = "what was done is what the command prints")]
 pub async fn run(args: &DeploymentArgs, world: &World) -> Outcome {
     let (config, _lock) = args.open()?;
     let app = args.app(config, world).await?;
-    println!(
+    say!(
         "the databases are up to date; the log has {} entries",
         app.store.log_size().await?
-    );
+    )?;
     Ok(ExitCode::SUCCESS)
 }

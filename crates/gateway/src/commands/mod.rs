@@ -1,5 +1,8 @@
 //! The commands of `mingcha`. Each is thin: it reads its arguments, calls what does the work, and prints.
 
+#[macro_use]
+mod say;
+
 #[cfg(feature = "demo")]
 pub mod demo;
 pub mod doctor;

@@ -33,7 +33,6 @@ pub struct SandboxArgs {
 ///
 /// # Errors
 /// It cannot listen or write the source files.
-#[expect(clippy::print_stdout, reason = "where it listens is what the command prints")]
 pub async fn run(args: SandboxArgs, world: &World) -> Outcome {
     if !args.listen.ip().is_loopback() {
         return Err(StartError(
@@ -53,10 +52,10 @@ pub async fn run(args: SandboxArgs, world: &World) -> Outcome {
     if let Some(journal) = &args.journal {
         sandbox = sandbox.with_journal(journal)?;
     }
-    println!(
+    say!(
         "the sandbox plays the authorities at {url}; source files are in {}",
         args.write_sources.display()
-    );
+    )?;
     axum::serve(listener, Arc::new(sandbox).router()).await?;
     Ok(ExitCode::SUCCESS)
 }

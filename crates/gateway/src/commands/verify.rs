@@ -1,6 +1,10 @@
 //! `mingcha verify`: a receipt, checked offline with nothing but its bytes and the log's public key.
 
-use std::{io::Read, path::PathBuf, process::ExitCode};
+use std::{
+    io::{self, Read},
+    path::PathBuf,
+    process::ExitCode,
+};
 
 use clap::Args;
 use crypto::signer::{Ed25519Verifier, Sm2Verifier};
@@ -30,7 +34,6 @@ pub struct VerifyArgs {
 ///
 /// # Errors
 /// The file or a key cannot be read; a receipt that does not verify is no error but a failure.
-#[expect(clippy::print_stdout, reason = "the verdict is what the command prints")]
 pub fn run(args: &VerifyArgs) -> Outcome {
     let bytes = read(args)?;
     // A file ends with a newline, a receipt does not.
@@ -44,26 +47,26 @@ pub fn run(args: &VerifyArgs) -> Outcome {
     let trusted = trusted.map_err(|e| StartError(format!("--key: {e}")))?;
     match receipt::verify(bytes, &trusted, signature) {
         Ok(verified) => {
-            tell(&verified);
+            tell(&verified)?;
             let unchecked = unchecked(bytes, &trusted_keys);
             if unchecked > 0 {
-                println!("  {unchecked} more signature by a key that you did not give: not checked");
+                say!("  {unchecked} more signature by a key that you did not give: not checked")?;
             }
             Ok(ExitCode::SUCCESS)
         }
         Err(error) => {
-            println!("{}", error.code().replace('_', " "));
-            println!("  {error}");
+            say!("{}", error.code().replace('_', " "))?;
+            say!("  {error}")?;
             if is_answer(bytes) {
-                println!(
+                say!(
                     "  This is a whole answer of the API. The receipt is its member `receipt`: save that alone, in the \
                      bytes in which it came."
-                );
+                )?;
             }
             if error.code() == "KEY_UNKNOWN" {
-                println!(
+                say!(
                     "  Give the log's public key by --key. A key taken from the receipt would prove nothing."
-                );
+                )?;
             }
             Ok(ExitCode::FAILURE)
         }
@@ -127,19 +130,20 @@ fn read(args: &VerifyArgs) -> Result<Vec<u8>, StartError> {
     Ok(bytes)
 }
 
-#[expect(clippy::print_stdout, reason = "the verdict is what the command prints")]
-fn tell(verified: &Verified) {
+fn tell(verified: &Verified) -> io::Result<()> {
     let shared = &verified.shared;
-    println!("{}", verified.standing);
-    println!(
+    say!("{}", verified.standing)?;
+    say!(
         "  log       {}, entry {}, tree of {}",
-        verified.origin, verified.index, verified.size
-    );
-    println!(
+        verified.origin,
+        verified.index,
+        verified.size
+    )?;
+    say!(
         "  entry     {} at {}",
         shared.entry_type,
         Timestamp(shared.time).rfc3339()
-    );
+    )?;
     let lookup = shared.lookup.map(|id| LookupId::from_bytes(id).to_string());
     let as_of = shared.as_of.map(|t| Timestamp(t).rfc3339());
     let lines = [
@@ -154,11 +158,12 @@ fn tell(verified: &Verified) {
     ];
     for (label, value) in lines {
         if let Some(value) = value {
-            println!("  {label:<9} {value}");
+            say!("  {label:<9} {value}")?;
         }
     }
     if !shared.disclosed.is_empty() {
         let fields: Vec<&str> = shared.disclosed.keys().map(String::as_str).collect();
-        println!("  disclosed {}", fields.join(", "));
+        say!("  disclosed {}", fields.join(", "))?;
     }
+    Ok(())
 }

@@ -6,7 +6,7 @@ mod once;
 mod own;
 mod seed;
 
-use std::{net::SocketAddr, os::unix::fs::DirBuilderExt, path::PathBuf, sync::Arc};
+use std::{io, net::SocketAddr, os::unix::fs::DirBuilderExt, path::PathBuf, sync::Arc};
 
 use clap::Args;
 use crypto::Suite;
@@ -109,7 +109,7 @@ pub async fn run(args: DemoArgs, world: &World) -> Outcome {
     if let Some(people) = args.seed {
         return seed::run(app, people).await;
     }
-    own.read_drops(&app);
+    own.read_drops(&app)?;
     // Nobody is told "no file yet" because they were quick.
     jobs::look_for_drops::look(&app).await;
     jobs::start(&app);
@@ -127,7 +127,7 @@ pub async fn run(args: DemoArgs, world: &World) -> Outcome {
         server.abort();
         return ended;
     }
-    welcome(&app, address, metrics_address);
+    welcome(&app, address, metrics_address)?;
     serve::serve_until_stopped(listener, app).await
 }
 
@@ -233,31 +233,30 @@ fn log_keys(app: &App, separator: &str) -> String {
     all.map(ToString::to_string).collect::<Vec<_>>().join(separator)
 }
 
-#[expect(clippy::print_stdout, reason = "the welcome is what the command prints")]
-fn welcome(app: &App, address: SocketAddr, metrics: SocketAddr) {
+fn welcome(app: &App, address: SocketAddr, metrics: SocketAddr) -> io::Result<()> {
     let brought = app.demo.iter().flat_map(|demo| demo.sandbox.guests());
     let but = if brought.clone().next().is_some() {
         ", but for whom you brought along"
     } else {
         ""
     };
-    println!("Mingcha 明查 demo. Everybody in it is invented{but}.\n");
-    println!("  Portal        http://{address}/");
-    println!("  API           http://{address}/docs/");
-    println!("  Personas      http://{address}/demo");
-    println!("  Codes by SMS  http://{address}/demo/outbox");
+    say!("Mingcha 明查 demo. Everybody in it is invented{but}.\n")?;
+    say!("  Portal        http://{address}/")?;
+    say!("  API           http://{address}/docs/")?;
+    say!("  Personas      http://{address}/demo")?;
+    say!("  Codes by SMS  http://{address}/demo/outbox")?;
     if let Some(demo) = &app.demo {
-        println!("  Authorities   {}", demo.sandbox_url);
+        say!("  Authorities   {}", demo.sandbox_url)?;
     }
-    println!("  Metrics       http://{metrics}/metrics");
-    println!("  Log keys      {}\n", log_keys(app, "\n                "));
-    println!("{}", sandbox::outline());
+    say!("  Metrics       http://{metrics}/metrics")?;
+    say!("  Log keys      {}\n", log_keys(app, "\n                "))?;
+    say!("{}", sandbox::outline())?;
     for guest in brought {
         let phone = guest.phone.as_deref().unwrap_or_default();
-        println!("  Your test subject {}, phone {phone}", guest.name);
+        say!("  Your test subject {}, phone {phone}", guest.name)?;
     }
-    println!(
+    say!(
         "Open the portal, sign in with a persona's phone, take the code from the outbox page, and prove the name."
-    );
-    println!("Press Ctrl-C to end.");
+    )?;
+    say!("Press Ctrl-C to end.")
 }

@@ -1,7 +1,7 @@
 //! `mingcha demo --once`: a persona signs in, proves who they are, and looks up one record of each kind through the
 //! real HTTP API; each receipt is verified offline. Anything that is off makes the command fail.
 
-use std::{net::SocketAddr, process::ExitCode, sync::Arc};
+use std::{io, net::SocketAddr, process::ExitCode, sync::Arc};
 
 use domain::{
     kind::LoadedKind,
@@ -54,7 +54,7 @@ pub(super) async fn run(app: &Arc<App>, address: SocketAddr) -> Outcome {
     for kind in app.kinds.in_order() {
         lines.push(look_up(app, &client, kind, &things.json).await?);
     }
-    print(app, persona, &lines);
+    print(app, persona, &lines)?;
     let sound = lines.iter().all(Line::is_sound);
     Ok(if sound && !lines.is_empty() {
         ExitCode::SUCCESS
@@ -216,23 +216,28 @@ impl Line {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "the table is what the command prints")]
-fn print(app: &App, persona: &Persona, lines: &[Line]) {
-    println!(
+fn print(app: &App, persona: &Persona, lines: &[Line]) -> io::Result<()> {
+    say!(
         "{} (invented) looked up one record of each kind. Log keys:\n{}\n",
         persona.name,
         super::log_keys(app, "\n")
-    );
-    println!(
+    )?;
+    say!(
         "{:<22} {:<10} {:>9} {:>8}  {:<24} {:<20} {:>5}  receipt",
-        "kind", "outcome", "disclosed", "withheld", "source", "as of", "ms"
-    );
+        "kind",
+        "outcome",
+        "disclosed",
+        "withheld",
+        "source",
+        "as of",
+        "ms"
+    )?;
     for line in lines {
         let receipt = match &line.verified {
             Ok(standing) => format!("verified, {standing}"),
             Err(why) => format!("NOT VERIFIED: {why}"),
         };
-        println!(
+        say!(
             "{:<22} {:<10} {:>9} {:>8}  {:<24} {:<20} {:>5}  {receipt}",
             line.kind,
             line.outcome,
@@ -241,8 +246,8 @@ fn print(app: &App, persona: &Persona, lines: &[Line]) {
             line.source.as_deref().unwrap_or("-"),
             line.as_of.as_deref().unwrap_or("-"),
             line.millis
-        );
+        )?;
     }
     let off = lines.iter().filter(|l| !l.is_sound()).count();
-    println!("\n{} rows, {off} off", lines.len());
+    say!("\n{} rows, {off} off", lines.len())
 }

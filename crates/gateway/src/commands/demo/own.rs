@@ -2,7 +2,7 @@
 //! can sign in like a persona.
 
 use std::{
-    fs,
+    fs, io,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -83,11 +83,7 @@ impl Own {
     }
 
     /// Reads the drops of these sources, and says what became of each.
-    #[expect(
-        clippy::print_stdout,
-        reason = "what became of a file is what its owner waits for"
-    )]
-    pub(super) fn read_drops(&self, app: &App) {
+    pub(super) fn read_drops(&self, app: &App) -> io::Result<()> {
         let mut told = String::new();
         for id in app
             .sources
@@ -97,7 +93,8 @@ impl Own {
             rehearsal::read_drop(&app.sources, id, &mut told);
         }
         if !told.is_empty() {
-            println!("{told}");
+            say!("{told}")?;
         }
+        Ok(())
     }
 }

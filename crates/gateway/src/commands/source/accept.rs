@@ -24,7 +24,6 @@ pub struct AcceptArgs {
 ///
 /// # Errors
 /// No drop of that name waits, or the folder cannot be written.
-#[expect(clippy::print_stdout, reason = "what happens next is what the command prints")]
 pub fn run(args: &AcceptArgs) -> Outcome {
     let folder = args.operator.folder()?;
     let id = &args.operator.id;
@@ -45,12 +44,12 @@ pub fn run(args: &AcceptArgs) -> Outcome {
     };
     acceptances.insert(id.clone(), acceptance);
     write_acceptances(&folder, &acceptances)?;
-    println!(
+    say!(
         "{id}: {} with {} rows is to be taken ({}). A running server seals it under the name {} and takes it within a minute",
         drop.file,
         drop.rows,
         acceptances_file(&folder).display(),
         args.operator.by
-    );
+    )?;
     Ok(ExitCode::SUCCESS)
 }

@@ -41,11 +41,10 @@ pub struct CheckArgs {
 ///
 /// # Errors
 /// A file that cannot be read; one that is wrong is no error but a failure.
-#[expect(clippy::print_stdout, reason = "the findings are what the command prints")]
 pub async fn run(args: &CheckArgs, world: &World) -> Outcome {
     let mut text = String::new();
     let sound = check(args, world, &mut text).await?;
-    print!("{text}");
+    say!("{}", text.trim_end())?;
     Ok(if sound {
         ExitCode::SUCCESS
     } else {

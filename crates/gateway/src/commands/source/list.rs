@@ -75,7 +75,6 @@ struct Known {
 ///
 /// # Errors
 /// The configuration or a folder cannot be read.
-#[expect(clippy::print_stdout, reason = "the list is what the command prints")]
 pub fn run(args: &ListArgs, world: &World) -> Outcome {
     let place = args.place()?;
     let known = Known {
@@ -88,10 +87,10 @@ pub fn run(args: &ListArgs, world: &World) -> Outcome {
     let mut wrong = 0;
     for file in source_files(&place.sources)? {
         match describe(&file, &known, world) {
-            Ok(text) => println!("{text}"),
+            Ok(text) => say!("{text}")?,
             Err(problem) => {
                 wrong += 1;
-                println!("WRONG {problem}\n");
+                say!("WRONG {problem}\n")?;
             }
         }
     }

@@ -54,7 +54,6 @@ impl OperatorArgs {
 ///
 /// # Errors
 /// The name or the id is none, or the folder cannot be written.
-#[expect(clippy::print_stdout, reason = "what happens next is what the command prints")]
 pub fn run(args: &OperatorArgs, paused: bool) -> Outcome {
     let folder = args.folder()?;
     let _lock = lock_orders(&folder)?;
@@ -63,15 +62,15 @@ pub fn run(args: &OperatorArgs, paused: bool) -> Outcome {
     let before = orders.insert(args.id.clone(), Order { paused, by });
     let was_paused = before.is_some_and(|order| order.paused);
     if was_paused == paused {
-        println!(
+        say!(
             "{}: nothing to do, it is {}",
             args.id,
             if paused { "paused" } else { "not paused" }
-        );
+        )?;
         return Ok(ExitCode::SUCCESS);
     }
     write_orders(&folder, &orders)?;
-    println!(
+    say!(
         "{}: {} ({}). A running server follows within a second and seals it under the name {}",
         args.id,
         if paused {
@@ -81,6 +80,6 @@ pub fn run(args: &OperatorArgs, paused: bool) -> Outcome {
         },
         orders_file(&folder).display(),
         args.by
-    );
+    )?;
     Ok(ExitCode::SUCCESS)
 }

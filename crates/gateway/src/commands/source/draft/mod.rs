@@ -40,9 +40,8 @@ pub struct DraftArgs {
 ///
 /// # Errors
 /// The file cannot be read as CSV, has no column of identity numbers, or there is such a kind in the folder.
-#[expect(clippy::print_stdout, reason = "what was guessed is what the command prints")]
 pub fn run(args: &DraftArgs, world: &World) -> Outcome {
-    print!("{}", make(args, world)?);
+    say!("{}", make(args, world)?.trim_end())?;
     Ok(ExitCode::SUCCESS)
 }
 
