@@ -11,6 +11,7 @@ mod order;
 mod overload;
 mod sources;
 mod tamper;
+mod timing;
 
 use clap::Subcommand;
 use serde_json::Value;
@@ -33,6 +34,8 @@ pub(crate) enum Rig {
     /// Ask four times as much as is possible, one account most of it, then fill the line, and hold each client to what it
     /// was told
     Overload(overload::Options),
+    /// Compare how long refusals take that hide somebody and that hide nobody
+    Timing(timing::Options),
     /// Search everything that was ever written for the values of canary people
     Canary(canary::Options),
 }
@@ -82,7 +85,7 @@ pub(crate) fn fault(rig: &Rig) -> Result<bool, String> {
 }
 
 /// The rigs with an n that fits into every run of the tests.
-pub(crate) fn small() -> [(&'static str, Rig); 7] {
+pub(crate) fn small() -> [(&'static str, Rig); 8] {
     [
         ("tamper", Rig::Tamper(tamper::Options::small())),
         ("crash", Rig::Crash(crash::Options::small())),
@@ -90,6 +93,7 @@ pub(crate) fn small() -> [(&'static str, Rig); 7] {
         ("disk", Rig::Disk(disk::Options::small())),
         ("sources", Rig::Sources(sources::Options::small())),
         ("overload", Rig::Overload(overload::Options::small())),
+        ("timing", Rig::Timing(timing::Options::small())),
         ("canary", Rig::Canary(canary::Options::default())),
     ]
 }
@@ -120,6 +124,7 @@ fn verdict(rig: &Rig) -> Result<Option<Verdict>, String> {
         Rig::Disk(options) => disk::run(options).map(Some),
         Rig::Sources(options) => sources::run(options).map(Some),
         Rig::Overload(options) => overload::run(options).map(Some),
+        Rig::Timing(options) => timing::run(options).map(Some),
         Rig::Canary(options) => canary::run(options).map(Some),
     }
 }

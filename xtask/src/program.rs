@@ -347,6 +347,10 @@ const PORTS: std::ops::Range<u16> = 20_000..32_000;
 ///
 /// # Errors
 /// There is none.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "looks whether a port is free, and lets it go"
+)]
 pub(crate) fn free_address() -> Result<SocketAddr, String> {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let own = u16::try_from(std::process::id() % 977).unwrap_or(0) * 12;

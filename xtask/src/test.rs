@@ -6,6 +6,7 @@ mod cargo_tests;
 mod commands;
 mod dependencies;
 mod direction;
+mod exported;
 mod licence;
 mod mariadb;
 mod postgres;

@@ -3,6 +3,7 @@
 //! It reads the folder as it is, so it works in an archive without a history too.
 
 mod configuration;
+mod handlers;
 mod kinds;
 mod links;
 mod modules;
@@ -53,12 +54,13 @@ pub(crate) struct Tidy {
 
 type CheckFunction = fn(&Tree) -> Vec<Problem>;
 
-const CHECKS: [(&str, CheckFunction); 15] = [
+const CHECKS: [(&str, CheckFunction); 16] = [
     ("every file says what it is for", source::purpose),
     ("no file is longer than 800 lines", source::length),
     ("nothing is unfinished or silenced", source::unfinished),
     ("every unwrap says why it cannot fail", source::unwraps),
     ("every file is compiled", modules::reachable),
+    ("a handler takes at most four extractors", handlers::extractors),
     (
         "ARCHITECTURE.md names every crate and kind",
         names::everything_is_named,

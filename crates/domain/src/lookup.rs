@@ -264,7 +264,7 @@ fn parse_key(
     let mut key = BTreeMap::new();
     for part in wanted {
         let value = raw.key.get(&part.id).unwrap_or(&Json::Null);
-        let value = part.of_type.read_on(value, today);
+        let value = part.of_type.read_asked(value, today);
         let value = value.map_err(|error| unread(format!("key.{}", part.id), error))?;
         key.insert(part.id.clone(), value);
     }
@@ -306,10 +306,10 @@ fn parse_claims(
         let at = format!("claims.{}", bounded(id));
         let claim = kind.claim(id).filter(|_| mode == Mode::Match);
         let claim = claim.ok_or_else(|| refused(Reason::FieldNotInKind, at.clone()))?;
-        if !purpose.serves(&kind.id, id) {
+        if !purpose.serves(&kind.id, id) || !claim.is_for(&purpose.code) {
             return Err(refused(Reason::PurposeNotRegistered, at));
         }
-        let value = claim.of_type.read_on(value, today);
+        let value = claim.of_type.read_asked(value, today);
         claims.insert(id.clone(), value.map_err(|error| unread(at, error))?);
     }
     Ok(claims)

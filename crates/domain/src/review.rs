@@ -1,6 +1,6 @@
 //! Record review (档案复核): what a person asks the record holder to look at again, and what becomes of it.
 
-use crate::{ids::ReviewId, outcome::Outcome, words::vocabulary};
+use crate::{identifiers::is_invisible, ids::ReviewId, outcome::Outcome, words::vocabulary};
 
 /// The longest text of a review, in characters.
 pub const MAX_TEXT: usize = 1000;
@@ -83,12 +83,12 @@ pub fn may_follow(outcome: Outcome) -> bool {
 }
 
 /// A review's text as it is kept and sent: line ends made alike, nothing around it; `None` where nothing is left, it
-/// is longer than [`MAX_TEXT`], or holds other control characters.
+/// is longer than [`MAX_TEXT`], or holds anything else that nobody sees.
 #[must_use]
 pub fn text(typed: &str) -> Option<String> {
     let text = typed.replace("\r\n", "\n").replace('\r', "\n");
     let text = text.trim();
-    let sound = |c: char| c == '\n' || c == '\t' || !c.is_control();
+    let sound = |c: char| c == '\n' || c == '\t' || !is_invisible(c);
     let fits = !text.is_empty() && text.chars().count() <= MAX_TEXT;
     (fits && text.chars().all(sound)).then(|| text.to_owned())
 }
@@ -124,6 +124,9 @@ mod tests {
         assert_eq!(text(&full).as_deref(), Some(full.as_str()));
         for wrong in ["", " \n\t ", "a\0b", "a\u{1b}[31m", &"字".repeat(MAX_TEXT + 1)] {
             assert_eq!(text(wrong), None);
+        }
+        for unseen in "\u{ad}\u{61c}\u{200e}\u{2028}\u{202e}\u{2067}\u{e0041}".chars() {
+            assert_eq!(text(&format!("记录{unseen}有误")), None, "{unseen:?}");
         }
     }
 

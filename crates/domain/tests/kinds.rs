@@ -12,14 +12,18 @@ use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
 use domain::{
     decision::Reason,
     example::Example,
-    identifiers::{IdNumber, Warning},
-    kind::{Catalogue, CatalogueError, Kind, KindFolder, LoadedKind, Notice, NoticeSlots, SLOTS},
+    identifiers::{IdNumber, IdentifierError, Warning},
+    kind::{
+        Catalogue, CatalogueError, Claim, FieldType, KeyPart, Kind, KindFolder, LoadedKind, Notice,
+        NoticeSlots, SLOTS,
+    },
     lookup::{LookupRequest, RawLookup, RequestProblem, SubjectRef},
     purpose::{Purpose, PurposeRegister},
     requester::Relation,
     words::{Bilingual, LegalBasis, Level, Mode},
 };
 use jiff::civil::{Date, date};
+use serde_json::{Value as Json, json};
 
 const TODAY: Date = date(2026, 11, 21);
 
@@ -314,6 +318,87 @@ fn a_purpose_bounds_what_is_asked() {
     assert!(ask("identity", Mode::Match, &phone, raw("phone", "13900000001")).is_ok());
     let problem = ask("identity", Mode::Match, &phone, raw("valid_until", "2030-01-01")).unwrap_err();
     assert_eq!(problem, refused("claims.valid_until"));
+}
+
+/// A claim that names purposes is for these alone; one that names none, for each of the kind's.
+#[test]
+fn a_claim_is_for_the_purposes_that_it_names() {
+    let catalogue = catalogue();
+    let identity = catalogue.get("identity").unwrap();
+    let picture = json!({ "digest": "9a".repeat(32), "handle": "inline" });
+    let ask = |purpose: &str, id: &str, value: Json| {
+        let raw = RawLookup {
+            purpose: purpose.to_owned(),
+            claims: [(id.to_owned(), value)].into(),
+            ..RawLookup::default()
+        };
+        LookupRequest::parse(identity, Mode::Match, SubjectRef::Own, &raw, &register(), TODAY)
+    };
+    // Refused before it is read: what stands there does not matter.
+    for value in [picture.clone(), json!("nonsense")] {
+        assert_eq!(
+            ask("own-information", "portrait", value).unwrap_err(),
+            RequestProblem::Refused {
+                reason: Reason::PurposeNotRegistered,
+                at: "claims.portrait".to_owned(),
+            }
+        );
+    }
+    assert!(ask("account-proofing", "portrait", picture).is_ok());
+    for purpose in ["own-information", "account-proofing"] {
+        assert!(ask(purpose, "phone", json!("13900000001")).is_ok(), "{purpose}");
+    }
+    let offered = |purpose| -> Vec<&str> {
+        let claims = identity.kind.claims_for(purpose);
+        claims.map(|c| c.id.as_str()).collect()
+    };
+    assert_eq!(offered("own-information"), ["valid_until", "long_term", "phone"]);
+    assert_eq!(
+        offered("account-proofing"),
+        ["valid_until", "long_term", "phone", "portrait"]
+    );
+}
+
+/// A shipped kind that is found by a VIN, or that compares one, refuses what is a placeholder of one.
+#[test]
+fn nothing_is_looked_up_by_a_placeholder() {
+    const PLACEHOLDER: &str = "11111111111111111";
+    let mut loaded = LoadedKind::clone(catalogue().get("identity").unwrap());
+    let name = Bilingual::new("车架号", "VIN");
+    loaded.kind.key = vec![KeyPart {
+        id: "vin".to_owned(),
+        name: name.clone(),
+        of_type: FieldType::Vin,
+    }];
+    loaded.kind.claims.push(Claim {
+        id: "other_vin".to_owned(),
+        name,
+        of_type: FieldType::Vin,
+        purposes: vec![],
+    });
+    let kind = Arc::new(loaded);
+    let ask = |key: &str, claim: &str| {
+        let raw = RawLookup {
+            purpose: "own-information".to_owned(),
+            key: [("vin".to_owned(), key.into())].into(),
+            claims: [("other_vin".to_owned(), claim.into())].into(),
+            ..RawLookup::default()
+        };
+        LookupRequest::parse(&kind, Mode::Match, SubjectRef::Own, &raw, &register(), TODAY).map(drop)
+    };
+    let refused = |at: &str| -> Result<(), RequestProblem> {
+        Err(RequestProblem::BadValue {
+            at: at.to_owned(),
+            expected: "vin",
+            why: Some(IdentifierError::Sentinel),
+        })
+    };
+    let sound = "LSVAA49J132047371";
+    assert_eq!(ask(sound, sound), Ok(()));
+    assert_eq!(ask(PLACEHOLDER, sound), refused("key.vin"));
+    assert_eq!(ask(sound, PLACEHOLDER), refused("claims.other_vin"));
+    // In a record it stands as the source has it.
+    assert!(FieldType::Vin.read(&json!(PLACEHOLDER)).is_ok());
 }
 
 /// What [`Catalogue::new`] says to the shipped folders after an edit.

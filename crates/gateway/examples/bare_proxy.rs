@@ -41,6 +41,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         client: Client::builder(TokioExecutor::new()).build(connector),
         upstream,
     };
+    #[expect(clippy::disallowed_methods, reason = "a measurement has no configuration")]
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     println!("http://{}", listener.local_addr()?);
     let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));

@@ -45,6 +45,8 @@ pub struct App {
     pub messenger: Messenger,
     /// Bounds on look-ups in memory.
     pub limiter: Limiter,
+    /// How often each account is shown what is its own.
+    pub views: Limiter,
     /// Whose turn it is, where many ask at once.
     pub turns: Arc<Turns>,
     /// The instant at which the process began to serve.

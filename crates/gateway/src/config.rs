@@ -88,8 +88,11 @@ impl OwnEntry {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MessengerConfig {
-    /// Where to post; `https` in production.
+    /// Where to post, over `https`: on another machine, which may be one of the deployer's own network.
     pub endpoint: String,
+    /// A PEM file of the authority that signed its certificate; without it the public ones.
+    #[serde(default)]
+    pub ca: Option<PathBuf>,
     /// Headers by name; a value may be `env:NAME`.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
@@ -107,6 +110,9 @@ pub struct MessengerConfig {
 pub struct Limits {
     /// Look-ups of one account within a minute.
     pub lookups_per_minute: u32,
+    /// Pages of their own history and reviews that one account is shown within a minute, by whichever way: each reads
+    /// and opens up to fifty entries.
+    pub views_per_minute: u32,
     /// Questions of one account about somebody else within a day.
     pub others_per_day: u32,
     /// Codes sent to one phone within a day.
@@ -133,6 +139,7 @@ impl Default for Limits {
     fn default() -> Self {
         Limits {
             lookups_per_minute: 60,
+            views_per_minute: 300,
             others_per_day: 20,
             codes_per_phone_per_day: 10,
             codes_per_range_per_hour: 100,

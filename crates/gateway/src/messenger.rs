@@ -2,30 +2,18 @@
 //! for codes. It has no link, and tells no kind of record, no plate and no result. The page on which people learn to know
 //! our messages shows the same texts.
 
+mod http;
 #[cfg(feature = "demo")]
 mod outbox;
 
-use std::{collections::BTreeMap, time::Duration};
-
-use bytes::Bytes;
 use domain::{identifiers::Phone, time::Timestamp};
-use http::{Method, Request, Uri, header};
-use http_body_util::{BodyExt, Full, Limited};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
-    rt::TokioExecutor,
-};
+use sources::Realm;
 
+pub use self::http::HttpMessenger;
 #[cfg(feature = "demo")]
 pub use outbox::{Message, Outbox};
 
 use crate::{app::Lang, config::MessengerConfig, error::StartError};
-
-/// How long the sender of SMS may take.
-const DEADLINE: Duration = Duration::from_secs(5);
-/// The largest answer of it that is read.
-const MAX_ANSWER: usize = 64 * 1024;
 
 /// A messenger.
 pub enum Messenger {
@@ -34,14 +22,6 @@ pub enum Messenger {
     /// The demo's outbox, in memory, shown on a page that exists only there.
     #[cfg(feature = "demo")]
     Outbox(Outbox),
-}
-
-/// An HTTP interface that sends SMS, as the configuration maps it.
-pub struct HttpMessenger {
-    config: MessengerConfig,
-    uri: Uri,
-    headers: BTreeMap<String, String>,
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
 }
 
 /// What could not be done with a message; nothing about the phone.
@@ -77,49 +57,12 @@ pub fn news_text(operator: &str, lang: Lang) -> String {
 }
 
 impl Messenger {
-    /// A messenger over HTTP. Only `https` goes out: the body carries a phone and a code.
+    /// A messenger over HTTP, which speaks to whom this realm may speak to.
     ///
     /// # Errors
     /// Names the key of the configuration that is wrong.
-    pub fn http(config: &MessengerConfig) -> Result<Self, StartError> {
-        let wrong = |key: &str, problem: &str| Err(StartError(format!("messenger.{key}: {problem}")));
-        let Ok(uri) = config.endpoint.parse::<Uri>() else {
-            return wrong("endpoint", "not a URL");
-        };
-        if uri.scheme_str() != Some("https") || uri.host().is_none() {
-            return wrong("endpoint", "must begin with https://");
-        }
-        let filled: String = config.body.values().map(String::as_str).collect();
-        if !filled.contains("{phone}") || !(filled.contains("{code}") || filled.contains("{text}")) {
-            return wrong(
-                "body",
-                "some member must hold {phone}, and some member {code} or {text}",
-            );
-        }
-        let mut headers = BTreeMap::new();
-        for (name, value) in &config.headers {
-            let value = match value.strip_prefix("env:") {
-                Some(variable) => std::env::var(variable).map_err(|_| {
-                    StartError(format!(
-                        "messenger.headers.{name}: the variable {variable} is not set"
-                    ))
-                })?,
-                None => value.clone(),
-            };
-            headers.insert(name.clone(), value);
-        }
-        let connector = HttpsConnectorBuilder::new()
-            .with_webpki_roots()
-            .https_only()
-            .enable_http1()
-            .build();
-        let client = Client::builder(TokioExecutor::new()).build(connector);
-        Ok(Messenger::Http(Box::new(HttpMessenger {
-            config: config.clone(),
-            uri,
-            headers,
-            client,
-        })))
+    pub fn http(config: &MessengerConfig, realm: Realm) -> Result<Self, StartError> {
+        HttpMessenger::new(config, realm).map(|http| Messenger::Http(Box::new(http)))
     }
 
     /// Sends a one-time code.
@@ -189,61 +132,10 @@ impl Messenger {
     }
 }
 
-impl HttpMessenger {
-    /// Whether a member of the body has this part.
-    fn holds(&self, part: &str) -> bool {
-        self.config.body.values().any(|member| member.contains(part))
-    }
-
-    async fn send(&self, phone: &Phone, code: Option<&str>, text: &str) -> Result<(), NotSent> {
-        if code.is_none() && !self.holds("{text}") {
-            return Err(NotSent(
-                "messenger.body has no {text}, so that only codes are sent".into(),
-            ));
-        }
-        let fill = |template: &String| {
-            template
-                .replace("{phone}", phone.expose())
-                .replace("{code}", code.unwrap_or_default())
-                .replace("{text}", text)
-        };
-        let body: BTreeMap<&String, String> = self.config.body.iter().map(|(k, v)| (k, fill(v))).collect();
-        let body = serde_json::to_vec(&body).map_err(|e| NotSent(e.to_string()))?;
-        let mut request = Request::builder().method(Method::POST).uri(self.uri.clone());
-        request = request.header(header::CONTENT_TYPE, "application/json");
-        for (name, value) in &self.headers {
-            request = request.header(name, value);
-        }
-        let request = request
-            .body(Full::new(Bytes::from(body)))
-            .map_err(|e| NotSent(e.to_string()))?;
-        let exchange = async {
-            let response = self
-                .client
-                .request(request)
-                .await
-                .map_err(|_| NotSent("no connection".into()))?;
-            let body = Limited::new(response.into_body(), MAX_ANSWER).collect().await;
-            body.map(http_body_util::Collected::to_bytes)
-                .map_err(|_| NotSent("a broken answer".into()))
-        };
-        let answer = tokio::time::timeout(DEADLINE, exchange)
-            .await
-            .map_err(|_| NotSent("no answer in time".into()))??;
-        let answer: serde_json::Value =
-            serde_json::from_slice(&answer).map_err(|_| NotSent("the answer is not JSON".into()))?;
-        match answer.pointer(&self.config.success_at) {
-            Some(serde_json::Value::String(word)) if *word == self.config.success_is => Ok(()),
-            Some(number @ serde_json::Value::Number(_)) if *number.to_string() == *self.config.success_is => {
-                Ok(())
-            }
-            _ => Err(NotSent("the sender of SMS refused it".into())),
-        }
-    }
-}
-
 #[cfg(all(test, feature = "demo"))]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     #[tokio::test]
@@ -276,12 +168,13 @@ mod tests {
     async fn a_sender_of_codes_alone_gets_no_news() {
         let config = MessengerConfig {
             endpoint: "https://127.0.0.1:1/".into(),
+            ca: None,
             headers: BTreeMap::new(),
             body: BTreeMap::from([("to".into(), "{phone}".into()), ("code".into(), "{code}".into())]),
             success_at: "/Code".into(),
             success_is: "OK".into(),
         };
-        let messenger = Messenger::http(&config).unwrap();
+        let messenger = Messenger::http(&config, Realm::Demo).unwrap();
         let phone = Phone::parse("17900100077").unwrap().value;
         let sent = messenger.send_news(&phone, "x", Lang::Zh, Timestamp(0)).await;
         assert!(sent.unwrap_err().0.contains("{text}"));

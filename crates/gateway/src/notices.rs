@@ -1,6 +1,6 @@
 //! The notices that are shown before a look-up, one for each kind, purpose and language, and the separate consent to
-//! compare a portrait. They are filled once, at start, where an empty slot stops the program; what was shown is sealed
-//! by its hash.
+//! compare a portrait, which says what there is without one. They are filled once, at start, where an empty slot stops
+//! the program; what was shown is sealed by its hash.
 
 use std::collections::BTreeMap;
 
@@ -10,18 +10,37 @@ use domain::{
     words::Bilingual,
 };
 use sha2::{Digest, Sha256};
+use sources::Realm;
 
 use crate::{
     app::{Lang, hex},
     config::Operator,
 };
 
-/// The separate consent to compare a portrait (PIPL 29), with slots for who runs the deployment. Its last paragraph is
-/// what the person agrees to.
+/// The separate consent to compare a portrait (PIPL 29), with slots for who runs the deployment and for what there is
+/// without a portrait. Its last paragraph is what the person agrees to.
 const PORTRAIT_CONSENT: [(Lang, &str); 2] = [
     (Lang::Zh, include_str!("../messages/portrait-consent.zh.md")),
     (Lang::En, include_str!("../messages/portrait-consent.en.md")),
 ];
+
+/// What the consent says of not agreeing. By section 10 of 人脸识别技术应用安全管理办法 a face must not be the only way where
+/// another reaches the goal: where there is a counter, that is the other way; where there is none yet, it says so.
+fn without_portrait(realm: Realm, lang: Lang) -> &'static str {
+    match (realm, lang) {
+        (Realm::Demo, Lang::Zh) => "可以到柜台当面核对，也可以什么都不做。别的查询照常用。",
+        (Realm::Demo, Lang::En) => "You can come to a counter, or leave it. Everything else works as before.",
+        (Realm::Production, Lang::Zh) => {
+            "可以不同意，不用露脸。只是这里还不能当面核对，要加强核验才能查的记录暂时查不了，遮住的内容也不能点开；\
+             别的查询照常用。想当面核对的，请问：{{contact}}"
+        }
+        (Realm::Production, Lang::En) => {
+            "You need not agree, nor show your face. But proof in person is not offered here yet: records that need the \
+             stronger check stay closed for now, and masked items stay masked. Everything else works as before. If you \
+             want to be verified in person, ask: {{contact}}"
+        }
+    }
+}
 
 /// A notice as it was shown: its text in one language, and the hash that is sealed.
 #[derive(Debug, Clone)]
@@ -53,7 +72,7 @@ struct InBoth {
 }
 
 impl Notices {
-    /// Fills the notice of every kind for every purpose that it serves.
+    /// Fills the notice of every kind for every purpose that it serves, and the consent as it is true in this realm.
     ///
     /// # Errors
     /// Names the kind, purpose and slot that is empty.
@@ -61,6 +80,7 @@ impl Notices {
         kinds: &Catalogue,
         register: &PurposeRegister,
         operator: &Operator,
+        realm: Realm,
     ) -> Result<Self, String> {
         let mut notices: BTreeMap<String, BTreeMap<String, InBoth>> = BTreeMap::new();
         for kind in kinds.in_order() {
@@ -83,7 +103,10 @@ impl Notices {
                     .insert(purpose.code.clone(), both);
             }
         }
-        let [zh, en] = PORTRAIT_CONSENT.map(|(lang, text)| consent(text, operator, lang));
+        let [zh, en] = PORTRAIT_CONSENT.map(|(lang, text)| {
+            let text = text.replace("{{without}}", without_portrait(realm, lang));
+            consent(&text, operator, lang)
+        });
         Ok(Notices {
             of_kinds: notices,
             portrait_consent: InBoth { zh, en },

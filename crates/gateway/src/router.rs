@@ -68,11 +68,7 @@ fn api_routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(history::access_log))
         .routes(routes!(history::receipt))
         .routes(routes!(images::show))
-        .merge(
-            OpenApiRouter::new()
-                .routes(routes!(reviews::open, reviews::list))
-                .layer(DefaultBodyLimit::max(reviews::MAX_REVIEW_BODY)),
-        )
+        .routes(routes!(reviews::open, reviews::list))
         .routes(routes!(reviews::show))
         .routes(routes!(reviews::picture))
         .merge(

@@ -133,7 +133,7 @@ async fn assemble(
     let store = store.await?;
     Ok(App {
         started: world.clock.now(),
-        notices: Notices::fill(&kinds, &register, &config.operator)?,
+        notices: Notices::fill(&kinds, &register, &config.operator, realm)?,
         policy_version: hex(&policy.version()[..16]),
         folder: databases.folder.clone(),
         store,
@@ -143,6 +143,7 @@ async fn assemble(
         register,
         messenger,
         limiter: Limiter::default(),
+        views: Limiter::default(),
         turns: Turns::new(config.limits.in_work(), config.limits.standing()),
         config,
         #[cfg(feature = "demo")]
@@ -150,9 +151,11 @@ async fn assemble(
     })
 }
 
-/// Seals policy, kinds and purposes, and which sources are left alone.
+/// Seals the policy, which has the kinds in it, and the register of purposes, each by its version, and which sources
+/// are left alone.
 async fn seal_start(app: &App, paused: &[String]) -> Result<(), StartError> {
-    let mut about = format!("started with policy {}", app.policy_version());
+    let (policy, purposes) = (app.policy_version(), hex(&app.register.version()[..16]));
+    let mut about = format!("started with policy {policy}, purposes {purposes}");
     if !paused.is_empty() {
         about = format!("{about}, paused {}", paused.join(" "));
     }

@@ -1,10 +1,10 @@
 //! Asking: from a question to one of the closed set of outcomes, whatever the source does.
 
-use std::{pin::pin, sync::Mutex, time::Duration};
+use std::{panic::AssertUnwindSafe, pin::pin, sync::Mutex, time::Duration};
 
 use bytes::Bytes;
 use domain::{
-    identifiers::{Plate, PlateClass, Vin},
+    identifiers::{Plate, PlateClass},
     kind::{FieldType, Value},
     lookup::Person,
     outcome::Outcome,
@@ -12,7 +12,10 @@ use domain::{
     time::Clock,
     words::{AskedFreshness, Mode},
 };
-use futures_util::future::{Either, join_all, select};
+use futures_util::{
+    FutureExt,
+    future::{Either, join_all, select},
+};
 use rand_chacha::ChaCha20Rng;
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -176,21 +179,22 @@ impl Sources {
         deadline: Instant,
     ) -> Answer {
         let started = Instant::now();
-        let read = self.read_one(source, route, question, deadline).await;
+        let read = unharmed(self.read_one(source, route, question, deadline)).await;
         let was_asked = match &read {
             Ok(_) => true,
             Err(Unasked::Bare(_)) => false,
             Err(Unasked::Failed(failure)) => failure.problem != Problem::OwnTimeOver,
         };
+        let as_of = read.as_ref().ok().and_then(|reading| reading.as_of);
         let answer = match read {
             Ok(reading) => answered(source, reading),
             Err(Unasked::Bare(outcome)) => Answer::bare(outcome),
             Err(Unasked::Failed(failure)) => Answer::failed(&source.info.id, failure),
         };
         if was_asked {
-            let as_of = answer.provenance.as_ref().and_then(|p| p.as_of);
             let came = match answer.outcome {
-                Outcome::Found | Outcome::Match => Came::Data(as_of),
+                // A yes and a no alike: nobody may read from what is measured which of them came.
+                Outcome::Found | Outcome::Match | Outcome::Mismatch => Came::Data(as_of),
                 Outcome::FaceBelowThreshold => Came::Word,
                 outcome if outcome.is_release() => Came::Word,
                 _ => Came::Nothing,
@@ -292,7 +296,7 @@ impl Sources {
         let ask = async |place: Place<'_>| {
             let given = deadline.saturating_duration_since(Instant::now());
             // In memory of its own: what waits for it has several kilobytes less to carry from hand to hand.
-            let reply = timeout_at(deadline, Box::pin(exchange(deadline))).await;
+            let reply = timeout_at(deadline, Box::pin(unharmed(exchange(deadline)))).await;
             let late = |_| Err(Failure::new(Outcome::TimedOut, too_late(source.deadline, given)));
             let reply = reply.unwrap_or_else(late);
             place.leave(reply.as_ref().err());
@@ -316,6 +320,15 @@ fn over_http(source: &Source) -> Result<&Http, Unasked> {
         Transport::Http(http) => Ok(http),
         _ => Err(Failure::bad_answer(Problem::NotHttp).into()),
     }
+}
+
+/// What a source sends may bring about a panic of ours: then that source gave a bad answer, and who is asked beside it
+/// is not harmed. What the panic says is dropped, for it may hold what was sent.
+async fn unharmed<T, E: From<Failure>>(asking: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+    // Nothing half done outlives the question: what it holds is dropped, and what is shared stands behind locks that
+    // are taken over from whoever panicked.
+    let done = AssertUnwindSafe(asking).catch_unwind().await;
+    done.unwrap_or_else(|_| Err(Failure::bad_answer(Problem::Unforeseen).into()))
 }
 
 /// Whose fault a timeout is. A source is blamed only where it had at least half of its own time: as the second in
@@ -369,8 +382,8 @@ impl From<Failure> for Unasked {
     }
 }
 
-/// A plate of an army, the armed police or a tractor, or of a tractor's class, is in no register of public security,
-/// and a placeholder VIN is in none at all: to ask would spend a question on an answer that is known.
+/// A plate of an army, the armed police or a tractor, or of a tractor's class, is in no register of public security: to
+/// ask would spend a question on an answer that is known.
 fn holds_nothing_registered(question: &Question) -> bool {
     let kind = &question.kind.kind;
     let keys = kind.key.iter().map(|k| (&k.of_type, question.key.get(&k.id)));
@@ -383,7 +396,6 @@ fn holds_nothing_registered(question: &Question) -> bool {
         (FieldType::PlateClass, Some(Value::Text(text))) => {
             PlateClass::parse(text).is_ok_and(|c| !c.covered())
         }
-        (FieldType::Vin, Some(Value::Text(text))) => Vin::parse(text).is_ok_and(|v| v.value.is_sentinel()),
         _ => false,
     })
 }
@@ -392,7 +404,8 @@ fn answered(source: &Source, reading: Reading) -> Answer {
     let info = &source.info;
     let provenance = reading.outcome.is_release().then(|| Provenance {
         source: info.id.clone(),
-        as_of: reading.as_of,
+        // How old a no is, is measured, and belongs to no record.
+        as_of: reading.as_of.filter(|_| reading.outcome != Outcome::Mismatch),
         freshness: info.freshness,
         authenticity: if reading.signed {
             Authenticity::Signed

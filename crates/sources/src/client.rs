@@ -1,4 +1,5 @@
-//! HTTP towards one source: POST only, no redirect followed, nothing compressed, every body bounded.
+//! HTTP towards one source, or towards who sends SMS: POST only, no redirect followed, nothing compressed, every body
+//! bounded.
 //!
 //! The deadline is the caller's: whoever drops the future closes the connection, in whatever phase it is.
 
@@ -35,7 +36,7 @@ const MAX_HEAD: usize = 64 << 10;
 /// About how long is waited before a connection that failed is tried again, in microseconds; twice as long each time.
 const PAUSE_US: u64 = 10_000;
 
-/// A pool of connections to one source, shared with no other.
+/// A pool of connections to one source or endpoint, shared with no other.
 pub(crate) struct Client {
     pool: Pool<HttpsConnector<Dialler>, Full<Bytes>>,
     retries: u32,
@@ -127,6 +128,19 @@ impl Client {
         check_headers(&response, outgoing.content)?;
         let (head, body) = response.into_parts();
         Ok(Reply::Body(head.headers, read(body, max_body).await?))
+    }
+
+    /// Sends a request to an interface that is no source, once, and reads an answer of at most `max_body` bytes. Any
+    /// status of success and any type of content will do: what it says stands in its body.
+    pub(crate) async fn hand_over(&self, outgoing: &Outgoing<'_>, max_body: usize) -> Result<Bytes, Failure> {
+        let response = self.pool.request(request(outgoing)).await;
+        let response = response.map_err(|e| explain(&e))?;
+        if response.status().is_success() {
+            return read(response.into_body(), max_body).await;
+        }
+        check_status(response.status())?;
+        // What is neither success nor refused there is a 401.
+        Err(Failure::bad_answer(Problem::CredentialsRefused))
     }
 }
 

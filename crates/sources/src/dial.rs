@@ -1,4 +1,5 @@
-//! The one place where a connection to a source is opened, after the address actually used was checked.
+//! The one place where a connection to a source, or to whoever sends SMS, is opened, after the address actually
+//! used was checked.
 //!
 //! A name that resolves to an inner address is how a connector is turned against its own host (SSRF). The check
 //! stands between resolution and connection, so that a second answer of the name server cannot pass by it.
@@ -21,7 +22,7 @@ use tokio::net::{TcpStream, lookup_host};
 pub enum Realm {
     /// Only to the simulated authorities on this machine.
     Demo,
-    /// To record holders: neither to this machine nor to its link.
+    /// To record holders, and to who sends SMS: neither to this machine nor to its link.
     Production,
 }
 
@@ -98,7 +99,7 @@ fn is_inward(address: IpAddr) -> bool {
     }
 }
 
-/// Opens a connection to a source over HTTP.
+/// Opens a connection over HTTP.
 async fn dial(realm: Realm, host: &str, port: u16) -> io::Result<TcpStream> {
     connect(host, port, |address| realm.permits(address)).await
 }
@@ -107,12 +108,6 @@ async fn dial(realm: Realm, host: &str, port: u16) -> io::Result<TcpStream> {
 /// on this machine too: the local end of a tunnel, or a copy that is kept here.
 pub(crate) async fn dial_database(realm: Realm, host: &str, port: u16) -> io::Result<TcpStream> {
     connect(host, port, |address| may_be_database(realm, address)).await
-}
-
-/// The addresses of a database that may be dialled, for a client that dials itself.
-pub(crate) async fn addresses(realm: Realm, host: &str, port: u16) -> io::Result<Vec<IpAddr>> {
-    let resolved = resolve(host, port).await?.into_iter().map(|a| a.ip());
-    Ok(resolved.filter(|ip| may_be_database(realm, *ip)).collect())
 }
 
 fn may_be_database(realm: Realm, address: IpAddr) -> bool {
@@ -135,10 +130,7 @@ async fn connect(host: &str, port: u16, permits: impl Fn(IpAddr) -> bool) -> io:
     let addresses = resolve(host, port).await?;
     let mut failure = io::Error::new(io::ErrorKind::PermissionDenied, AddressRefused);
     for address in addresses.into_iter().filter(|a| permits(a.ip())) {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "this is the one function that dials a source"
-        )]
+        #[expect(clippy::disallowed_methods, reason = "this is the one function that dials")]
         match TcpStream::connect(address).await {
             Ok(stream) => {
                 stream.set_nodelay(true)?;

@@ -6,6 +6,9 @@
 //! can do ends here: its time by a deadline, its memory by bounds, its share of the process by a bulkhead and a
 //! breaker, and a record about anyone else than the subject is dropped and reported (invariant 7). Whoever asks has
 //! made the INTENT durable before (invariant 1). Nothing personal is in a URL, trace or metric (invariant 5).
+//!
+//! [`Endpoint`] is for whoever is no source and is spoken to all the same, such as the sender of SMS: one function
+//! dials for all.
 
 mod agreement;
 mod ask;
@@ -16,6 +19,7 @@ mod choices;
 mod client;
 mod dial;
 mod drops;
+mod endpoint;
 mod envelope;
 mod field;
 mod file;
@@ -56,6 +60,7 @@ pub use drops::{
     Draft, DraftColumn, DropEvent, DropNews, DropProgress, DropState, NotTaken, PushedChange, Quarantine,
     Reading, RowError, Stage, draft,
 };
+pub use endpoint::Endpoint;
 pub use file::{SourceError, SourceFile};
 pub use image::{ImageBytes, ImageQuestion, NoImage};
 pub use measure::{Age, Measured, Span, oldest};

@@ -9,7 +9,10 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use domain::{time::Timestamp, words::Freshness};
+use domain::{
+    time::Timestamp,
+    words::{Freshness, Mode},
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{source::SourceInfo, sources::Sources};
@@ -43,6 +46,9 @@ const ENOUGH: u64 = 3;
 const TAIL: u64 = 95;
 /// Of fewer ages than these one alone would be more than five of a hundred.
 const ENOUGH_FOR_TAIL: u64 = 20;
+
+/// From so many answers on anybody is told how old they are: of fewer it could be read what a single one had said.
+const ENOUGH_TO_TELL: u64 = 20;
 
 /// Over how long something was measured, in hours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,6 +131,23 @@ impl Measured {
         (dated + self.undated > 0).then_some(dated > 0)
     }
 
+    /// The same with ages only where there are enough of them.
+    fn with_ages_of_many(self) -> Self {
+        if self.dated() + self.undated >= ENOUGH_TO_TELL {
+            self
+        } else {
+            self.without_ages()
+        }
+    }
+
+    fn without_ages(self) -> Self {
+        Measured {
+            asked: self.asked,
+            answered: self.answered,
+            ..Measured::default()
+        }
+    }
+
     /// Not so many hundredths of the answers were as fresh as was promised.
     fn is_staler(&self, percent: u64, promised: Freshness) -> bool {
         self.age(percent).is_some_and(|age| age.from >= oldest(promised))
@@ -150,7 +173,7 @@ struct Hour {
     asked: u32,
     answered: u32,
     ages: [u32; AGES.len() + 1],
-    /// Records and matches that did not say how old they are.
+    /// Records, matches and mismatches that did not say how old they are.
     #[serde(default)]
     undated: u32,
 }
@@ -162,7 +185,7 @@ pub(crate) enum Came {
     Nothing,
     /// An answer that has no age, such as that there is no record.
     Word,
-    /// A record or a match, and as of when it is true, if that was said.
+    /// A record, a match or a mismatch, and as of when it is true, if that was said.
     Data(Option<Timestamp>),
 }
 
@@ -255,6 +278,32 @@ impl Sources {
     pub fn measured(&self, source: &str, kind: &str, span: Span) -> Measured {
         let measure = self.measure_of(source, kind);
         measure.map_or_else(Measured::default, |m| m.over(span, self.clock.now()))
+    }
+
+    /// What anybody may be told of that. Ages are left out where there are few, and of a kind that the source compares
+    /// altogether: where it dates only what matches, its ages would tell a yes from a no.
+    #[must_use]
+    pub fn told(&self, source: &str, kind: &str, span: Span) -> Measured {
+        let measured = self.measured(source, kind, span);
+        if self.compares(source, kind) {
+            measured.without_ages()
+        } else {
+            measured.with_ages_of_many()
+        }
+    }
+
+    /// Whether anybody may be told that a source delivers staler data of a kind than it promises.
+    #[must_use]
+    pub fn is_told_drifting(&self, source: &str, kind: &str, promised: Freshness) -> bool {
+        !self.compares(source, kind) && self.is_drifting(source, kind, promised)
+    }
+
+    fn compares(&self, source: &str, kind: &str) -> bool {
+        let source = self.all().iter().find(|s| s.info.id == source);
+        source.is_some_and(|s| {
+            let mut routes = s.routes.iter();
+            routes.any(|route| route.kind == kind && route.mode == Mode::Match)
+        })
     }
 
     /// Whether a source delivers staler data of a kind than it promises: half of its answers, or more than one in
@@ -383,6 +432,26 @@ mod tests {
         assert!(!measure.is_drifting(Freshness::Daily, NOW));
         assert_eq!(Measured::default().age(50), None);
         assert_eq!(Measured::default().success(), None);
+    }
+
+    #[test]
+    fn what_a_single_answer_said_is_not_told() {
+        let measure = Measure::new();
+        let told = || measure.over(Span::Day, NOW).with_ages_of_many();
+        for n in 1..ENOUGH_TO_TELL {
+            // One of three does not say how old it is.
+            measure.record(NOW, if n % 3 == 0 { Came::Data(None) } else { days_old(1) });
+            assert_eq!((told().tells_age(), told().age(50)), (None, None), "{n}");
+            assert_eq!((told().asked, told().success()), (n, Some(1.0)));
+        }
+        assert_eq!(
+            measure.over(Span::Day, NOW).tells_age(),
+            Some(true),
+            "to operators it is"
+        );
+        measure.record(NOW, days_old(1));
+        assert_eq!(told(), measure.over(Span::Day, NOW));
+        assert_eq!(told().tells_age(), Some(true));
     }
 
     proptest! {

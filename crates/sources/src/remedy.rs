@@ -76,7 +76,12 @@ impl Problem {
             Problem::AsOfInFuture => {
                 "the time as of which the data stood lies ahead: are both clocks right, and is it China's time?"
             }
-            Problem::BadRows => "`answer.rows` must point at a list of at most 500 rows",
+            Problem::BadRows => {
+                "`answer.rows` must point at a list of at most 500 rows; a database must answer as databases do"
+            }
+            Problem::Unforeseen => {
+                "asking it ended in a fault of this program: tell whoever maintains it what the source is and what it answers"
+            }
             Problem::StatementRefused => {
                 "the database refused the statement: are table and columns named right, and may its user read them?"
             }

@@ -82,8 +82,10 @@ pub enum Problem {
     AsOfMalformed,
     /// The instant as of which the data stood lies in the future.
     AsOfInFuture,
-    /// The rows of a list are missing or too many.
+    /// The rows of a list are missing or too many, or what came is no answer of a database.
     BadRows,
+    /// Asking the source, or reading what it said, ended in a panic of ours.
+    Unforeseen,
     /// The database refused the statement: a table or column is not there, or may not be read.
     StatementRefused,
     /// No drop was good so far, so that there is nothing to answer from.
@@ -203,6 +205,7 @@ impl Problem {
             Problem::AsOfMalformed => "as_of_malformed",
             Problem::AsOfInFuture => "as_of_in_future",
             Problem::BadRows => "bad_rows",
+            Problem::Unforeseen => "unforeseen",
             Problem::StatementRefused => "statement_refused",
             Problem::NoDrop => "no_drop",
             Problem::ChecksumWrong => "checksum_wrong",

@@ -159,6 +159,14 @@ impl Route {
         (outcome, answer): (Outcome, &Json),
         now: Timestamp,
     ) -> Result<Reading, Failure> {
+        if outcome == Outcome::Mismatch {
+            // A source need not say how old a no is; where it does, that is measured as of a yes.
+            let as_of = self.read_as_of(answer, now).ok().flatten();
+            return Ok(Reading {
+                as_of,
+                ..Reading::bare(outcome)
+            });
+        }
         if !matches!(outcome, Outcome::Found | Outcome::Match) {
             return Ok(Reading::bare(outcome));
         }

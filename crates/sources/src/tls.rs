@@ -1,7 +1,7 @@
 //! TLS towards sources: by whom their certificates must be signed, the one of ours that they may ask for, and in what
 //! words a handshake fails.
 
-use std::{error::Error, sync::Arc};
+use std::{error::Error, path::Path, sync::Arc};
 
 use rustls::{
     AlertDescription, CertificateError, ClientConfig, RootCertStore,
@@ -62,16 +62,22 @@ pub(crate) fn config(
 
 /// Those whose signature counts: of the authority that the file names, or of the public ones.
 pub(crate) fn roots(file: &SourceFile, ca: Option<&Spanned<String>>) -> Result<RootCertStore, SourceError> {
-    let mut roots = RootCertStore::empty();
     let Some(ca) = ca else {
-        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-        return Ok(roots);
+        return Ok(public_roots());
     };
+    let mut roots = RootCertStore::empty();
     for certificate in certificates(file, "ca", ca)? {
         let added = roots.add(certificate);
         added.map_err(|_| file.wrong(&ca.span(), "ca: a certificate that cannot be used"))?;
     }
     Ok(roots)
+}
+
+/// The public authorities.
+pub(crate) fn public_roots() -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    roots
 }
 
 /// A client that shows no certificate of its own.
@@ -88,20 +94,24 @@ fn builder(roots: &Arc<RootCertStore>) -> Result<Builder, rustls::Error> {
         .with_root_certificates(Arc::clone(roots)))
 }
 
-/// The certificates of a PEM file; at least one.
+/// The certificates of the PEM file that a source's file names; at least one.
 fn certificates(
     file: &SourceFile,
     name: &str,
     path: &Spanned<String>,
 ) -> Result<Vec<CertificateDer<'static>>, SourceError> {
-    let read = CertificateDer::pem_file_iter(path.get_ref()).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-    match read {
-        Ok(certificates) if !certificates.is_empty() => Ok(certificates),
-        _ => Err(file.wrong(
+    certificates_in(Path::new(path.get_ref())).ok_or_else(|| {
+        file.wrong(
             &path.span(),
             format!("{name}: not a readable file of PEM certificates"),
-        )),
-    }
+        )
+    })
+}
+
+/// The certificates of a PEM file; nothing where it cannot be read or holds none.
+pub(crate) fn certificates_in(path: &Path) -> Option<Vec<CertificateDer<'static>>> {
+    let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    read.ok().filter(|certificates| !certificates.is_empty())
 }
 
 /// What was wrong with a certificate, where that is why there is no connection.

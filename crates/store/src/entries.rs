@@ -41,14 +41,14 @@ const COLUMNS_BEFORE: Sql = Sql::both(
      (SELECT seq, leaf_index FROM chain_place WHERE subject_id = $1 AND seq < $2 \
      UNION ALL SELECT intent_seq, intent_leaf FROM lookup \
      WHERE subject_id = $1 AND state = 'intended' AND intent_seq < $2 ORDER BY 1 DESC LIMIT $3) p \
-     JOIN entry e ON e.log_id = $4 AND e.leaf_index = p.leaf_index ORDER BY e.seq DESC",
+     CROSS JOIN entry e WHERE e.log_id = $4 AND e.leaf_index = p.leaf_index ORDER BY e.seq DESC",
 );
 const ONE: Sql = Sql::both(
     "SELECT e.seq, e.leaf_index, e.time_us, e.lookup_id, e.key_class, e.shared, e.chain FROM \
      (SELECT leaf_index FROM chain_place WHERE subject_id = $1 AND seq = $2 \
      UNION ALL SELECT intent_leaf FROM lookup \
      WHERE subject_id = $1 AND state = 'intended' AND intent_seq = $2) p \
-     JOIN entry e ON e.log_id = $3 AND e.leaf_index = p.leaf_index",
+     CROSS JOIN entry e WHERE e.log_id = $3 AND e.leaf_index = p.leaf_index",
 );
 
 /// The parameters of [`ONE`].

@@ -73,7 +73,29 @@ const LIVES: Sql = Sql::both(
 const END: Sql = Sql::both("UPDATE session SET ended_us = $1 WHERE session_id = $2 AND ended_us IS NULL");
 const RAISE: Sql = Sql::both("UPDATE account SET level = $1 WHERE account_id = $2 AND level < $3");
 
+impl Effect {
+    /// Happens only while this session of the account lives: whoever was signed out between question and seal changes
+    /// nothing any more.
+    #[must_use]
+    pub fn while_lives(self, session: SessionId, account: AccountId) -> Self {
+        self.only_if(move |tx, time| {
+            let of = [session.bytes().into(), account.bytes().into(), time.0.into()];
+            Box::pin(async move { Ok(tx.query_opt(&LIVES, &of).await?.is_some()) })
+        })
+    }
+}
+
 impl Store {
+    /// Whether this session of the account still lives, for what is answered without a seal.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn session_lives(&self, session: SessionId, account: AccountId) -> Result<bool, StoreError> {
+        let now = self.inner.now();
+        let of = vec![session.bytes().into(), account.bytes().into(), now.0.into()];
+        Ok(self.read_opt(&LIVES, of).await?.is_some())
+    }
+
     /// The session of a token, if it lives and its account is active.
     ///
     /// A person is told only where person and account name each other: the person's side is authenticated with the

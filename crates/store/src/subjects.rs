@@ -237,8 +237,8 @@ impl Store {
         );
         const OWN: Sql = Sql::both(
             "UPDATE lookup SET requester_id = $1 WHERE requester_id = $2 AND subject_id = $3 AND lookup_id IN \
-             (SELECT e.lookup_id FROM chain_place p JOIN entry e ON e.log_id = $4 AND e.leaf_index = p.leaf_index \
-             WHERE p.subject_id = $5)",
+             (SELECT e.lookup_id FROM chain_place p CROSS JOIN entry e \
+             WHERE e.log_id = $4 AND e.leaf_index = p.leaf_index AND p.subject_id = $5)",
         );
         const ABOUT_OTHERS: Sql = Sql::both(
             "UPDATE lookup SET requester_id = $1 WHERE requester_id = $2 AND lookup_id IN \

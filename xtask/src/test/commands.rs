@@ -9,7 +9,11 @@ use std::{
     thread,
 };
 
-use super::{shipped::Place, tally::Tally};
+use super::{
+    exported,
+    shipped::{self, Place},
+    tally::Tally,
+};
 use crate::{random::Dice, run, scratch::Scratch};
 
 /// What `mingcha inspect` reads.
@@ -25,12 +29,25 @@ const LINES: usize = 200_000;
 /// What identifiers are made of, so that some lines come close to being one.
 const ALPHABET: &[u8] = "0123456789XxJLB-OI京粤ＡＢ０１ \t\0\u{202e}学警".as_bytes();
 
+/// Who plays with invented people, and by which options it is told where to listen.
+const OF_THIS_MACHINE: [(&str, &str); 3] = [
+    ("demo", "--listen"),
+    ("demo", "--metrics"),
+    ("sandbox", "--listen"),
+];
+/// Where everybody would reach it.
+const OUTSIDE: [&str; 2] = ["0.0.0.0:0", "[::]:0"];
+
 /// Runs what needs no deployment.
 ///
 /// # Errors
 /// The program cannot be run.
 pub(super) fn alone(program: &Path, tally: &mut Tally) -> Result<(), String> {
     tally.check("demo --once", demo_once(program));
+    for (command, option) in OF_THIS_MACHINE {
+        let name = format!("{command} {option} keeps to this machine");
+        tally.check(&name, keeps_to_this_machine(program, command, option));
+    }
     for of_type in IDENTIFIERS {
         let name = format!("inspect --stdin, {LINES} lines as {of_type}");
         tally.check(&name, inspects(program, of_type));
@@ -62,6 +79,31 @@ fn demo_once(program: &Path) -> Result<(), String> {
     } else {
         Err(format!("{kinds} kinds and this table:\n{said}"))
     }
+}
+
+/// It does not listen where others reach it, says why, and has made nothing by then.
+fn keeps_to_this_machine(program: &Path, command: &str, option: &str) -> Result<(), String> {
+    // A demo that listened all the same would end by itself.
+    let words: &[&str] = match command {
+        "demo" => &["--once", "--data"],
+        _ => &["--write-sources"],
+    };
+    let scratch = Scratch::new("outside")?;
+    let folder = scratch.path().join("made");
+    for address in OUTSIDE {
+        let mut asked = Command::new(program);
+        asked.args([command, option, address]).args(words).arg(&folder);
+        asked
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
+        let child = asked.spawn().map_err(|e| e.to_string())?;
+        shipped::refuses(child, "listens on this machine only").map_err(|e| format!("{address}: {e}"))?;
+        if folder.exists() {
+            return Err(format!("{address}: it refused, and made {}", folder.display()));
+        }
+    }
+    Ok(())
 }
 
 /// One identifier of each type by the documented form, valid and not; a type that there is not; none at all.
@@ -149,9 +191,15 @@ fn write_lines(seed: u64, input: impl Write) -> std::io::Result<()> {
     input.flush()
 }
 
+/// How an operator rotates the root key.
+const ROTATE: [&str; 4] = ["keys", "rotate", "--by", "wang"];
+
 /// Runs what an operator does with a deployment that has run and does not run now.
 pub(super) fn deployment(place: &Place<'_>, tally: &mut Tally) {
-    tally.check("doctor and log export change nothing", looks_only(place));
+    tally.check(
+        "log export writes the whole log, and neither it nor doctor changes anything",
+        looks_only(place),
+    );
     tally.check("keys rotate, and all is sound after it", rotates(place));
     tally.check(
         "doctor finds a database put back to an older state",
@@ -163,12 +211,12 @@ pub(super) fn deployment(place: &Place<'_>, tally: &mut Tally) {
     );
 }
 
-/// The log that is exported after the checks is the one that was exported before.
+/// The log that is exported after the checks is the one that was exported before, and whole.
 fn looks_only(place: &Place<'_>) -> Result<(), String> {
     let exported = |name: &str| -> Result<String, String> {
         let folder = place.folder.join(name);
-        succeeded(place.command(&["log", "export"], Some(&folder))?)?;
-        fs::read_to_string(folder.join("checkpoint")).map_err(|e| e.to_string())
+        let said = succeeded(place.command(&["log", "export"], Some(&folder))?)?;
+        exported::whole(&folder, &said)
     };
     let before = exported("export-1")?;
     let said = succeeded(place.command(&["doctor"], None)?)?;
@@ -180,14 +228,14 @@ fn looks_only(place: &Place<'_>) -> Result<(), String> {
 }
 
 fn rotates(place: &Place<'_>) -> Result<(), String> {
-    succeeded(place.command(&["keys", "rotate"], None)?)?;
+    succeeded(place.command(&ROTATE, None)?)?;
     succeeded(place.command(&["doctor"], None)?).map(drop)
 }
 
 /// A copy from before the rotation, which is an entry of the log.
 fn finds_older(place: &Place<'_>) -> Result<(), String> {
     let older = Database::read(place)?;
-    succeeded(place.command(&["keys", "rotate"], None)?)?;
+    succeeded(place.command(&ROTATE, None)?)?;
     let newer = Database::read(place)?;
     older.put(place)?;
     let done = place.command(&["doctor"], None)?;

@@ -169,6 +169,10 @@ fn program(name: &str) -> Result<PathBuf, String> {
     machine::postgres_program(name).ok_or_else(|| format!("{name} of PostgreSQL is not there"))
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "asks the system for a port, and lets it go"
+)]
 pub(super) fn free_port() -> Result<u16, String> {
     let listener = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr());
     listener

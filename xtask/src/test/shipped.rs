@@ -16,19 +16,19 @@ use crate::{
     program::{self, Build, Setup},
     run,
     scratch::Scratch,
+    tidy::Tree,
 };
 
 /// How long a start may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// What only the demo serves.
 const DEMO_ROUTES: [&str; 3] = ["/demo", "/demo/outbox", "/demo/portraits/liu-zhiqiang.png"];
-/// What stands only in a program that has the demo, a planted bug, or no seals.
-const ABSENT: [&str; 4] = [
-    "/demo/portraits/{file}",
-    "Codes by SMS",
-    "MINGCHA_PLANTED",
-    "built with bench-unsealed",
-];
+/// What stands only in a program that has the demo; it must be found there.
+const OF_THE_DEMO: [&str; 2] = ["/demo/portraits/{file}", "Codes by SMS"];
+/// The variable by which a planted bug is chosen. It stands only in a program that has them.
+const PLANTED: &str = "MINGCHA_PLANTED";
+/// What stands only in a program without seals.
+const UNSEALED: &str = "built with bench-unsealed";
 
 /// Runs it.
 ///
@@ -82,14 +82,50 @@ fn nothing_inside(plain: &Path, shipped: &Path) -> Result<(), String> {
     let read = |path: &Path| fs::read(path).map_err(|e| format!("{}: {e}", path.display()));
     let (plain, shipped) = (read(plain)?, read(shipped)?);
     let has = |program: &[u8], text: &str| program.windows(text.len()).any(|w| w == text.as_bytes());
-    if !has(&plain, ABSENT[0]) {
-        return Err(format!(
-            "{:?} was looked for and is not even in the demo",
-            ABSENT[0]
-        ));
+    if let Some(text) = OF_THE_DEMO.iter().find(|text| !has(&plain, text)) {
+        return Err(format!("{text:?} was looked for and is not even in the demo"));
     }
-    match ABSENT.iter().find(|text| has(&shipped, text)) {
+    // The other programs are not built here: their code must have the words.
+    worded_as_sought(&Tree::read(&run::root())?)?;
+    let mut absent = OF_THE_DEMO.iter().chain([&PLANTED, &UNSEALED]);
+    match absent.find(|text| has(&shipped, text)) {
         Some(text) => Err(format!("{text:?} is in it")),
+        None => Ok(()),
+    }
+}
+
+/// Whether planted bugs and the program without seals are worded in their code as they are looked for: whoever words
+/// them otherwise would make the search find nothing, whatever is shipped.
+fn worded_as_sought(tree: &Tree) -> Result<(), String> {
+    let code = || {
+        let sources = tree
+            .with("rs")
+            .filter(|file| file.path.starts_with("crates/") && file.path.contains("/src/"));
+        sources.flat_map(|file| {
+            let lines = file
+                .lines()
+                .map(|(_, line)| line)
+                .filter(|line| !line.trim_start().starts_with("//"));
+            lines.map(move |line| (file, line))
+        })
+    };
+    if !code().any(|(_, line)| line.contains(UNSEALED)) {
+        return Err(format!("{UNSEALED:?} is looked for, and no code says it"));
+    }
+    let chosen: Vec<(&str, &str)> = code()
+        .filter_map(|(file, line)| {
+            let (_, after) = line.split_once("env::var(\"")?;
+            let name = after.split('"').next()?;
+            file.text
+                .contains("planted")
+                .then_some((file.path.as_str(), name))
+        })
+        .collect();
+    match chosen.iter().find(|(_, name)| *name != PLANTED) {
+        Some((path, name)) => Err(format!("{path} asks for {name:?}, and {PLANTED:?} is looked for")),
+        None if chosen.is_empty() => Err(format!(
+            "{PLANTED:?} is looked for, and no planted bug asks for it"
+        )),
         None => Ok(()),
     }
 }
@@ -167,23 +203,7 @@ impl<'a> Place<'a> {
 
     /// Serving by this configuration ends at once, for this reason.
     fn refuses(&self, config: &str, why: &str) -> Result<(), String> {
-        let mut child = self.serve(config)?;
-        let watch = run::Stopwatch::start();
-        while child.try_wait().map_err(|e| e.to_string())?.is_none() {
-            if watch.elapsed() > PATIENCE {
-                drop(child.kill());
-                drop(child.wait());
-                return Err(format!("it serves, though it should refuse: {why}"));
-            }
-            sleep(Duration::from_millis(10));
-        }
-        let done = child.wait_with_output().map_err(|e| e.to_string())?;
-        let said = String::from_utf8_lossy(&done.stderr).into_owned();
-        if !done.status.success() && said.contains(why) {
-            Ok(())
-        } else {
-            Err(format!("it ended with {} and said: {said}", done.status))
-        }
+        refuses(self.serve(config)?, why)
     }
 
     fn without_a_messenger(&self) -> Result<(), String> {
@@ -236,6 +256,26 @@ impl<'a> Place<'a> {
     }
 }
 
+/// A program that was started ends by itself, and says that it does so for this reason.
+pub(super) fn refuses(mut child: Child, why: &str) -> Result<(), String> {
+    let watch = run::Stopwatch::start();
+    while child.try_wait().map_err(|e| e.to_string())?.is_none() {
+        if watch.elapsed() > PATIENCE {
+            drop(child.kill());
+            drop(child.wait());
+            return Err(format!("it serves, though it should refuse: {why}"));
+        }
+        sleep(Duration::from_millis(10));
+    }
+    let done = child.wait_with_output().map_err(|e| e.to_string())?;
+    let said = String::from_utf8_lossy(&done.stderr).into_owned();
+    if !done.status.success() && said.contains(why) {
+        Ok(())
+    } else {
+        Err(format!("it ended with {} and said: {said}", done.status))
+    }
+}
+
 fn ready(address: SocketAddr, child: &mut Child) -> Result<(), String> {
     let watch = run::Stopwatch::start();
     while watch.elapsed() < PATIENCE {
@@ -248,4 +288,36 @@ fn ready(address: SocketAddr, child: &mut Child) -> Result<(), String> {
         sleep(Duration::from_millis(10));
     }
     Err("it does not start by the manual's first configuration".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_that_no_code_has_are_told() {
+        let sealed = "let text = \"without seals\";";
+        let unsealed = format!("let text = \"NOT FOR USE: {UNSEALED}\";");
+        let comment = format!("// {UNSEALED}");
+        let asked = format!("#[cfg(feature = \"planted\")]\nstd::env::var(\"{PLANTED}\")");
+        let other = "// planted\nstd::env::var(\"MINGCHA_BUG\")";
+        let both = format!("{asked}\n{other}");
+        for (planted, bench, fine) in [
+            (asked.as_str(), unsealed.as_str(), true),
+            (asked.as_str(), sealed, false),
+            (asked.as_str(), comment.as_str(), false),
+            ("// planted", unsealed.as_str(), false),
+            (other, unsealed.as_str(), false),
+            (both.as_str(), unsealed.as_str(), false),
+        ] {
+            let tree = Tree::of(&[("crates/a/src/a.rs", planted), ("crates/b/src/b.rs", bench)]);
+            assert_eq!(worded_as_sought(&tree).is_ok(), fine, "{planted} and {bench}");
+        }
+    }
+
+    #[test]
+    fn the_code_is_worded_as_it_is_looked_for() {
+        let tree = Tree::read(&run::root()).unwrap();
+        assert_eq!(worded_as_sought(&tree), Ok(()));
+    }
 }

@@ -38,6 +38,7 @@ pub use person_name::{NameComparison, PersonName, SourceEncoding};
 pub use phone::Phone;
 pub use plate::{Plate, PlateKind};
 pub use plate_class::{PlateClass, PlateColour};
+pub use text::is_invisible;
 pub use vin::{CheckDigit, Region, Vin};
 pub use warning::Warning;
 

@@ -108,8 +108,10 @@ pub(super) fn is_middle_dot(character: char) -> bool {
     )
 }
 
-/// Control characters, marks of direction, joiners, tags, and what stands for bytes that were no text.
-pub(super) fn is_invisible(character: char) -> bool {
+/// Control characters, marks of direction, joiners, tags, and what stands for bytes that were no text: what nobody sees
+/// can make a text read as something that it is not. A line end is a control character too.
+#[must_use]
+pub fn is_invisible(character: char) -> bool {
     character.is_control()
         || matches!(character,
             '\u{ad}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{200b}'..='\u{200f}'

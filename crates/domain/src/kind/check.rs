@@ -126,6 +126,7 @@ impl Kind {
             .enumerate()
             .try_for_each(|(i, f)| self.check_field(i, f))?;
         self.check_belongs_to()?;
+        self.check_claims()?;
         self.check_predicates()?;
         self.check_cycles()?;
         self.check_reminders()
@@ -331,6 +332,17 @@ impl Kind {
             ),
             None => Ok(()),
         }
+    }
+
+    fn check_claims(&self) -> Checked {
+        for (at, claim) in self.claims.iter().enumerate() {
+            let mut named = claim.purposes.iter();
+            if let Some(purpose) = named.find(|p| !self.purposes.contains(p)) {
+                let text = format!("{}: \"{purpose}\" is not among the kind's purposes", claim.id);
+                return problem_at("claims", at, text);
+            }
+        }
+        Ok(())
     }
 
     /// A predicate's answer is never told of what is itself hidden.

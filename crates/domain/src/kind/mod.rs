@@ -191,6 +191,9 @@ pub struct Claim {
     /// How it is read and checked.
     #[serde(rename = "type")]
     pub of_type: FieldType,
+    /// The codes of the purposes for which it may be made; for each of the kind's where none is named.
+    #[serde(default)]
+    pub purposes: Vec<String>,
 }
 
 /// A named rule over one field: data, no language.
@@ -258,6 +261,11 @@ impl Kind {
         self.claims.iter().find(|c| c.id == id)
     }
 
+    /// The claims that may be made for this purpose.
+    pub fn claims_for(&self, purpose: &str) -> impl Iterator<Item = &Claim> {
+        self.claims.iter().filter(move |c| c.is_for(purpose))
+    }
+
     /// The predicate of that id.
     #[must_use]
     pub fn predicate(&self, id: &str) -> Option<&Predicate> {
@@ -268,5 +276,13 @@ impl Kind {
     #[must_use]
     pub fn level_for(&self, purpose: &str) -> Level {
         self.level_by_purpose.get(purpose).copied().unwrap_or(self.level)
+    }
+}
+
+impl Claim {
+    /// Whether it may be made for this purpose.
+    #[must_use]
+    pub fn is_for(&self, purpose: &str) -> bool {
+        self.purposes.is_empty() || self.purposes.iter().any(|p| p == purpose)
     }
 }

@@ -10,7 +10,7 @@ use super::{FieldType, Item};
 use crate::{
     identifiers::{
         CertificateNumber, IdNumber, IdentifierError, LicenceFileNumber, PersonName, Phone, Plate,
-        PlateClass, Vin,
+        PlateClass, Vin, is_invisible,
     },
     time::Timestamp,
 };
@@ -84,6 +84,23 @@ impl FieldType {
         })
     }
 
+    /// Reads a value by which somebody looks up. A VIN that is a placeholder is well-formed, a source may have one in
+    /// a record, and no vehicle is found by it: it is no question, so that none is sealed and none is spent.
+    ///
+    /// # Errors
+    /// As [`FieldType::read_on`], and for a placeholder.
+    pub fn read_asked(&self, raw: &Json, today: Date) -> Result<Value, ValueError> {
+        let value = self.read_on(raw, today)?;
+        let is_placeholder = || Vin::parse(&value.text()).is_ok_and(|vin| vin.value.is_sentinel());
+        if *self == FieldType::Vin && is_placeholder() {
+            return Err(ValueError {
+                expected: self.word(),
+                why: Some(IdentifierError::Sentinel),
+            });
+        }
+        Ok(value)
+    }
+
     fn read_inner(&self, raw: &Json, today: Date) -> Read {
         match (self, raw) {
             (FieldType::List { items, max_items }, Json::Array(rows)) if rows.len() <= *max_items => {
@@ -124,7 +141,7 @@ impl FieldType {
     fn read_plain(&self, text: &str) -> Option<Value> {
         match self {
             FieldType::Text => {
-                let sound = text.chars().count() <= MAX_TEXT && !text.chars().any(is_hidden);
+                let sound = text.chars().count() <= MAX_TEXT && !text.chars().any(is_invisible);
                 sound.then(|| Value::Text(text.to_owned()))
             }
             FieldType::Code { codes } => codes.contains_key(text).then(|| Value::Text(text.to_owned())),
@@ -230,12 +247,6 @@ fn yuan_to_fen(text: &str) -> Option<i64> {
     yuan.parse::<i64>().ok()?.checked_mul(100)?.checked_add(fen)
 }
 
-/// Control, bidirectional and zero-width characters: they can make a text read as something that it is not.
-fn is_hidden(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -283,7 +294,11 @@ mod tests {
 
     #[test]
     fn hidden_characters_are_refused() {
-        assert!(FieldType::Text.read(&json!("abc\u{202e}def")).is_err());
+        let unseen = "\0\u{ad}\u{61c}\u{200b}\u{2028}\u{2029}\u{202e}\u{2066}\u{feff}\u{e0041}";
+        for hidden in unseen.chars() {
+            let text = json!(format!("上海{hidden}市"));
+            assert!(FieldType::Text.read(&text).is_err(), "{hidden:?}");
+        }
         assert!(FieldType::Text.read(&json!("上海市")).is_ok());
         assert!(FieldType::Text.read(&json!("长".repeat(501))).is_err());
         assert!(FieldType::Integer.read(&json!(1.5)).is_err());

@@ -33,7 +33,10 @@ pub use refusals::REFUSAL_FLOOR;
 pub(super) use refusals::settle;
 use refusals::{not_permitted, seal_refusal};
 
-use super::decide::{self, Refusal};
+use super::{
+    decide::{self, Refusal},
+    still_signed_in,
+};
 use crate::{
     app::{App, Lang, hex},
     error::Error,
@@ -185,6 +188,7 @@ pub async fn ask(app: &App, requester: &Requester, question: Ask) -> Result<Aske
     let request =
         request.ok_or_else(|| Error::Internal("a question was neither parsed nor refused".into()))?;
     if let Some(answered) = repeated(app, &question, begun, &request, about.owner).await? {
+        still_signed_in(app, requester).await?;
         return Ok(Asked::Repeated(Box::new(answered)));
     }
     if let Err(refusal) = decide::hidden(app, &request, requester, about.relation, about.active) {

@@ -9,19 +9,24 @@ use futures_util::future::join_all;
 use sources::Wanted;
 use tokio::time::Instant;
 
-use super::look_up::{self, Answered, Ask};
+use super::{
+    look_up::{self, Answered, Ask},
+    report::key_of_part,
+};
 use crate::{
     app::{App, Lang},
     error::Error,
 };
 
 /// The keys of everything in the requester's name, kind by kind; a kind that fails does not hide the others. What is
-/// wanted of whoever answers is wanted of every kind.
+/// wanted of whoever answers is wanted of every kind. `repeat` is the requester's idempotency key, and a hash of the
+/// whole request.
 pub async fn my_records(
     app: &App,
     requester: &Requester,
     purpose: &str,
     wanted: Wanted,
+    repeat: Option<([u8; 32], [u8; 32])>,
     (lang, arrived): (Lang, Instant),
 ) -> Vec<(String, Result<Answered, Error>)> {
     let kinds = app.kinds.listable().into_iter().map(|k| k.kind.id.clone());
@@ -37,7 +42,8 @@ pub async fn my_records(
             wanted,
             own: None,
             portrait: None,
-            repeat: None,
+            // No kind's id has a slash: under the same key a report is another question.
+            repeat: repeat.map(|(key, hash)| (key_of_part(key, &format!("mine/{kind}")), hash)),
             proofing: false,
             lang,
             arrived,

@@ -5,7 +5,6 @@
 
 use bytes::Bytes;
 use domain::{
-    decision::Reason,
     ids::{LookupId, ReviewId, SubjectId},
     outcome::Outcome,
     requester::Requester,
@@ -19,6 +18,7 @@ use sources::ReviewTerms;
 use store::{Act, LookupView, NewReview, ReviewPart, Seal};
 
 use super::{
+    demand_proven,
     look_up::DAY_SECONDS,
     pursue_reviews,
     seal_change::requester_of,
@@ -104,12 +104,8 @@ pub fn disputable(app: &App, requester: &Requester, view: &LookupView) -> Option
 /// # Errors
 /// No such look-up or none that can be disputed, wrong text or pictures, too many, or nothing can be sealed now.
 pub async fn open_review(app: &App, requester: &Requester, opening: Opening) -> Result<Review, Error> {
-    let too_low = || Error::Refused {
-        reason: Reason::LevelTooLow,
-        at: "level".to_owned(),
-        lookup: None,
-    };
-    let subject = view_reviews::guard(requester)?.ok_or_else(too_low)?;
+    demand_proven(requester)?;
+    let subject = view_reviews::guard(app, requester)?.ok_or(Error::NotFound)?;
     if let Some(before) = repeated(app, subject, &opening).await? {
         return Ok(before);
     }

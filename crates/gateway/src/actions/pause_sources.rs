@@ -53,7 +53,8 @@ pub fn take_up_orders(app: &App) -> std::io::Result<Vec<String>> {
 }
 
 /// The operator as openings name them. There are no accounts of operators yet: it is the name that they gave.
-pub(super) fn operator(by: &str) -> opening::Requester {
+#[must_use]
+pub fn operator(by: &str) -> opening::Requester {
     opening::Requester {
         role: "operator".to_owned(),
         id: by.as_bytes().to_vec(),

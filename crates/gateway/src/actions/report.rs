@@ -35,7 +35,7 @@ pub async fn report(
 }
 
 /// Each part is a look-up of its own, and is repeated under a key of its own.
-fn key_of_part(key: [u8; 32], part: &str) -> [u8; 32] {
+pub(super) fn key_of_part(key: [u8; 32], part: &str) -> [u8; 32] {
     Sha256::new()
         .chain_update(key)
         .chain_update(part)

@@ -1,9 +1,10 @@
 //! My look-ups, their receipts, and who looked at me. What a phone alone must not open is guarded here.
 
-use domain::{decision::Reason, ids::LookupId, requester::Requester, words::Level};
+use domain::{ids::LookupId, requester::Requester};
 use ledger::Receipt;
 use store::{EntryView, LookupPage, LookupView};
 
+use super::{count_view, demand_proven};
 use crate::{app::App, error::Error};
 
 /// How many rows a page has at most.
@@ -12,9 +13,9 @@ pub const PAGE: u16 = 50;
 /// The requester's look-ups, newest first.
 ///
 /// # Errors
-/// The session's level is too low, or the database does not answer.
+/// The session's level is too low, too many in a minute, or the database does not answer.
 pub async fn lookups(app: &App, requester: &Requester, page: LookupPage) -> Result<Vec<LookupView>, Error> {
-    guard(requester)?;
+    guard(app, requester)?;
     // What was just asked is seen at once, without waiting for the job.
     app.store.drain_outbox_wholly().await?;
     Ok(app.store.lookups_of(requester.account, page).await?)
@@ -25,7 +26,7 @@ pub async fn lookups(app: &App, requester: &Requester, page: LookupPage) -> Resu
 /// # Errors
 /// There is none of theirs with that id, or as [`lookups`].
 pub async fn lookup(app: &App, requester: &Requester, id: LookupId) -> Result<LookupView, Error> {
-    guard(requester)?;
+    guard(app, requester)?;
     app.store.drain_outbox_wholly().await?;
     app.store
         .lookup_of(requester.account, id)
@@ -38,7 +39,7 @@ pub async fn lookup(app: &App, requester: &Requester, id: LookupId) -> Result<Lo
 /// # Errors
 /// As [`lookup`].
 pub async fn hide(app: &App, requester: &Requester, id: LookupId, hidden: bool) -> Result<(), Error> {
-    guard(requester)?;
+    guard(app, requester)?;
     app.store.drain_outbox_wholly().await?;
     if app.store.hide_lookup(requester.account, id, hidden).await? {
         Ok(())
@@ -78,20 +79,18 @@ pub async fn access_log(
     of: Mine,
     before: Option<u64>,
 ) -> Result<Vec<EntryView>, Error> {
-    guard(requester)?;
+    guard(app, requester)?;
     let person = requester.subject.filter(|_| of == Mine::Person);
     let owner = person.unwrap_or_else(|| requester.account.chain());
     Ok(app.store.entries(owner, before, PAGE).await?)
 }
 
-/// A phone alone opens no page with records: once a real name is proven, its history needs L2 as well.
-fn guard(requester: &Requester) -> Result<(), Error> {
-    if requester.subject.is_some() && requester.level < Level::L2 {
-        return Err(Error::Refused {
-            reason: Reason::LevelTooLow,
-            at: "level".to_owned(),
-            lookup: None,
-        });
+/// A phone alone opens no page with records: once a real name is proven, its history needs L2 as well. What is shown is
+/// counted, as look-ups are: an export or a search reads page after page.
+fn guard(app: &App, requester: &Requester) -> Result<(), Error> {
+    count_view(app, requester)?;
+    match requester.subject {
+        Some(_) => demand_proven(requester),
+        None => Ok(()),
     }
-    Ok(())
 }

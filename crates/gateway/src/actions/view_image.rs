@@ -15,14 +15,17 @@ use serde_json::Value;
 use sources::{ImageBytes, ImageQuestion};
 use tokio::time::Instant;
 
-use super::look_up::{Answered, DEADLINE};
+use super::{
+    look_up::{Answered, DEADLINE},
+    still_signed_in,
+};
 use crate::{app::App, error::Error};
 
 /// The bytes of an image that one of the requester's look-ups gave a handle of, while its answer is kept.
 ///
 /// # Errors
 /// There is no such image of theirs, or not any more, or their level is too low for its kind: all [`Error::NotFound`].
-/// Too often, or the source does not give it now.
+/// Too often, the session ended meanwhile, or the source does not give it now.
 pub async fn view_image(
     app: &App,
     requester: &Requester,
@@ -69,11 +72,13 @@ pub async fn view_image(
         })?;
     // Whoever was erased meanwhile is shown nothing: the answer is no longer kept.
     let kept = app.store.kept_answer(subject, requester.account, lookup).await?;
-    kept.map(|_| image).ok_or(Error::NotFound)
+    let image = kept.map(|_| image).ok_or(Error::NotFound)?;
+    still_signed_in(app, requester).await?;
+    Ok(image)
 }
 
 /// The level that the kind needs for whatever purpose: an answer does not say for which one it was given.
-fn highest_level(kind: &Kind) -> Level {
+pub(super) fn highest_level(kind: &Kind) -> Level {
     kind.level_by_purpose
         .values()
         .copied()

@@ -5,12 +5,11 @@
 
 use bytes::Bytes;
 use domain::{
-    decision::Reason,
     ids::{LookupId, ReviewId, SubjectId},
     lookup::{RawLookup, SubjectRef},
     requester::Requester,
     review::{ReviewResult, ReviewState},
-    words::{LegalBasis, Level, Mode},
+    words::{LegalBasis, Mode},
 };
 use ledger::cbor::Value;
 use serde::{Deserialize, Serialize};
@@ -19,9 +18,11 @@ use store::{LookupView, ReviewAdvance, ReviewPart, ReviewView};
 use tokio::time::Instant;
 
 use super::{
+    count_view, demand_proven,
     look_up::{self, Answered, Ask},
     seal_change::{requester_of, seal_change},
-    view_history,
+    still_signed_in, view_history,
+    view_image::highest_level,
 };
 use crate::{
     app::{App, Lang},
@@ -91,9 +92,9 @@ impl Review {
 /// My reviews, newest first.
 ///
 /// # Errors
-/// The session's level is too low, or the database does not answer.
+/// The session's level is too low, too many in a minute, or the database does not answer.
 pub async fn reviews(app: &App, requester: &Requester) -> Result<Vec<Review>, Error> {
-    let Some(subject) = guard(requester)? else {
+    let Some(subject) = guard(app, requester)? else {
         return Ok(vec![]);
     };
     let views = app.store.reviews_of(subject, SHOWN).await?;
@@ -110,17 +111,36 @@ pub async fn review(
     id: ReviewId,
     (lang, arrived): (Lang, Instant),
 ) -> Result<(Review, Option<Answered>), Error> {
-    let subject = guard(requester)?.ok_or(Error::NotFound)?;
+    let subject = guard(app, requester)?.ok_or(Error::NotFound)?;
     let review = one(app, subject, id).await?;
     if review.view.state == ReviewState::Answered {
         return repeat(app, requester, review, (lang, arrived)).await;
     }
     let answered = match review.content.repeated {
-        Some(lookup) => app.store.kept_answer(subject, requester.account, lookup).await?,
+        Some(lookup) => kept(app, requester, subject, lookup).await?,
         None => None,
     };
-    let answered = answered.and_then(|kept| serde_json::from_slice(&kept).ok());
     Ok((review, answered))
+}
+
+/// The kept answer of the repeated look-up, at the level that its kind needs, for whoever is still signed in.
+async fn kept(
+    app: &App,
+    requester: &Requester,
+    subject: SubjectId,
+    lookup: LookupId,
+) -> Result<Option<Answered>, Error> {
+    let kept = app.store.kept_answer(subject, requester.account, lookup).await?;
+    let answered: Option<Answered> = kept.and_then(|kept| serde_json::from_slice(&kept).ok());
+    let suffices = |answered: &Answered| {
+        let kind = app.kinds.get(&answered.kind);
+        kind.is_some_and(|loaded| requester.level >= highest_level(&loaded.kind))
+    };
+    let answered = answered.filter(suffices);
+    if answered.is_some() {
+        still_signed_in(app, requester).await?;
+    }
+    Ok(answered)
 }
 
 /// One picture of a review, counted from one, while the review is under way.
@@ -128,7 +148,7 @@ pub async fn review(
 /// # Errors
 /// There is none, or as [`review`].
 pub async fn picture(app: &App, requester: &Requester, id: ReviewId, place: usize) -> Result<Bytes, Error> {
-    let subject = guard(requester)?.ok_or(Error::NotFound)?;
+    let subject = guard(app, requester)?.ok_or(Error::NotFound)?;
     let mut pictures = app.store.review_pictures(subject, id).await?;
     let at = place.checked_sub(1).filter(|at| *at < pictures.len());
     Ok(pictures.swap_remove(at.ok_or(Error::NotFound)?).into())
@@ -141,15 +161,12 @@ pub(super) async fn one(app: &App, subject: SubjectId, id: ReviewId) -> Result<R
 }
 
 /// The subject of who asks, at a level that opens records; `None` for who has proven no name yet.
-pub(super) fn guard(requester: &Requester) -> Result<Option<SubjectId>, Error> {
-    match requester.subject {
-        Some(_) if requester.level < Level::L2 => Err(Error::Refused {
-            reason: Reason::LevelTooLow,
-            at: "level".to_owned(),
-            lookup: None,
-        }),
-        subject => Ok(subject),
+pub(super) fn guard(app: &App, requester: &Requester) -> Result<Option<SubjectId>, Error> {
+    count_view(app, requester)?;
+    if requester.subject.is_some() {
+        demand_proven(requester)?;
     }
+    Ok(requester.subject)
 }
 
 /// Repeats the look-up and closes the review. What cannot be repeated now, for whatever reason, stays answered.

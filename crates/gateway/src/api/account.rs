@@ -18,7 +18,7 @@ use super::{
     catalogue::{LangQuery, NoticeBody},
     lookups::LookupBody,
     problem::ProblemBody,
-    problems::{AtPeak, CountedProblems},
+    problems::{AtPeak, CountedProblems, ProofProblems},
     to_the_end,
 };
 use crate::{
@@ -163,7 +163,7 @@ pub async fn send_code(
 }
 
 /// Signs in with a phone and its code; L1.
-#[utoipa::path(post, path = "/v1/account/sessions", request_body = SessionRequest, responses((status = 200, body = SessionBody), (status = 400, body = ProblemBody, description = "`CODE_WRONG`: wrong, used, outdated or never sent, all alike; `BAD_VALUE`, `BODY_NOT_JSON`")), tag = "account")]
+#[utoipa::path(post, path = "/v1/account/sessions", request_body = SessionRequest, responses((status = 200, body = SessionBody), (status = 400, body = ProblemBody, description = "`CODE_WRONG`: wrong, used, outdated or never sent, all alike; `BAD_VALUE`, `BODY_NOT_JSON`"), (status = 401, body = ProblemBody, description = "`NOT_SIGNED_IN`: the account was erased just then. Sign in anew")), tag = "account")]
 pub async fn sign_in(
     State(app): Shared,
     Body(request): Body<SessionRequest>,
@@ -181,7 +181,7 @@ pub async fn sign_out(State(app): Shared, Bearer(requester): Bearer) -> Result<S
 
 /// Proves a real name: register and carrier are both asked, one result. Show the person
 /// `GET /v1/kinds/identity/notices/account-proofing` first: its hash is sealed with the question.
-#[utoipa::path(post, path = "/v1/account/proof", request_body = PersonRequest, params(("mingcha-turn" = Option<String>, Header, description = "The turn that was told with 202")), responses((status = 200, body = ProofBody), (status = 400, body = ProblemBody, description = "`BAD_VALUE` at `name` or `id_number`; `UNDER_FOURTEEN` by the number alone: a guardian asks (PIPL 31)"), CountedProblems, AtPeak), tag = "account", security(("session" = [])))]
+#[utoipa::path(post, path = "/v1/account/proof", request_body = PersonRequest, params(("mingcha-turn" = Option<String>, Header, description = "The turn that was told with 202")), responses((status = 200, body = ProofBody), (status = 400, body = ProblemBody, description = "`BAD_VALUE` at `name` or `id_number`; `UNDER_FOURTEEN` by the number alone: a guardian asks (PIPL 31)"), ProofProblems, AtPeak), tag = "account", security(("session" = [])))]
 pub async fn prove(
     State(app): Shared,
     Entering(asking): Entering,
@@ -229,7 +229,7 @@ pub async fn portrait_consent(
 
 /// Raises the session to L3 by a portrait compared at the register. Besides the consent, the notice
 /// `GET /v1/kinds/identity/notices/account-proofing` is to be shown.
-#[utoipa::path(post, path = "/v1/account/portrait", request_body = PortraitRequest, responses((status = 200, body = ProofBody), (status = 400, body = ProblemBody, description = "`CONSENT_NEEDED`, `PICTURE_UNUSABLE`, `PROVE_NAME_FIRST`"), CountedProblems), tag = "account", security(("session" = [])))]
+#[utoipa::path(post, path = "/v1/account/portrait", request_body = PortraitRequest, responses((status = 200, body = ProofBody), (status = 400, body = ProblemBody, description = "`CONSENT_NEEDED`, `PICTURE_UNUSABLE`, `PROVE_NAME_FIRST`"), ProofProblems, CountedProblems), tag = "account", security(("session" = [])))]
 pub async fn portrait(
     State(app): Shared,
     Bearer(requester): Bearer,

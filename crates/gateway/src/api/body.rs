@@ -4,7 +4,7 @@
 use std::{collections::BTreeSet, fmt};
 
 use axum::{
-    extract::{FromRequest, Request},
+    extract::{DefaultBodyLimit, FromRequest, Request},
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -17,15 +17,16 @@ use serde::{
 use super::Problem;
 use crate::error::Error;
 
-/// The largest body of the API; a portrait of 500 kB in base64 fits.
+/// The largest body of the API, but for operations that name another; a portrait of 500 kB in base64 fits.
 pub const MAX_BODY: usize = 1024 * 1024;
 
 /// What an answer with its receipt has room in: most have about 6 kB.
 const USUAL_ANSWER: usize = 8 * 1024;
 
-/// A JSON body of that shape.
+/// A JSON body of that shape, of at most so many bytes. It bounds what is read by itself, so that what is refused and
+/// what is told of the limit are one number.
 #[derive(Debug)]
-pub struct Body<T>(pub T);
+pub struct Body<T, const MAX: usize = MAX_BODY>(pub T);
 
 /// An answer that is written already. What is large and frequent is written into one piece of memory that is large
 /// enough from the start, where [`axum::Json`] grows it many times.
@@ -50,21 +51,33 @@ impl IntoResponse for Written {
     }
 }
 
-impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
+impl<S: Send + Sync, T: DeserializeOwned, const MAX: usize> FromRequest<S> for Body<T, MAX> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+    async fn from_request(mut request: Request, state: &S) -> Result<Self, Problem> {
         if !is_json(request.headers()) {
             return Err(Error::bad("BODY_NOT_JSON", "content-type", "application/json").into());
         }
+        DefaultBodyLimit::max(MAX).apply(&mut request);
         let bytes = Bytes::from_request(request, state).await.map_err(|rejection| {
             match rejection.into_response().status() {
-                StatusCode::PAYLOAD_TOO_LARGE => Error::bad("BODY_TOO_LARGE", "body", "at most 1 MiB"),
+                StatusCode::PAYLOAD_TOO_LARGE => Error::bad(
+                    "BODY_TOO_LARGE",
+                    "body",
+                    format!("at most {} MiB", mebibytes(MAX)),
+                ),
                 _ => Error::bad("BODY_NOT_JSON", "body", "the whole body"),
             }
         })?;
         Ok(Body(read(&bytes)?))
     }
+}
+
+/// So many bytes in MiB, to a hundredth: `1`, `4.25`.
+fn mebibytes(bytes: usize) -> String {
+    const MIB: usize = 1024 * 1024;
+    let exact = format!("{}.{:02}", bytes / MIB, bytes % MIB * 100 / MIB);
+    exact.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
@@ -194,6 +207,18 @@ mod tests {
         }
         assert!(read::<BTreeMap<String, Value>>(b"{\"a\":\"\xff\"}").is_err());
         assert!(read::<BTreeMap<String, Value>>(br#" {"a":[{"b":1},{"b":1}]} "#).is_ok());
+    }
+
+    #[test]
+    fn a_limit_is_told_in_mebibytes() {
+        for (bytes, told) in [
+            (MAX_BODY, "1"),
+            (crate::api::reviews::MAX_REVIEW_BODY, "4.25"),
+            (10 << 20, "10"),
+            (100 << 10, "0.09"),
+        ] {
+            assert_eq!(mebibytes(bytes), told);
+        }
     }
 
     #[test]

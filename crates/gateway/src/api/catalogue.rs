@@ -2,7 +2,7 @@
 
 use axum::{Json, extract::State};
 use domain::{
-    kind::{FieldType, LoadedKind},
+    kind::{Claim, FieldType, LoadedKind},
     words::Bilingual,
 };
 use serde::{Deserialize, Serialize};
@@ -22,9 +22,9 @@ pub struct KindBody {
     level: &'static str,
     purposes: Vec<String>,
     freshness: &'static str,
-    key: Vec<PartBody>,
-    fields: Vec<PartBody>,
-    claims: Vec<PartBody>,
+    key: Vec<KindPartBody>,
+    fields: Vec<KindPartBody>,
+    claims: Vec<KindPartBody>,
     predicates: Vec<PredicateBody>,
     parts: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -35,7 +35,7 @@ pub struct KindBody {
 
 /// A field, key part or claim.
 #[derive(Serialize, ToSchema)]
-pub struct PartBody {
+pub struct KindPartBody {
     id: String,
     name: TextBody,
     #[serde(rename = "type")]
@@ -44,6 +44,9 @@ pub struct PartBody {
     classification: Option<&'static str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     codes: Vec<CodeBody>,
+    /// Of a claim: the purposes for which it may be made. Absent where it may be made for each of the kind's.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    purposes: Vec<String>,
 }
 
 /// One code of a code list.
@@ -67,7 +70,12 @@ pub(super) fn text(b: &Bilingual) -> TextBody {
     }
 }
 
-fn part(id: &str, name: &Bilingual, of_type: &FieldType, classification: Option<&'static str>) -> PartBody {
+fn part(
+    id: &str,
+    name: &Bilingual,
+    of_type: &FieldType,
+    classification: Option<&'static str>,
+) -> KindPartBody {
     let codes = match of_type {
         FieldType::Code { codes } => codes
             .iter()
@@ -78,12 +86,20 @@ fn part(id: &str, name: &Bilingual, of_type: &FieldType, classification: Option<
             .collect(),
         _ => vec![],
     };
-    PartBody {
+    KindPartBody {
         id: id.to_owned(),
         name: text(name),
         of_type: of_type.word(),
         classification,
         codes,
+        purposes: vec![],
+    }
+}
+
+fn claim(claim: &Claim) -> KindPartBody {
+    KindPartBody {
+        purposes: claim.purposes.clone(),
+        ..part(&claim.id, &claim.name, &claim.of_type, None)
     }
 }
 
@@ -108,11 +124,7 @@ impl KindBody {
                 .disclosable()
                 .map(|f| part(&f.id, &f.name, &f.of_type, Some(f.classification.code())))
                 .collect(),
-            claims: k
-                .claims
-                .iter()
-                .map(|c| part(&c.id, &c.name, &c.of_type, None))
-                .collect(),
+            claims: k.claims.iter().map(claim).collect(),
             predicates: k
                 .predicates
                 .iter()

@@ -35,6 +35,7 @@ pub const MAX_CHANGE_BODY: usize = 256 << 10;
         (status = 204, description = "Taken, or taken before"),
         (status = 400, description = "Signed, and not as agreed", body = super::problem::ProblemBody),
         (status = 403, description = "Not from the record holder, or not now"),
+        (status = 413, description = "Longer than 256 KiB"),
         (status = 503, description = "It cannot be kept now; send it again", body = super::problem::ProblemBody),
     ),
     tag = "sources"

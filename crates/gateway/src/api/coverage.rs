@@ -68,8 +68,9 @@ pub struct MeasuredBody {
     success_7_days: Option<f64>,
     /// Over the last 30 days.
     success_30_days: Option<f64>,
-    /// Whether its answers of the last 7 days say how old they are; null where none could. What is not told is
-    /// not measured.
+    /// Whether its answers of the last 7 days say how old they are; null where none could, or few came. What is not
+    /// told is not measured. Of fewer than 20 answers, and of yes and no, no age is told: it would show what one of
+    /// them said.
     tells_age: Option<bool>,
     /// Half of the answers of the last 7 days were no older.
     median_age: Option<AgeBody>,
@@ -182,13 +183,13 @@ fn body(app: &App, line: Coverage, info: &SourceInfo) -> CoverageBody {
 fn measured(app: &App, info: &SourceInfo, kind: &str) -> MeasuredBody {
     // To a thousandth, and without the counts: how much is asked is the operator's to know.
     let success = |span| {
-        let share = app.sources.measured(&info.id, kind, span).success();
+        let share = app.sources.told(&info.id, kind, span).success();
         share.map(|share| (share * 1000.0).round() / 1000.0)
     };
-    let week = app.sources.measured(&info.id, kind, Span::Week);
+    let week = app.sources.told(&info.id, kind, Span::Week);
     let age = |span, percent| {
-        let measured = app.sources.measured(&info.id, kind, span);
-        measured.age(percent).map(AgeBody::from)
+        let told = app.sources.told(&info.id, kind, span);
+        told.age(percent).map(AgeBody::from)
     };
     MeasuredBody {
         success_day: success(Span::Day),
@@ -201,6 +202,6 @@ fn measured(app: &App, info: &SourceInfo, kind: &str) -> MeasuredBody {
         p95_age_day: age(Span::Day, 95),
         median_age_30_days: age(Span::Month, 50),
         p95_age_30_days: age(Span::Month, 95),
-        drifting: app.sources.is_drifting(&info.id, kind, info.freshness),
+        drifting: app.sources.is_told_drifting(&info.id, kind, info.freshness),
     }
 }

@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 use store::{EntryView, LookupView};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{Bearer, Body, Path, Problem, Query, Shared, problems::HistoryProblems};
+use super::{Bearer, Body, Path, Problem, Query, Shared, problem::ProblemBody, problems::HistoryProblems};
 use crate::{
     actions::{
         search_history::{self, Class, Found, Search},
@@ -203,7 +203,7 @@ pub async fn export(
 }
 
 /// One of my look-ups.
-#[utoipa::path(get, path = "/v1/lookups/{id}", params(("id" = String, Path)), responses((status = 200, body = LookupLine), HistoryProblems), tag = "history", security(("session" = [])))]
+#[utoipa::path(get, path = "/v1/lookups/{id}", params(("id" = String, Path)), responses((status = 200, body = LookupLine), (status = 400, body = ProblemBody, description = "`BAD_RECEIPT_ID`"), HistoryProblems), tag = "history", security(("session" = [])))]
 pub async fn lookup(
     State(app): Shared,
     Bearer(requester): Bearer,
@@ -233,7 +233,7 @@ pub async fn hide(
 }
 
 /// The receipt of one of my look-ups, against the newest head of the log.
-#[utoipa::path(get, path = "/v1/receipts/{id}", params(("id" = String, Path)), responses((status = 200, body = Object), HistoryProblems), tag = "history", security(("session" = [])))]
+#[utoipa::path(get, path = "/v1/receipts/{id}", params(("id" = String, Path)), responses((status = 200, body = Object), (status = 400, body = ProblemBody, description = "`BAD_RECEIPT_ID`"), HistoryProblems), tag = "history", security(("session" = [])))]
 pub async fn receipt(
     State(app): Shared,
     Bearer(requester): Bearer,

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use sources::ImageBytes;
 use utoipa::ToSchema;
 
-use super::{Arrived, Bearer, Body, Problem, Shared, problem::ProblemBody};
+use super::{Arrived, Bearer, Body, Problem, Shared, problem::ProblemBody, problems::CountedProblems};
 use crate::{actions::view_image::view_image, error::Error};
 
 /// Which image.
@@ -24,7 +24,7 @@ pub struct ImageRequest {
 }
 
 /// Shows an image of a record, under the release that disclosed its digest.
-#[utoipa::path(post, path = "/v1/images", request_body = ImageRequest, responses((status = 200, description = "A PNG or JPEG with the digest that was released", content_type = "image/*", body = Vec<u8>), (status = 404, body = ProblemBody), (status = 503, body = ProblemBody)), tag = "look-ups", security(("session" = [])))]
+#[utoipa::path(post, path = "/v1/images", request_body = ImageRequest, responses((status = 200, description = "A PNG or JPEG with the digest that was released", content_type = "image/*", body = Vec<u8>), (status = 404, body = ProblemBody, description = "`NOT_FOUND`: no such image of theirs, or not any more"), (status = 503, body = ProblemBody, description = "`IMAGE_UNAVAILABLE`: the record holder does not give it now; `UNAVAILABLE`"), CountedProblems), tag = "look-ups", security(("session" = [])))]
 pub async fn show(
     State(app): Shared,
     Bearer(requester): Bearer,

@@ -418,7 +418,7 @@ fn ask(app: &App, requester: &Requester, request: LookupRequest, asking: &Asking
 fn repetition(
     requester: &Requester,
     key: &[u8],
-    request: &LookupRequest,
+    request: &impl Serialize,
 ) -> Result<([u8; 32], [u8; 32]), Error> {
     if key.is_empty() || key.len() > 100 {
         return Err(Error::bad("BAD_VALUE", "idempotency-key", "1 to 100 characters"));
@@ -507,7 +507,7 @@ pub async fn report(
 }
 
 /// Why one's own things are listed.
-#[derive(Deserialize, ToSchema)]
+#[derive(Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MineRequest {
     /// The purpose's code.
@@ -522,7 +522,7 @@ pub struct MineRequest {
 }
 
 /// Lists what is in one's name, kind by kind, without typing.
-#[utoipa::path(post, path = "/v1/my-records", request_body = MineRequest, params(("mingcha-turn" = Option<String>, Header, description = "The turn that was told with 202")), responses((status = 200, body = Vec<PartBody>, description = "What is refused or fails stands in its part"), AtPeak), tag = "look-ups", security(("session" = [])))]
+#[utoipa::path(post, path = "/v1/my-records", request_body = MineRequest, params(("idempotency-key" = Option<String>, Header, description = "Repeats the same answers for ten minutes"), ("mingcha-turn" = Option<String>, Header, description = "The turn that was told with 202")), responses((status = 200, body = Vec<PartBody>, description = "What is refused or fails stands in its part"), AtPeak), tag = "look-ups", security(("session" = [])))]
 pub async fn my_records(
     State(app): Shared,
     Entering(asking): Entering,
@@ -530,11 +530,13 @@ pub async fn my_records(
     Body(request): Body<MineRequest>,
 ) -> Result<Json<Vec<PartBody>>, Problem> {
     let wanted = look_up::wanted(request.freshness.as_deref(), request.region.as_deref())?;
+    let key = asking.repeat_key.as_deref();
+    let repeat = key.map(|key| repetition(&requester, key, &request)).transpose()?;
     let (pass, since) = asking.enter(&app, &requester).await?;
     let body = to_the_end(async move {
         let _in_work = pass;
         let at = (asking.lang, since);
-        let mine = mine::my_records(&app, &requester, &request.purpose, wanted, at).await;
+        let mine = mine::my_records(&app, &requester, &request.purpose, wanted, repeat, at).await;
         Ok(parts(&app, mine))
     });
     Ok(body.await?)

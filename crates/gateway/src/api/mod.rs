@@ -18,7 +18,9 @@ pub mod turns;
 
 pub use body::{Body, Written};
 pub use problem::Problem;
-pub use request::{Arrived, Asking, Bearer, BearerWithPerson, Entering, Path, Query, to_the_end, trace};
+pub use request::{
+    Arrived, Asking, Bearer, BearerWithPerson, Entering, Path, ProvenBearer, Query, to_the_end, trace,
+};
 
 /// The application as handlers get it.
 pub type Shared = axum::extract::State<std::sync::Arc<crate::app::App>>;

@@ -151,7 +151,7 @@ fn title(error: &Error) -> &'static str {
                 "for a child under fourteen a guardian consents; nobody is proven by themselves"
             }
             "UNKNOWN_KIND" => "there is no such record kind; see GET /v1/kinds",
-            "BODY_TOO_LARGE" => "the body is larger than 1 MiB",
+            "BODY_TOO_LARGE" => "the body is larger than this operation takes",
             "BODY_NOT_JSON" => "the body is not the JSON that is expected here",
             "BAD_CHANGE" => "the change is signed, and is not what was agreed",
             "BAD_RECEIPT_ID" => "that is not the id of a look-up",
@@ -166,7 +166,7 @@ fn title(error: &Error) -> &'static str {
         Error::Refused {
             reason: Reason::PurposeNotRegistered,
             ..
-        } => "this purpose or basis is not registered for this record kind",
+        } => "this purpose or basis is not registered for this record kind, or for that part of it",
         Error::Refused { .. } => "this record kind has no such part",
         Error::NotPermitted { .. } => "this look-up is not permitted",
         Error::NotFound => "there is nothing here",
@@ -198,7 +198,8 @@ fn lawful_way(error: &Error) -> Option<&'static str> {
             reason: Reason::LevelTooLow,
             ..
         } => Some(
-            "raise your level: prove your real name (L2), or compare your portrait or come in person (L3)",
+            "raise your level: prove your real name (L2), and for L3 have your portrait compared besides; nobody has \
+             to agree to that, and GET /v1/account/portrait/consent says what there is without it",
         ),
         Error::Bad {
             code: "UNDER_FOURTEEN",

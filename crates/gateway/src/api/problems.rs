@@ -14,7 +14,7 @@ use super::{
     turns::TurnBody,
 };
 
-/// Of what is asked about records.
+/// Of what is asked about records; with [`AtPeak`].
 #[derive(IntoResponses)]
 pub enum AskProblems {
     /// `LEVEL_TOO_LOW`, `PURPOSE_NOT_REGISTERED`, `FIELD_NOT_IN_KIND` depend on the request and the requester alone.
@@ -24,20 +24,31 @@ pub enum AskProblems {
     /// `IDEMPOTENCY_KEY_REUSED`, `LOOKUP_UNDER_WAY`, `ANSWER_NOT_KEPT`, `LOOKUP_CUT_OFF`.
     #[response(status = 409)]
     Conflict(ProblemBody),
-    /// `TOO_MANY_REQUESTS`; the header `retry-after` has the seconds.
-    #[response(status = 429)]
-    TooMany(ProblemBody),
 }
 
-/// Of what a phone alone does not open, once a name is proven.
+/// Of a proof, which is a look-up by the act that proves and not by a question of its own.
+#[derive(IntoResponses)]
+pub enum ProofProblems {
+    /// `NOT_PERMITTED`, or `PURPOSE_NOT_REGISTERED` where this deployment proves nobody.
+    #[response(status = 403)]
+    Refused(ProblemBody),
+    /// `LOOKUP_CUT_OFF`: it was closed before it was answered. Send it again.
+    #[response(status = 409)]
+    CutOff(ProblemBody),
+}
+
+/// Of what a phone alone does not open, once a name is proven: look-ups, receipts, reviews, who looked.
 #[derive(IntoResponses)]
 pub enum HistoryProblems {
     /// `LEVEL_TOO_LOW`: once a real name is proven, its history needs L2.
     #[response(status = 403)]
     Refused(ProblemBody),
+    /// `TOO_MANY_REQUESTS`; the header `retry-after` has the seconds.
+    #[response(status = 429)]
+    TooMany(ProblemBody),
 }
 
-/// Of codes, proofs and portraits, which are counted.
+/// Of what is counted and does not wait its turn: codes, portraits, images, reviews.
 #[derive(IntoResponses)]
 pub enum CountedProblems {
     /// `TOO_MANY_REQUESTS`; the header `retry-after` has the seconds.
@@ -52,6 +63,10 @@ pub enum AtPeak {
     /// `mingcha-turn`.
     #[response(status = 202)]
     Waits(TurnBody),
+    /// `TOO_MANY_REQUESTS`, or `ALREADY_WAITING`: another question of this account waits for its turn. The header
+    /// `retry-after` has the seconds.
+    #[response(status = 429)]
+    TooMany(ProblemBody),
     /// `OVERLOADED`: no place is left in line; the header `retry-after` has the seconds. `UNAVAILABLE`: nothing can be
     /// recorded now, so nothing is asked.
     #[response(status = 503)]
@@ -65,7 +80,7 @@ const BY_SHAPE: [Shape; 6] = [
         "400",
         "BadInput",
         |o| o.request_body.is_some() || has_parameter(o, &ParameterIn::Query),
-        "`BODY_NOT_JSON`, `BODY_TOO_LARGE`, `BAD_VALUE` and codes of the operation; `at` names the part, and nothing of it is repeated.",
+        "`BODY_NOT_JSON`, `BODY_TOO_LARGE` (`expected` tells the limit), `BAD_VALUE` and codes of the operation; `at` names the part, and nothing of it is repeated.",
     ),
     (
         "401",

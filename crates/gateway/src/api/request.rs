@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use super::{Problem, problem::explained};
 use crate::{
+    actions::demand_proven,
     app::{App, Lang, hex},
     error::Error,
     turns::{self, Pass, TurnId},
@@ -195,6 +196,20 @@ impl FromRequestParts<Arc<App>> for Bearer {
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
         Ok(Bearer(requester_of_token(app, bearer(parts)?).await?))
+    }
+}
+
+/// Who asks, at the level that opens records. What has a large body is not read for a phone alone.
+#[derive(Debug, Clone, Copy)]
+pub struct ProvenBearer(pub Requester);
+
+impl FromRequestParts<Arc<App>> for ProvenBearer {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
+        let Bearer(requester) = Bearer::from_request_parts(parts, app).await?;
+        demand_proven(&requester)?;
+        Ok(ProvenBearer(requester))
     }
 }
 

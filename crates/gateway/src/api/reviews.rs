@@ -18,7 +18,10 @@ use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
 use super::{
-    Asking, Bearer, Body, Path, Problem, Shared, Written, lookups::LookupBody, problem::ProblemBody,
+    Asking, Bearer, Body, Path, Problem, ProvenBearer, Shared, Written,
+    lookups::LookupBody,
+    problem::ProblemBody,
+    problems::{CountedProblems, HistoryProblems},
     to_the_end,
 };
 use crate::{
@@ -151,12 +154,12 @@ pub(crate) fn repetition(
 
 /// Opens a record review (档案复核): what is wrong with an answer, handed in to the source that gave it. It is sealed
 /// before the source hears of it, and handed in again while the source is away.
-#[utoipa::path(post, path = "/v1/reviews", request_body = ReviewRequest, params(("idempotency-key" = Option<String>, Header, description = "The same review for the same key")), responses((status = 200, body = ReviewBody), (status = 400, body = ProblemBody), (status = 403, body = ProblemBody), (status = 409, body = ProblemBody)), tag = "reviews", security(("session" = [])))]
+#[utoipa::path(post, path = "/v1/reviews", request_body = ReviewRequest, params(("idempotency-key" = Option<String>, Header, description = "The same review for the same key")), responses((status = 200, body = ReviewBody), (status = 400, body = ProblemBody, description = "`REVIEW_TEXT`, `REVIEW_NOT_POSSIBLE`, `EVIDENCE_UNUSABLE`, `BAD_RECEIPT_ID`, `BAD_VALUE`, `BODY_NOT_JSON`, `BODY_TOO_LARGE`"), (status = 403, body = ProblemBody, description = "`LEVEL_TOO_LOW`"), (status = 404, body = ProblemBody, description = "`NOT_FOUND`: no such look-up of theirs"), (status = 409, body = ProblemBody, description = "`IDEMPOTENCY_KEY_REUSED`, `TOO_MANY_REVIEWS`"), CountedProblems), tag = "reviews", security(("session" = [])))]
 pub async fn open(
     State(app): Shared,
-    Bearer(requester): Bearer,
+    ProvenBearer(requester): ProvenBearer,
     asking: Asking,
-    Body(request): Body<ReviewRequest>,
+    Body(request): Body<ReviewRequest, MAX_REVIEW_BODY>,
 ) -> Result<Written, Problem> {
     let lookup = LookupId::parse(&request.lookup_id);
     let lookup = lookup.ok_or_else(|| Error::bad("BAD_RECEIPT_ID", "lookup_id", "the id of a look-up"))?;
@@ -187,7 +190,7 @@ pub async fn open(
 }
 
 /// My reviews, newest first.
-#[utoipa::path(get, path = "/v1/reviews", responses((status = 200, body = Vec<ReviewBody>)), tag = "reviews", security(("session" = [])))]
+#[utoipa::path(get, path = "/v1/reviews", responses((status = 200, body = Vec<ReviewBody>), HistoryProblems), tag = "reviews", security(("session" = [])))]
 pub async fn list(State(app): Shared, Bearer(requester): Bearer) -> Result<Json<Vec<ReviewBody>>, Problem> {
     let reviews = view_reviews::reviews(&app, &requester).await?;
     let body = |review| ReviewBody::of(&app, review, None);
@@ -196,7 +199,7 @@ pub async fn list(State(app): Shared, Bearer(requester): Bearer) -> Result<Json<
 
 /// One of my reviews. When the source has answered it, the look-up is repeated once, sealed as any other, and its
 /// answer comes with this.
-#[utoipa::path(get, path = "/v1/reviews/{id}", params(("id" = String, Path)), responses((status = 200, body = ReviewBody), (status = 404, body = ProblemBody)), tag = "reviews", security(("session" = [])))]
+#[utoipa::path(get, path = "/v1/reviews/{id}", params(("id" = String, Path)), responses((status = 200, body = ReviewBody), HistoryProblems), tag = "reviews", security(("session" = [])))]
 pub async fn show(
     State(app): Shared,
     Bearer(requester): Bearer,
@@ -213,7 +216,7 @@ pub async fn show(
 }
 
 /// A picture of one of my reviews, to be saved; until the source has answered.
-#[utoipa::path(get, path = "/v1/reviews/{id}/pictures/{place}", params(("id" = String, Path), ("place" = usize, Path, description = "Counted from 1")), responses((status = 200, description = "A PNG with nothing in it but pixels", content_type = "image/png", body = Vec<u8>), (status = 404, body = ProblemBody)), tag = "reviews", security(("session" = [])))]
+#[utoipa::path(get, path = "/v1/reviews/{id}/pictures/{place}", params(("id" = String, Path), ("place" = usize, Path, description = "Counted from 1")), responses((status = 200, description = "A PNG with nothing in it but pixels", content_type = "image/png", body = Vec<u8>), HistoryProblems), tag = "reviews", security(("session" = [])))]
 pub async fn picture(
     State(app): Shared,
     Bearer(requester): Bearer,

@@ -6,9 +6,12 @@ use clap::{Args, Subcommand};
 use crypto::RootKeys;
 use domain::ids::DEPLOYMENT;
 
-use super::{Outcome, serve::DeploymentArgs};
+use super::{Outcome, serve::DeploymentArgs, source::pause::is_name};
 use crate::{
-    actions::seal_change::{deployment, no_effect, seal_change},
+    actions::{
+        pause_sources::operator,
+        seal_change::{no_effect, seal_change},
+    },
     error::StartError,
     start::World,
 };
@@ -23,16 +26,31 @@ pub struct KeysArgs {
 #[derive(Debug, Subcommand)]
 enum KeysCommand {
     /// Add a root key and wrap every key under it. Stop the server first. It can be repeated after a crash.
-    Rotate(DeploymentArgs),
+    Rotate(RotateArgs),
+}
+
+/// Of which deployment, and who says so.
+#[derive(Debug, Args)]
+struct RotateArgs {
+    #[command(flatten)]
+    deployment: DeploymentArgs,
+    /// Who orders it; it is sealed under this name.
+    #[arg(long)]
+    by: String,
 }
 
 /// Rotates the root key.
 ///
 /// # Errors
-/// The keys are not in a file, the server runs, or a key cannot be wrapped anew.
+/// The name is none, the keys are not in a file, the server runs, or a key cannot be wrapped anew.
 pub async fn run(args: &KeysArgs, world: &World) -> Outcome {
-    let KeysCommand::Rotate(deployment_args) = &args.command;
-    let (config, _lock) = deployment_args.open()?;
+    let KeysCommand::Rotate(args) = &args.command;
+    if !is_name(&args.by) {
+        return Err(StartError(
+            "--by: letters, digits, hyphens, dots, at most 48".into(),
+        ));
+    }
+    let (config, _lock) = args.deployment.open()?;
     let Some(path) = config.keys.strip_prefix("file:").map(str::to_owned) else {
         return Err(StartError(
             "keys rotate needs keys in a file; rotate a variable where it is kept".into(),
@@ -43,10 +61,10 @@ pub async fn run(args: &KeysArgs, world: &World) -> Outcome {
         .random
         .with(|rng| RootKeys::rotate(Path::new(&path), now, rng))?;
     say!("root key {} was added to {path}", keys.newest_root())?;
-    let app = deployment_args.app(config, world).await?;
+    let app = args.deployment.app(config, world).await?;
     let moved = app.store.rewrap_keys().await?;
     let about = format!("root key {} wraps from now on", keys.newest_root());
-    let sealed = seal_change(&app, DEPLOYMENT, deployment(), &about, no_effect()).await;
+    let sealed = seal_change(&app, DEPLOYMENT, operator(&args.by), &about, no_effect()).await;
     sealed.map_err(|e| StartError(format!("the rotation cannot be sealed: {}", e.code())))?;
     say!("{moved} keys are wrapped under it")?;
     Ok(ExitCode::SUCCESS)

@@ -28,6 +28,10 @@ const PAUSE: Duration = Duration::from_millis(100);
 ///
 /// # Errors
 /// It is taken, or not this machine's: the text names it, and the option by which to choose another.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "what listens is named by the configuration or an option"
+)]
 pub(super) async fn bind(address: SocketAddr, option: &str) -> Result<TcpListener, StartError> {
     let listener = TcpListener::bind(address).await;
     listener.map_err(|e| StartError(format!("{address}: {e}. Choose another by {option}")))

@@ -6,7 +6,7 @@ use axum::{Router, routing::get};
 use clap::Args;
 use crypto::Suite;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use sources::SourceFile;
+use sources::{Realm, SourceFile};
 use tokio::net::TcpListener;
 
 use super::{Outcome, listen, lock::FolderLock};
@@ -70,7 +70,7 @@ impl DeploymentArgs {
 
 fn messenger(config: &Config) -> Result<Messenger, StartError> {
     match &config.messenger {
-        Some(messenger) => Messenger::http(messenger),
+        Some(messenger) => Messenger::http(messenger, Realm::Production),
         None => Err(StartError(
             "there is no messenger: without SMS nobody can sign in; add [messenger] to the configuration"
                 .into(),
@@ -91,7 +91,7 @@ pub async fn run(args: &DeploymentArgs, world: &World) -> Outcome {
     let listener = listen::bind(listen, "`listen` in the configuration").await?;
     let metrics_listener = listen::bind(metrics_listen, "`metrics_listen` in the configuration").await?;
     serve_metrics(metrics_listener, metrics);
-    jobs::start(&app);
+    let _jobs = jobs::start(&app);
     tracing::info!(%listen, "serving");
     serve_until_stopped(listener, app).await
 }

@@ -9,8 +9,9 @@ use std::{
 
 use domain::time::Timestamp;
 use sources::{DropEvent, DropProgress, Stage};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::task::JoinSet;
 
+use super::ticks;
 use crate::{app::App, source_files::write_drop_states};
 
 /// How often is looked.
@@ -20,13 +21,12 @@ const WRITTEN_EACH_SECONDS: i64 = 2;
 /// After how many hundredths of a file it is traced how far it is.
 const TRACED_EACH_PERCENT: u64 = 10;
 
-/// Looks at each source at once, and then each minute; ends with the process.
-pub(crate) fn start(app: &Arc<App>) {
+/// Looks at each source at once, and then each minute, among the jobs that run.
+pub(super) fn start(app: &Arc<App>, running: &mut JoinSet<()>) {
     for source in app.sources.drop_sources() {
         let (app, source) = (Arc::clone(app), source.to_owned());
-        tokio::spawn(async move {
-            let mut ticks = interval(PERIOD);
-            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        running.spawn(async move {
+            let mut ticks = ticks(PERIOD);
             loop {
                 ticks.tick().await;
                 look_at(&app, source.clone()).await;

@@ -200,12 +200,12 @@ fn regions(page: &Page, regions: &[Region]) -> String {
 }
 
 fn delivered(app: &App, page: &Page, info: &SourceInfo, kind: &str) -> Delivered {
-    let over = |span| app.sources.measured(&info.id, kind, span);
+    let over = |span| app.sources.told(&info.id, kind, span);
     let spans = Span::ALL.map(|span| span_line(page, span, &over(span)));
     Delivered {
         state: state(app, info),
         freshness: info.freshness.code(),
-        drifting: app.sources.is_drifting(&info.id, kind, info.freshness),
+        drifting: app.sources.is_told_drifting(&info.id, kind, info.freshness),
         spans: if over(Span::Month).asked > 0 {
             spans.into()
         } else {

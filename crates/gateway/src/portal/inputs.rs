@@ -60,13 +60,21 @@ pub(super) struct Choice {
     pub(super) chosen: bool,
 }
 
-/// The inputs for a question of this mode; `form` is what was typed before, if anything was.
-pub(super) fn inputs(page: &Page, kind: &Kind, mode: Mode, form: Option<&Form>, today: Date) -> Vec<Input> {
+/// The inputs for a question of this mode and purpose; `form` is what was typed before, if anything was.
+pub(super) fn inputs(
+    page: &Page,
+    kind: &Kind,
+    (mode, purpose): (Mode, &str),
+    form: Option<&Form>,
+    today: Date,
+) -> Vec<Input> {
     let one = |prefix: &str, id: &str, label: &str, of_type: &FieldType, optional: bool| {
         let name = format!("{prefix}{id}");
         let value = form.map(|f| f.get(&name).to_owned()).unwrap_or_default();
         let check = form.is_some() && !(optional && value.is_empty());
-        let error = check.then(|| problem(page, of_type, &value, today)).flatten();
+        let error = check
+            .then(|| problem_of_question(page, of_type, &value, today))
+            .flatten();
         Input {
             label: label.to_owned(),
             hint: hint(of_type).map(|key| page.t(key)),
@@ -88,8 +96,7 @@ pub(super) fn inputs(page: &Page, kind: &Kind, mode: Mode, form: Option<&Form>, 
         .map(|k| one("key.", &k.id, page.of(&k.name), &k.of_type, false));
     // A picture is claimed on a page of its own, with a consent of its own.
     let claims = kind
-        .claims
-        .iter()
+        .claims_for(purpose)
         .filter(|c| mode == Mode::Match && !matches!(c.of_type, FieldType::Image));
     let claims = claims.map(|c| one("claims.", &c.id, page.of(&c.name), &c.of_type, true));
     let mut inputs: Vec<Input> = keys.chain(claims).collect();
@@ -256,6 +263,14 @@ fn class_name(page: &Page, class: PlateClass) -> String {
         );
     }
     name
+}
+
+/// What is wrong with a text by which somebody looks up, in words; nothing where it is right.
+fn problem_of_question(page: &Page, of_type: &FieldType, text: &str, today: Date) -> Option<String> {
+    problem(page, of_type, text, today).or_else(|| {
+        let wrong = of_type.read_asked(&json!(text), today).err()?;
+        Some(sentence(page, of_type, &wrong.why?))
+    })
 }
 
 /// What is wrong with a text as a value of this type, in words; nothing where it is right.

@@ -171,7 +171,8 @@ pub(super) fn question(
         .predicates
         .iter()
         .filter(|_| !is_report && k.modes.contains(&Mode::Predicate));
-    let mut inputs = inputs::inputs(page, k, mode, form, app.now().date_in_china());
+    let asked = (mode, purpose.code.as_str());
+    let mut inputs = inputs::inputs(page, k, asked, form, app.now().date_in_china());
     if !is_report {
         // The parts of a report have sources of their own.
         inputs.extend(inputs::wishes(page, &app.sources.choices(k, mode), form));
@@ -256,7 +257,7 @@ pub(super) fn ask(app: &App, holder: &Holder, kind: &LoadedKind, form: &Form) ->
 }
 
 /// The hidden key hashed with the requester, and the hash of the question that it stands for.
-fn repetition(
+pub(super) fn repetition(
     holder: &Holder,
     (kind, mode): (&str, Mode),
     raw: &RawLookup,

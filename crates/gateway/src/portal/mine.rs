@@ -4,14 +4,18 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::State;
-use domain::{kind::Kind, words::Level};
+use domain::{
+    kind::Kind,
+    lookup::RawLookup,
+    words::{Level, Mode},
+};
 
 use super::{
     Answer, Form, Holder, Page, Shared,
     answer::PartView,
     html,
     kinds::{self, KindCard},
-    look_up::once,
+    look_up::{once, repetition},
     notices::{Block, NoticeView, notice},
     turn::{self, Asked},
     values,
@@ -33,6 +37,8 @@ pub(super) struct MineView {
     pub(super) listed: Vec<KindCard>,
     /// What needs no key, and is looked up on its own page.
     pub(super) others: Vec<KindCard>,
+    /// Repeats the same answers when the form is sent again.
+    pub(super) once: String,
 }
 
 /// What is in one's name.
@@ -81,6 +87,7 @@ pub(crate) async fn show(State(app): Shared, holder: Holder) -> Answer {
         notices,
         listed,
         others: others(&app, &page),
+        once: once(&app),
         p: page,
     })
 }
@@ -92,18 +99,25 @@ pub(crate) async fn list(State(app): Shared, holder: Holder, form: Form) -> Answ
 }
 
 /// It, when it is their turn; all kinds have one turn together.
-pub(super) async fn answer(app: &Arc<App>, holder: Holder, pass: Pass) -> Answer {
-    let (requester, arrived) = (holder.requester, holder.arrived);
-    let page = holder.page.at("/mine".to_owned());
+pub(super) async fn answer(app: &Arc<App>, holder: Holder, form: &Form, pass: Pass) -> Answer {
     let purpose = match app.kinds.listable().first() {
         Some(kind) => kinds::purpose(app, &kind.kind)?.code.clone(),
         None => return Err(Error::NotFound.into()),
     };
+    let wanted = sources::Wanted::default();
+    let raw = RawLookup {
+        purpose,
+        ..RawLookup::default()
+    };
+    // Every kind that can be listed, and so none by name.
+    let repeat = repetition(&holder, ("", Mode::List), &raw, wanted, form.get("once"))?;
+    let (requester, arrived) = (holder.requester, holder.arrived);
+    let page = holder.page.at("/mine".to_owned());
     let (shared, lang) = (Arc::clone(app), page.lang);
     let task = tokio::spawn(async move {
         let _in_work = pass;
-        let wanted = sources::Wanted::default();
-        my_records::my_records(&shared, &requester, &purpose, wanted, (lang, arrived)).await
+        let at = (lang, arrived);
+        my_records::my_records(&shared, &requester, &raw.purpose, wanted, Some(repeat), at).await
     });
     let found = task.await.map_err(Error::from)?;
     let groups = found

@@ -15,6 +15,7 @@ use super::{
     dress::with_next,
     form::{self, TOKEN},
     html,
+    kinds::card,
     notices::{Block, NoticeView, of_proofing},
     page::{go, html_with},
     preferences::local,
@@ -34,6 +35,8 @@ pub(super) struct StrengthenView {
     pub(super) next: String,
     /// The address of the consent, with the way back.
     pub(super) portrait: String,
+    /// The names of the record kinds that open at L3 alone, where nobody is proven in person.
+    pub(super) closed: String,
 }
 
 /// The separate consent (PIPL 29).
@@ -68,7 +71,7 @@ pub(super) struct PortraitView {
 }
 
 /// The ways there are.
-pub(crate) async fn show(holder: Holder, Query(next): Query<Next>) -> Answer {
+pub(crate) async fn show(State(app): Shared, holder: Holder, Query(next): Query<Next>) -> Answer {
     holder.needs(Level::L2)?;
     if holder.requester.level == Level::L3 {
         return Ok(go(next.path()));
@@ -76,9 +79,18 @@ pub(crate) async fn show(holder: Holder, Query(next): Query<Next>) -> Answer {
     let portrait = with_next("/strengthen/portrait", next.path());
     html(&StrengthenView {
         portrait,
+        closed: closed(&app, &holder.page),
         next: next.path().to_owned(),
         p: holder.page,
     })
+}
+
+/// The names of the record kinds that open at L3 alone.
+fn closed(app: &App, page: &Page) -> String {
+    let cards = app.kinds.in_order().into_iter().map(|kind| card(app, page, kind));
+    let strong = cards.filter(|card| card.level == Level::L3);
+    let names: Vec<_> = strong.map(|card| card.name).collect();
+    names.join(page.lang.separator())
 }
 
 /// In person; in the demo the counter is a button.

@@ -126,7 +126,7 @@ async fn go_on(app: &Arc<App>, mut holder: Holder, mut kept: Kept, pass: Pass) -
     match &kept.asked {
         Asked::LookUp(kind) => look_up::answer(app, holder, kind, &form, pass).await,
         Asked::Report(kind) => report::answer(app, holder, kind, &form, pass).await,
-        Asked::Mine => mine::answer(app, holder, pass).await,
+        Asked::Mine => mine::answer(app, holder, &form, pass).await,
         Asked::Proof => prove::answer(app, holder, &form, pass).await,
     }
 }

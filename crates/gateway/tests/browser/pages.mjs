@@ -353,6 +353,34 @@ export const PAGES = [
   { name: "outbox", route: "/demo/outbox", as: "guest", path: "/demo/outbox" },
 ];
 
+// What elder mode builds otherwise: one step a page, fewer links and words, answers without what is seldom needed.
+const BUILT_OTHERWISE = [
+  "home",
+  "home-unproven",
+  "home-mine",
+  "sign-in",
+  "prove",
+  "look-up",
+  "look-up-form",
+  "look-up-wrong",
+  "record-vehicle",
+  "record-licence",
+  "record-marriage",
+  "report-form",
+  "report",
+  "turn",
+  "look-ups",
+  "look-up-detail",
+];
+
+// The pages that are visited in that look.
+export function pagesIn({ onlyBuiltOtherwise }) {
+  if (!onlyBuiltOtherwise) return PAGES;
+  const gone = BUILT_OTHERWISE.filter((name) => !PAGES.some((page) => page.name === name));
+  if (gone.length > 0) throw new Error(`no such pages: ${gone.join(", ")}`);
+  return PAGES.filter((page) => BUILT_OTHERWISE.includes(page.name));
+}
+
 // The pages of the router that this list does not have.
 export async function missing() {
   const router = await readFile(new URL("../../src/router.rs", import.meta.url), "utf8");

@@ -1,5 +1,6 @@
 // The journey of one person through the portal, and the same promises on every page: no violation of axe-core, no
-// breach of the content security policy, targets that a finger finds, nothing that needs JavaScript but verifying.
+// breach of the content security policy, targets that a finger finds, a focus that is seen, nothing that needs JavaScript
+// but verifying.
 //
 //   node portal.spec.mjs --base http://127.0.0.1:8700
 
@@ -9,7 +10,7 @@ import { createRequire } from "node:module";
 import { webcrypto } from "node:crypto";
 
 import { LOOKS, WIDTHS, launch, look, options, person, prove, signIn, strengthen } from "./browser.mjs";
-import { PAGES, missing, open, visitors } from "./pages.mjs";
+import { PAGES, missing, open, pagesIn, visitors } from "./pages.mjs";
 
 // The page's own verifier, as text: older runtimes take a file of this name for another kind of module.
 const VERIFIER = await readFile(new URL("../../static/verify.js", import.meta.url), "utf8");
@@ -77,7 +78,7 @@ await step("every page of the router is known", async () => assert.deepEqual(awa
 const contexts = await visitors(browser, base, { person, prove, signIn, strengthen });
 for (const style of LOOKS) {
   for (const context of Object.values(contexts)) await look(context, base, style);
-  for (const entry of PAGES) {
+  for (const entry of pagesIn(style)) {
     await step(`${entry.name} ${style.name}`, async () => {
       const context = contexts[entry.as];
       const complaints = [];
@@ -98,6 +99,58 @@ for (const style of LOOKS) {
     });
   }
 }
+
+// Without a mouse.
+
+// Where the Tab key is now: what is there, whether it is seen by an outline of its own or of the card that it covers, and
+// whether it lies on the screen. None once the key has left the page.
+function stop(nth) {
+  const at = document.activeElement;
+  if (!at || at === document.body || (nth > 0 && at.matches(".skip"))) return null;
+  // A browser's own ring is 1 px wide; two are the least that is easily seen (WCAG 2.4.13).
+  const outlined = (element) => {
+    const { outlineStyle, outlineWidth, outlineColor } = getComputedStyle(element);
+    const isClear = /^rgba\(.*, 0\)$/u.test(outlineColor);
+    return outlineStyle !== "none" && parseFloat(outlineWidth) >= 2 && !isClear;
+  };
+  const box = at.getBoundingClientRect();
+  const fits = box.width > 0 && box.left >= 0 && box.right <= innerWidth && box.top >= 0 && box.bottom <= innerHeight;
+  return {
+    what: at.outerHTML.slice(0, 120),
+    isSkip: at.matches(".skip"),
+    seen: outlined(at) || (at.matches(".cover") && outlined(at.closest(".card"))),
+    onScreen: fits,
+  };
+}
+
+for (const context of Object.values(contexts)) await look(context, base, LOOKS[0]);
+for (const name of ["home", "home-mine", "sign-in", "record-vehicle"]) {
+  await step(`whoever goes through ${name} by the Tab key sees where they are`, async () => {
+    const page = await open(contexts, base, PAGES.find((entry) => entry.name === name), WIDTHS[1]);
+    const stops = [];
+    // More than any page has: who never leaves is caught.
+    while (stops.length < 200) {
+      await page.keyboard.press("Tab");
+      const found = await page.evaluate(`(${stop})(${stops.length})`);
+      if (!found) break;
+      stops.push(found);
+    }
+    const [first] = stops;
+    assert.ok(first?.isSkip && first.onScreen, `the way to the content comes first, and is shown: ${JSON.stringify(first)}`);
+    assert.ok(stops.length >= 10 && stops.length < 200, `${stops.length} stops`);
+    const unseen = stops.filter((one) => !one.seen).map((one) => one.what);
+    assert.ok(unseen.length === 0, `without an outline: ${unseen.join("\n")}`);
+    await page.close();
+  });
+}
+await step("the first stop leads past the navigation to the content", async () => {
+  const page = await open(contexts, base, PAGES.find((entry) => entry.name === "home"), WIDTHS[1]);
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Enter");
+  await page.keyboard.press("Tab");
+  assert.ok(await page.evaluate(() => document.activeElement.closest("main") !== null));
+  await page.close();
+});
 for (const context of Object.values(contexts)) await context.close();
 
 // One person's journey, without JavaScript as far as it goes.
@@ -276,21 +329,55 @@ await step("the plain arithmetic agrees with the library", async () => {
   assert.equal(await slowEd25519(publicKey, signature, new TextEncoder().encode("checkpoint2")), false);
 });
 
+// What the page says of this text.
+async function verdict(tab, text) {
+  await tab.goto(`${base}/verify`);
+  await tab.fill("#receipt-text", text);
+  await tab.click("#verifier button");
+  await tab.waitForSelector("#verdict:not([hidden])");
+  return tab.locator("#verdict").getAttribute("class");
+}
+
 await step("the page tells true from false", async () => {
   const context = await browser.newContext();
   const tab = await context.newPage();
-  const verdict = async (text) => {
-    await tab.goto(`${base}/verify`);
-    await tab.fill("#receipt-text", text);
-    await tab.click("#verifier button");
-    await tab.waitForSelector("#verdict:not([hidden])");
-    return tab.locator("#verdict").getAttribute("class");
-  };
-  assert.match(await verdict(receipt), /verdict-true/u);
-  assert.match(await verdict(receipt.replace("index ", "index 1")), /verdict-false/u);
-  assert.match(await verdict(`${receipt.slice(0, 100)}`), /verdict-false/u);
+  assert.match(await verdict(tab, receipt), /verdict-true/u);
+  assert.match(await verdict(tab, receipt.replace("index ", "index 1")), /verdict-false/u);
+  assert.match(await verdict(tab, `${receipt.slice(0, 100)}`), /verdict-false/u);
   await context.close();
 });
+
+// The receipt with another signature of the same length: whatever else it says is as it was.
+function otherSignature() {
+  const [line, before, signature] = /(— \S+ )([\w+/=]+)/u.exec(receipt);
+  const middle = signature.length >> 1;
+  const other = signature[middle] === "A" ? "B" : "A";
+  return receipt.replace(line, before + signature.slice(0, middle) + other + signature.slice(middle + 1));
+}
+
+// By either of the errors with which browsers refuse what they do not know.
+for (const refusal of ["NotSupportedError", "SyntaxError"]) {
+  await step(`a browser without Ed25519 (${refusal}) tells true from false too`, async () => {
+    const context = await browser.newContext();
+    await context.addInitScript((name) => {
+      // The empty page before the first one has no cryptography at all.
+      if (!globalThis.SubtleCrypto) return;
+      const { importKey } = SubtleCrypto.prototype;
+      globalThis.refused = 0;
+      SubtleCrypto.prototype.importKey = function (format, key, algorithm, ...more) {
+        if ((algorithm.name ?? algorithm) !== "Ed25519") return importKey.call(this, format, key, algorithm, ...more);
+        globalThis.refused += 1;
+        return Promise.reject(new DOMException("no Ed25519 here", name));
+      };
+    }, refusal);
+    const tab = await context.newPage();
+    assert.match(await verdict(tab, receipt), /verdict-true/u);
+    assert.equal(await tab.evaluate(() => globalThis.refused), 1, "the page asked for Ed25519, and did not get it");
+    assert.match(await verdict(tab, otherSignature()), /verdict-false/u);
+    assert.match(await verdict(tab, receipt.replace("index ", "index 1")), /verdict-false/u);
+    await context.close();
+  });
+}
 
 await browser.close();
 console.log(

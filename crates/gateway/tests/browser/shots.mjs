@@ -1,4 +1,5 @@
-// Takes a picture of every page of the router at both widths, in Chinese, English and elder mode.
+// Takes a picture of every page of the router at both widths, in Chinese, English and elder mode, and of those that elder
+// mode builds otherwise in its English too.
 //
 //   node shots.mjs --base http://127.0.0.1:8700 --out ../../../../docs/shots [--only name]
 
@@ -6,7 +7,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 
 import { LOOKS, WIDTHS, launch, look, options, person, prove, signIn, strengthen } from "./browser.mjs";
-import { PAGES, missing, open, visitors } from "./pages.mjs";
+import { PAGES, missing, open, pagesIn, visitors } from "./pages.mjs";
 
 const { base, out = "shots", only } = options();
 const without = await missing();
@@ -31,7 +32,7 @@ const contexts = await visitors(browser, base, { person, prove, signIn, strength
 let taken = 0;
 for (const style of LOOKS) {
   for (const context of Object.values(contexts)) await look(context, base, style);
-  for (const entry of PAGES.filter((page) => !only || page.name.startsWith(only))) {
+  for (const entry of pagesIn(style).filter((page) => !only || page.name.startsWith(only))) {
     const page = await open(contexts, base, entry, WIDTHS[0]);
     for (const width of WIDTHS) {
       await page.setViewportSize({ width, height: width < 600 ? 844 : 900 });

@@ -21,7 +21,7 @@ use store::Random;
 use tokio::{net::TcpListener, task::JoinHandle};
 use tower::ServiceExt;
 
-use crate::{bed::Bed, reply::Reply};
+use crate::{bed::Bed, reply::Reply, statuses::must_be_told};
 
 /// A Sunday at noon in China.
 const START: &str = "2026-11-22T04:00:00Z";
@@ -54,6 +54,7 @@ pia = "TEST-PIA-2"
 
 [limits]
 lookups_per_minute = 100000
+views_per_minute = 100000
 others_per_day = 100000
 codes_per_phone_per_day = 1000
 codes_per_range_per_hour = 100000
@@ -159,6 +160,7 @@ impl Builder {
             clock: Arc::clone(&clock),
             random: Arc::new(Random::new([self.bed.next_seed(); 32])),
         };
+        #[expect(clippy::disallowed_methods, reason = "the test plays the authorities")]
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let keys = world
@@ -219,10 +221,14 @@ impl TestApp {
         Timestamp::parse_rfc3339(START).unwrap()
     }
 
-    /// Sends a request. The clock moves on by 2 ms, so that no two ids are of the same instant.
+    /// Sends a request. The clock moves on by 2 ms, so that no two ids are of the same instant. An answer of the API
+    /// must be one that its document tells of.
     pub(crate) async fn send(&self, request: Request<Body>) -> Reply {
         self.clock.set(self.clock.now().plus_micros(2000));
-        Reply::of(self.router.clone().oneshot(request).await.unwrap()).await
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let reply = Reply::of(self.router.clone().oneshot(request).await.unwrap()).await;
+        must_be_told(&method, &path, reply.status);
+        reply
     }
 
     /// A request with a JSON body.

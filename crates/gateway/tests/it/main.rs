@@ -28,18 +28,31 @@ macro_rules! on_both {
 
 mod actions;
 mod api;
+mod api_guide;
 mod app;
 mod bed;
 mod cast;
+#[path = "../../../sources/tests/it/certificates.rs"]
+#[expect(dead_code, reason = "the tests of sources use more of it")]
+mod certificates;
+mod delivered;
 mod demo;
 mod front;
+mod guide;
+mod jobs;
+mod keys;
+mod messenger;
 mod own_mistakes;
 mod own_records;
 mod portal;
 mod reply;
+#[path = "../../../sources/tests/it/server.rs"]
+#[expect(dead_code, reason = "the tests of sources use more of it")]
+mod server;
 mod source_check;
 mod source_mistakes;
 mod source_offers;
 mod source_orders;
 mod start;
+mod statuses;
 mod told;

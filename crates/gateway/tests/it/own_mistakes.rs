@@ -7,10 +7,7 @@ use crypto::Suite;
 use encoding_rs::GBK;
 use gateway::commands::source::draft::{DraftArgs, make};
 
-use crate::{
-    own_records::{checked, demo},
-    source_check::world,
-};
+use crate::{guide::demo, own_records::checked, source_check::world};
 
 /// A draft in a folder of its own.
 struct Own {
@@ -433,6 +430,7 @@ fn a_demo_keeps_in_a_folder_beside_it() {
 #[test]
 fn a_port_that_is_taken_is_named() {
     let own = Own::draft(file(30, "\n", &[]).as_bytes());
+    #[expect(clippy::disallowed_methods, reason = "the test takes the port away")]
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     for (line, option) in [

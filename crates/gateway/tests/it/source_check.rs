@@ -210,6 +210,7 @@ pub(crate) struct Endpoint {
 impl Endpoint {
     pub(crate) async fn start() -> Self {
         let (folder, world) = (tempfile::tempdir().unwrap(), world());
+        #[expect(clippy::disallowed_methods, reason = "the test plays the authorities")]
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let keys = world

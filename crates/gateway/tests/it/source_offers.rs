@@ -218,6 +218,7 @@ answer = { number = "/bh" }
 #[tokio::test]
 async fn a_careless_source_is_told_apart() {
     static TAKEN: AtomicU32 = AtomicU32::new(0);
+    #[expect(clippy::disallowed_methods, reason = "the test plays the record holder")]
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let text = CARELESS.replace("{address}", &listener.local_addr().unwrap().to_string());
     let picture = sandbox::portrait_of(chen());

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use crypto::Suite;
+use domain::ids::DEPLOYMENT;
 use gateway::{
+    app::hex,
     config::Config,
     messenger::{Messenger, Outbox},
     start::{self, World},
@@ -11,7 +13,7 @@ use gateway::{
 use store::{Random, StoreConfig};
 
 use crate::{
-    app::CONFIG,
+    app::{CONFIG, TestApp},
     bed::Bed,
     cast::{about_me, chen},
 };
@@ -19,6 +21,7 @@ use crate::{
 on_both!(
     a_database_stays_what_it_was_made_as,
     a_restart_takes_up_where_it_was,
+    a_start_seals_the_policy_and_the_purposes,
     what_is_wrong_is_told_before_anybody_is_served,
 );
 
@@ -103,6 +106,45 @@ async fn a_restart_takes_up_where_it_was(bed: Arc<Bed>) {
         .await
         .expect(200);
     crate::reply::verify_receipt(&app.app, &receipt.text);
+}
+
+/// What the newest start sealed that it decides by.
+async fn sealed(app: &TestApp) -> String {
+    let newest = app.app.store.entries(DEPLOYMENT, None, 1).await.unwrap();
+    newest[0].shared.about.clone().unwrap()
+}
+
+/// Nobody changes an assessment's number or a basis and leaves no trace of it.
+async fn a_start_seals_the_policy_and_the_purposes(bed: Arc<Bed>) {
+    let app = bed.app().start().await;
+    let (policy, purposes) = (app.app.policy_version(), app.app.register.version());
+    let told = format!("started with policy {policy}, purposes {}", hex(&purposes[..16]));
+    assert_eq!(sealed(&app).await, told);
+    let clock = Arc::clone(&app.clock);
+    app.stop().await;
+    let another_number = bed
+        .app()
+        .clock(&clock)
+        .replacing("TEST-PIA-1", "TEST-PIA-9")
+        .start()
+        .await;
+    let changed = sealed(&another_number).await;
+    assert_ne!(changed, told);
+    assert!(
+        changed.starts_with(&format!("started with policy {policy}, ")),
+        "{changed}"
+    );
+    another_number.stop().await;
+    // Both tables, the second one first.
+    let tables = &CONFIG[CONFIG.find("[[purposes]]").unwrap()..CONFIG.find("[limits]").unwrap()];
+    let (first, second) = tables.split_at(tables.rfind("[[purposes]]").unwrap());
+    let same = bed
+        .app()
+        .clock(&clock)
+        .replacing(tables, &format!("{second}{first}"))
+        .start()
+        .await;
+    assert_eq!(sealed(&same).await, told);
 }
 
 async fn what_is_wrong_is_told_before_anybody_is_served(bed: Arc<Bed>) {

@@ -41,7 +41,7 @@ use futures_util::{
     future::{Either, join_all, select},
 };
 use serde_json::json;
-use sources::{Answer, Question, Sources};
+use sources::{Answer, Problem, Question, Sources};
 use tokio::time::{Instant, sleep};
 
 use crate::{
@@ -231,8 +231,14 @@ async fn ask(
         Either::Right((answer, _)) => (answer, DEADLINE),
     };
     let took = started.elapsed();
+    // A panic over what the source said is caught by whoever asks it, and is a fault of ours all the same.
+    let is_ours = |answer: &Answer| {
+        let report = answer.report.as_ref();
+        report.is_some_and(|report| report.problem == Problem::Unforeseen)
+    };
     match answer {
         Err(_) => exceptions.add(format!("{what}: a panic")),
+        Ok(answer) if is_ours(&answer) => exceptions.add(format!("{what}: a panic")),
         Ok(answer) if is_fooled(&answer) => {
             exceptions.add(format!("{what}: what is not so is {}", answer.outcome));
         }

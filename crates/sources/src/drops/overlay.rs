@@ -4,7 +4,7 @@
 //! `STORE/ID.DATE.changes`, a file of SQLite that is synced before a change is acknowledged. The next drop takes over
 //! what is newer than itself; of the rest only the sequence numbers stay, so that a change that comes late is known.
 
-use std::path::Path;
+use std::{io, path::Path};
 
 use domain::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
@@ -13,8 +13,14 @@ use serde_json::Value as Json;
 
 use super::shelf::{Digest, Label, ShelfKeys, Token};
 
-/// How many changes one drop takes: more are a new file. A hundred thousand are about 50 MB.
+/// How many changes one drop takes: more are a new file.
 const MAX_CHANGES: i64 = 100_000;
+/// How many bytes they take together, as they are sealed: a hundred thousand of one short row are about 45 MB, and 256 of
+/// the longest messages that are taken are 64 MiB.
+const MAX_SEALED: i64 = 64 << 20;
+/// How many ids are remembered: those of the most changes a day for three days, and as many again. What is forgotten
+/// earlier is known by its number all the same. 40 MB.
+const MAX_IDS: i64 = 4 * MAX_CHANGES;
 /// For how long a message's id is remembered: senders repeat for a day or two.
 const IDS_KEPT_SECONDS: i64 = 3 * 24 * 3600;
 /// For how long the sequence number of a record is remembered that did not change any more.
@@ -72,7 +78,7 @@ pub(crate) enum Taken {
     Repeated,
     /// A later change of the same record came before.
     Overtaken,
-    /// There are too many since the drop.
+    /// Too many came since the drop, or too much.
     TooMany,
 }
 
@@ -91,7 +97,19 @@ impl Taken {
 /// The changes beside one shelf.
 pub(super) struct Overlay {
     connection: Connection,
+    held: Held,
 }
+
+/// How much is kept: counted when the file is opened, and kept up to date by whoever alone writes to it.
+#[derive(Clone, Copy)]
+struct Held {
+    /// Bytes of all changes.
+    sealed: i64,
+    ids: i64,
+}
+
+/// What one drop takes over from the one before.
+pub(super) struct Inheritance<'a>(Transaction<'a>);
 
 impl Overlay {
     /// Opens the changes of a shelf, and begins them where `create` says so and there are none.
@@ -111,9 +129,11 @@ impl Overlay {
              CREATE TABLE IF NOT EXISTS void (row INTEGER NOT NULL, change BLOB NOT NULL);
              CREATE INDEX IF NOT EXISTS by_row ON void (row);
              CREATE INDEX IF NOT EXISTS by_voider ON void (change);
-             CREATE TABLE IF NOT EXISTS seen (id BLOB PRIMARY KEY, at INTEGER NOT NULL)",
+             CREATE TABLE IF NOT EXISTS seen (id BLOB PRIMARY KEY, at INTEGER NOT NULL);
+             CREATE INDEX IF NOT EXISTS by_time ON seen (at)",
         )?;
-        Ok(Some(Overlay { connection }))
+        let held = Held::count(&connection)?;
+        Ok(Some(Overlay { connection, held }))
     }
 
     /// Takes a change durably, unless its message or a later change of the same record came before.
@@ -126,65 +146,80 @@ impl Overlay {
     ) -> rusqlite::Result<Taken> {
         let behaviour = TransactionBehavior::Immediate;
         let transaction = self.connection.transaction_with_behavior(behaviour)?;
-        let forget = now.plus_seconds(-IDS_KEPT_SECONDS).0;
-        transaction.execute("DELETE FROM seen WHERE at < ?", [forget])?;
-        let add = "INSERT INTO seen (id, at) VALUES (?, ?) ON CONFLICT DO NOTHING";
-        if transaction.execute(add, params![id, now.0])? == 0 {
+        let mut held = self.held;
+        if !remember(&transaction, &mut held, id, now)? {
             return Ok(Taken::Repeated);
         }
-        let last = "SELECT sequence FROM change WHERE token = ?";
-        let last: Option<i64> = transaction
-            .query_row(last, [&found.token], |row| row.get(0))
+        let last = "SELECT sequence, length(sealed) FROM change WHERE token = ?";
+        let last: Option<(i64, i64)> = transaction
+            .query_row(last, [&found.token], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?;
-        if last.is_some_and(|last| last >= found.change.sequence) {
+        if last.is_some_and(|(last, _)| last >= found.change.sequence) {
             transaction.commit()?;
+            self.held = held;
             return Ok(Taken::Overtaken);
         }
-        // One that takes the place of another needs none of its own.
+        // One that takes the place of another needs none of its own, and no more room than it is longer.
         if last.is_none() {
             let count: i64 = transaction.query_row("SELECT count(*) FROM change", [], |row| row.get(0))?;
             if count >= MAX_CHANGES {
                 return Ok(Taken::TooMany);
             }
         }
+        let length = i64::try_from(sealed.len()).unwrap_or(i64::MAX);
+        let longer = length - last.map_or(0, |(_, length)| length);
+        if longer > 0 && held.sealed.saturating_add(longer) > MAX_SEALED {
+            return Ok(Taken::TooMany);
+        }
         put(&transaction, found, sealed)?;
         transaction.commit()?;
+        held.sealed += longer;
+        self.held = held;
         Ok(Taken::Done)
     }
 
-    /// Takes over changes and ids from the drop before, as they were.
+    /// Takes over from the drop before what `hand` gives, all or nothing.
     pub(super) fn take_over(
         &mut self,
-        changes: &[(Found<'_>, Vec<u8>)],
-        ids: &[(Digest, i64)],
-    ) -> rusqlite::Result<()> {
-        let transaction = self.connection.transaction()?;
-        for (found, sealed) in changes {
-            put(&transaction, found, sealed)?;
-        }
-        for (id, at) in ids {
-            transaction.execute(
-                "INSERT OR REPLACE INTO seen (id, at) VALUES (?, ?)",
-                params![id, at],
-            )?;
-        }
-        transaction.commit()
+        hand: impl FnOnce(&Inheritance<'_>) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let transaction = self.connection.transaction().map_err(io::Error::other)?;
+        let inheritance = Inheritance(transaction);
+        hand(&inheritance)?;
+        let held = Held::count(&inheritance.0).map_err(io::Error::other)?;
+        inheritance.0.commit().map_err(io::Error::other)?;
+        self.held = held;
+        Ok(())
     }
 
-    /// All changes, sealed, with their tokens and sequences; those that nobody can still send are left out.
-    pub(super) fn all(&self, now: Timestamp) -> rusqlite::Result<Vec<(Token, i64, Vec<u8>)>> {
+    /// Every change, sealed, with its token and sequence, one after the other; those that nobody can still send are
+    /// left out.
+    pub(super) fn each(
+        &self,
+        now: Timestamp,
+        mut visit: impl FnMut(Token, i64, Vec<u8>) -> io::Result<()>,
+    ) -> io::Result<()> {
         let after = now.plus_seconds(-SEQUENCES_KEPT_SECONDS).0;
         let all = "SELECT token, sequence, sealed FROM change WHERE as_of >= ?";
-        let mut statement = self.connection.prepare(all)?;
-        let rows = statement.query_map([after], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-        rows.collect()
+        let mut statement = self.connection.prepare(all).map_err(io::Error::other)?;
+        let rows = statement.query_map([after], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
+        for row in rows.map_err(io::Error::other)? {
+            let (token, sequence, sealed) = row.map_err(io::Error::other)?;
+            visit(token, sequence, sealed)?;
+        }
+        Ok(())
     }
 
-    /// The ids of the messages that came.
-    pub(super) fn ids(&self) -> rusqlite::Result<Vec<(Digest, i64)>> {
-        let mut statement = self.connection.prepare("SELECT id, at FROM seen")?;
-        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        rows.collect()
+    /// The id of each message that came, and when, one after the other.
+    pub(super) fn each_id(&self, mut visit: impl FnMut(Digest, i64) -> io::Result<()>) -> io::Result<()> {
+        let all = "SELECT id, at FROM seen";
+        let mut statement = self.connection.prepare(all).map_err(io::Error::other)?;
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
+        for row in rows.map_err(io::Error::other)? {
+            let (id, at) = row.map_err(io::Error::other)?;
+            visit(id, at)?;
+        }
+        Ok(())
     }
 
     /// The change that made a row of the drop void.
@@ -195,12 +230,13 @@ impl Overlay {
     }
 
     /// The change of the record that is found under a token, and those of which rows are found under it, with the
-    /// places of these rows.
-    pub(super) fn find(&self, token: &Token) -> rusqlite::Result<Vec<(Token, Option<usize>)>> {
+    /// places of these rows; the first so many of them.
+    pub(super) fn find(&self, token: &Token, most: usize) -> rusqlite::Result<Vec<(Token, Option<usize>)>> {
         let find = "SELECT token, NULL FROM change WHERE token = $1
-                    UNION ALL SELECT change, place FROM found WHERE token = $1 ORDER BY 1, 2";
+                    UNION ALL SELECT change, place FROM found WHERE token = $1 ORDER BY 1, 2 LIMIT $2";
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
         let mut statement = self.connection.prepare_cached(find)?;
-        let rows = statement.query_map([token], |row| {
+        let rows = statement.query_map(params![token, most], |row| {
             let place: Option<i64> = row.get(1)?;
             Ok((row.get(0)?, place.and_then(|place| usize::try_from(place).ok())))
         })?;
@@ -213,6 +249,56 @@ impl Overlay {
         let mut statement = self.connection.prepare_cached(find)?;
         statement.query_row([token], |row| Ok((row.get(0)?, row.get(1)?)))
     }
+}
+
+impl Held {
+    fn count(connection: &Connection) -> rusqlite::Result<Self> {
+        let sealed = "SELECT coalesce(sum(length(sealed)), 0) FROM change";
+        Ok(Held {
+            sealed: connection.query_row(sealed, [], |row| row.get(0))?,
+            ids: connection.query_row("SELECT count(*) FROM seen", [], |row| row.get(0))?,
+        })
+    }
+}
+
+impl Inheritance<'_> {
+    /// A change, as it is sealed for its new place.
+    pub(super) fn put(&self, found: &Found<'_>, sealed: &[u8]) -> io::Result<()> {
+        put(&self.0, found, sealed).map_err(io::Error::other)
+    }
+
+    /// The id of a message that came then.
+    pub(super) fn remember(&self, id: &Digest, at: i64) -> io::Result<()> {
+        let add = "INSERT OR REPLACE INTO seen (id, at) VALUES (?, ?)";
+        let mut statement = self.0.prepare_cached(add).map_err(io::Error::other)?;
+        statement
+            .execute(params![id, at])
+            .map(drop)
+            .map_err(io::Error::other)
+    }
+}
+
+/// Remembers the id of a message; `false` where it came before. What is too old is forgotten, and of too many the
+/// oldest.
+fn remember(
+    transaction: &Transaction<'_>,
+    held: &mut Held,
+    id: &Digest,
+    now: Timestamp,
+) -> rusqlite::Result<bool> {
+    let count = |changed: usize| i64::try_from(changed).unwrap_or(i64::MAX);
+    let until = now.plus_seconds(-IDS_KEPT_SECONDS).0;
+    held.ids -= count(transaction.execute("DELETE FROM seen WHERE at < ?", [until])?);
+    let add = "INSERT INTO seen (id, at) VALUES (?, ?) ON CONFLICT DO NOTHING";
+    if transaction.execute(add, params![id, now.0])? == 0 {
+        return Ok(false);
+    }
+    held.ids += 1;
+    if held.ids > MAX_IDS {
+        let oldest = "DELETE FROM seen WHERE id IN (SELECT id FROM seen ORDER BY at LIMIT ?)";
+        held.ids -= count(transaction.execute(oldest, [held.ids - MAX_IDS])?);
+    }
+    Ok(true)
 }
 
 fn put(transaction: &Transaction<'_>, found: &Found<'_>, sealed: &[u8]) -> rusqlite::Result<()> {
@@ -262,5 +348,133 @@ impl Change {
     ) -> Option<Self> {
         let plain = label.open_change(keys, token, sequence, sealed)?;
         serde_json::from_slice(&plain).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use tempfile::TempDir;
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp(1_795_314_304_000_000);
+
+    fn bed() -> (TempDir, PathBuf) {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("test.changes");
+        (folder, path)
+    }
+
+    fn opened(path: &Path) -> Overlay {
+        Overlay::open(path, true).unwrap().unwrap()
+    }
+
+    fn token(n: u8) -> Token {
+        [n; 16]
+    }
+
+    /// Takes a change of a record, sealed in so many bytes, with rows that are all found under one token.
+    fn take(
+        overlay: &mut Overlay,
+        (record, sequence): (u8, i64),
+        id: u8,
+        bytes: usize,
+        rows: usize,
+    ) -> Taken {
+        let change = Change {
+            record: Json::Null,
+            sequence,
+            as_of: NOW.0,
+            signed: false,
+            effect: Effect::Rows(Vec::new()),
+        };
+        let found = Found {
+            change: &change,
+            token: token(record),
+            rows: vec![vec![token(99)]; rows],
+            void: Vec::new(),
+        };
+        overlay.take(&found, &vec![0; bytes], &[id; 32], NOW).unwrap()
+    }
+
+    #[test]
+    fn no_more_is_found_than_is_asked_for() {
+        let (_folder, path) = bed();
+        let mut overlay = opened(&path);
+        for record in 0..3 {
+            assert_eq!(take(&mut overlay, (record, 1), record, 8, 400), Taken::Done);
+        }
+        let found = |most| overlay.find(&token(99), most).unwrap().len();
+        assert_eq!((found(502), found(usize::MAX)), (502, 1200));
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded_by_its_bytes_too() {
+        let (_folder, path) = bed();
+        let mut overlay = opened(&path);
+        assert_eq!(take(&mut overlay, (0, 1), 0, 8, 0), Taken::Done);
+        let long = "UPDATE change SET sealed = zeroblob(?)";
+        overlay.connection.execute(long, [MAX_SEALED - 100]).unwrap();
+        let mut overlay = opened(&path);
+        // What was not taken leaves its id free, and what is as long as the one before it adds nothing.
+        for (change, id, bytes, taken) in [
+            ((1, 1), 1, 101, Taken::TooMany),
+            ((1, 1), 1, 100, Taken::Done),
+            ((1, 2), 2, 100, Taken::Done),
+            ((1, 3), 3, 101, Taken::TooMany),
+            ((1, 4), 4, 1, Taken::Done),
+            ((2, 1), 5, 99, Taken::Done),
+            ((3, 1), 6, 1, Taken::TooMany),
+        ] {
+            let came = take(&mut overlay, change, id, bytes, 0);
+            assert_eq!(came, taken, "{change:?} in {bytes} bytes");
+        }
+        let mut overlay = opened(&path);
+        assert_eq!(
+            take(&mut overlay, (3, 1), 6, 1, 0),
+            Taken::TooMany,
+            "after a start, too"
+        );
+    }
+
+    #[test]
+    fn of_too_many_ids_the_oldest_are_forgotten() {
+        let (_folder, path) = bed();
+        let before = NOW.0 - 1_000_000_000;
+        let fill = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
+                    INSERT INTO seen SELECT CAST(i AS BLOB), ? + i FROM n";
+        let filled = opened(&path).connection.execute(fill, [MAX_IDS, before]).unwrap();
+        assert_eq!(i64::try_from(filled).unwrap(), MAX_IDS);
+        let mut overlay = opened(&path);
+        for id in 0..3 {
+            assert_eq!(take(&mut overlay, (id, 1), id, 8, 0), Taken::Done);
+        }
+        let kept = |overlay: &Overlay| -> (i64, i64) {
+            let all = "SELECT count(*), min(at) FROM seen";
+            overlay
+                .connection
+                .query_row(all, [], |row| Ok((row.get(0)?, row.get(1)?)))
+                .unwrap()
+        };
+        assert_eq!(kept(&overlay), (MAX_IDS, before + 4));
+        assert_eq!(take(&mut overlay, (2, 2), 2, 8, 0), Taken::Repeated);
+        assert_eq!(kept(&overlay), (MAX_IDS, before + 4));
+    }
+
+    #[test]
+    fn a_file_of_before_opens_and_is_searched_by_time() {
+        let (_folder, path) = bed();
+        let mut overlay = opened(&path);
+        assert_eq!(take(&mut overlay, (0, 1), 0, 8, 1), Taken::Done);
+        overlay.connection.execute_batch("DROP INDEX by_time").unwrap();
+        drop(overlay);
+        let mut overlay = Overlay::open(&path, false).unwrap().unwrap();
+        let how = "EXPLAIN QUERY PLAN DELETE FROM seen WHERE at < 1";
+        let plan: String = overlay.connection.query_row(how, [], |row| row.get(3)).unwrap();
+        assert!(plan.contains("by_time"), "{plan}");
+        assert_eq!(take(&mut overlay, (0, 2), 0, 8, 1), Taken::Repeated);
+        assert_eq!(overlay.find(&token(99), 9).unwrap(), [(token(0), Some(0))]);
     }
 }

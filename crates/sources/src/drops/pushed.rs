@@ -14,7 +14,7 @@ use serde_json::Value as Json;
 
 use super::{
     overlay::{Change, Effect, Found as PlacedChange, Overlay, Taken},
-    shelf::{Digest, Shelf, Token, unreadable},
+    shelf::{Digest, MAX_ROWS, Shelf, Token, unreadable},
     ways::Ways,
 };
 use crate::report::{Failure, Problem};
@@ -45,8 +45,13 @@ impl Shelf {
             }
         }
         *found = kept;
-        for (change, place) in overlay.find(token).map_err(broken)? {
+        // One is the record's own change and has no place; one row too many is known by one more.
+        for (change, place) in overlay.find(token, MAX_ROWS + 2).map_err(broken)? {
             changes.entry(change).or_default().extend(place);
+        }
+        let places: usize = changes.values().map(Vec::len).sum();
+        if found.len() + places > MAX_ROWS {
+            return Err(Failure::bad_answer(Problem::BadRows));
         }
         let mut pushed = Pushed::default();
         for (token, places) in changes {
@@ -140,30 +145,27 @@ impl Shelf {
         let Some(overlay) = &*overlay else {
             return Ok(());
         };
-        let mut changes = Vec::new();
-        for (token, sequence, sealed) in overlay.all(now).map_err(io::Error::other)? {
-            let opened = Change::open(&self.label, &self.keys, &token, (sequence, &sealed));
-            let mut change = opened.ok_or(io::ErrorKind::InvalidData)?;
-            if change.as_of <= to.as_of().0 {
-                change.effect = Effect::None;
-            } else if self.mapping() != to.mapping() && change.effect != Effect::None {
-                change.effect = Effect::Void;
-            }
-            changes.push(change);
-        }
-        let mut placed = Vec::with_capacity(changes.len());
-        for change in &changes {
-            // A record that the mapping of today cannot find, nobody can ask for.
-            let Ok(found) = to.place_change(change, ways, now) else {
-                continue;
-            };
-            let sealed = change.seal(&to.label, &to.keys, &found.token, random);
-            placed.push((found, sealed.ok_or(io::ErrorKind::InvalidData)?));
-        }
-        let ids = overlay.ids().map_err(io::Error::other)?;
         let created = Overlay::open(&changes_path(&to.path), true).map_err(io::Error::other)?;
         let mut created = created.ok_or(io::ErrorKind::InvalidData)?;
-        created.take_over(&placed, &ids).map_err(io::Error::other)?;
+        // One after the other: all of them together, opened and sealed again, are more than need be held at once.
+        created.take_over(|inheritance| {
+            overlay.each(now, |token, sequence, sealed| {
+                let opened = Change::open(&self.label, &self.keys, &token, (sequence, &sealed));
+                let mut change = opened.ok_or(io::ErrorKind::InvalidData)?;
+                if change.as_of <= to.as_of().0 {
+                    change.effect = Effect::None;
+                } else if self.mapping() != to.mapping() && change.effect != Effect::None {
+                    change.effect = Effect::Void;
+                }
+                // A record that the mapping of today cannot find, nobody can ask for.
+                let Ok(found) = to.place_change(&change, ways, now) else {
+                    return Ok(());
+                };
+                let sealed = change.seal(&to.label, &to.keys, &found.token, random);
+                inheritance.put(&found, &sealed.ok_or(io::ErrorKind::InvalidData)?)
+            })?;
+            overlay.each_id(|id, at| inheritance.remember(&id, at))
+        })?;
         *to.overlay() = Some(created);
         Ok(())
     }

@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// How many rows one question may find.
-const MAX_ROWS: usize = 500;
+pub(super) const MAX_ROWS: usize = 500;
 /// Half a hash tells ten million rows apart: two of them are alike once in 2⁸⁰ drops.
 pub(super) type Token = [u8; 16];
 

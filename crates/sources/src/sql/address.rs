@@ -2,13 +2,19 @@
 
 use std::{net::IpAddr, sync::Arc};
 
+use domain::outcome::Outcome;
 use rustls::RootCertStore;
 use tokio_postgres::config::Host;
 
-use super::RawSql;
+use super::{
+    RawSql,
+    allowance::{Allowance, Allowed},
+    tls::Handshake,
+};
 use crate::{
-    dial::Realm,
+    dial::{self, AddressRefused, Realm},
     file::{SourceError, SourceFile},
+    report::{Failure, Problem},
     secret, tls,
 };
 
@@ -24,14 +30,9 @@ pub(super) struct Target<C> {
     pub(super) host: String,
     pub(super) port: u16,
     pub(super) config: C,
-    /// Without it the connection is in the clear, which only this machine's own address may be.
-    pub(super) tls: Option<Tls>,
-}
-
-/// By whom the server's certificate must be signed.
-pub(super) struct Tls {
-    pub(super) roots: Arc<RootCertStore>,
-    pub(super) ca: Option<String>,
+    /// By whom the server's certificate must be signed. Without it the connection is in the clear, which only this
+    /// machine's own address may be.
+    pub(super) roots: Option<Arc<RootCertStore>>,
 }
 
 impl Address {
@@ -51,7 +52,6 @@ impl Address {
                 "database: a URL without options; what matters stands in this file",
             ));
         }
-        let ca = raw.ca.as_ref().map(|ca| ca.get_ref().clone());
         let target = |host: String, port: u16| {
             let is_here = host
                 .parse()
@@ -61,11 +61,8 @@ impl Address {
                     "database: the demo speaks only to this machine, such as 127.0.0.1",
                 ));
             }
-            let tls = if !is_here || ca.is_some() {
-                Some(Tls {
-                    roots: Arc::new(tls::roots(file, raw.ca.as_ref())?),
-                    ca: ca.clone(),
-                })
+            let roots = if !is_here || raw.ca.is_some() {
+                Some(Arc::new(tls::roots(file, raw.ca.as_ref())?))
             } else {
                 None
             };
@@ -74,7 +71,7 @@ impl Address {
                 host,
                 port,
                 config: (),
-                tls,
+                roots,
             })
         };
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
@@ -106,7 +103,7 @@ impl Target<()> {
             realm,
             host,
             port,
-            tls,
+            roots,
             ..
         } = self;
         Target {
@@ -114,7 +111,32 @@ impl Target<()> {
             host,
             port,
             config,
-            tls,
+            roots,
         }
+    }
+}
+
+impl<C> Target<C> {
+    /// Opens a connection over which no more comes than is allowed.
+    pub(super) async fn dial(&self, allowance: Allowance) -> Result<Allowed, Failure> {
+        let dialled = dial::dial_database(self.realm, &self.host, self.port).await;
+        let stream = dialled.map_err(|e| {
+            let refused = e.get_ref().is_some_and(|inner| inner.is::<AddressRefused>());
+            let problem = if refused {
+                Problem::AddressRefused
+            } else {
+                Problem::NotConnected
+            };
+            Failure::new(Outcome::Broken, problem)
+        })?;
+        Ok(Allowed::new(stream, allowance))
+    }
+
+    /// The handshake that encrypts a connection, where it is to be encrypted.
+    pub(super) fn handshake(&self) -> Result<Option<Handshake>, Failure> {
+        let handshake = self.roots.as_ref().map(|roots| Handshake::new(roots, &self.host));
+        handshake
+            .transpose()
+            .map_err(|_| Failure::new(Outcome::Broken, Problem::NotConnected))
     }
 }

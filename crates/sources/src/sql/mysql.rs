@@ -1,47 +1,70 @@
 //! A front-end database on MySQL or MariaDB.
 
+mod relay;
+
 use std::{
     io::ErrorKind,
-    net::IpAddr,
-    path::PathBuf,
     sync::{Mutex, PoisonError},
     time::Duration,
 };
 
 use domain::outcome::Outcome;
 use mysql_async::{
-    Column, Conn, DriverError, Error, IoError, Opts, OptsBuilder, Row, SslOpts, Value, consts::ColumnType,
-    prelude::Queryable,
+    Column, Conn, DriverError, Error, IoError, Opts, Row, Value, consts::ColumnType, prelude::Queryable,
 };
 use serde_json::{Map, Value as Json};
 
 use super::{Bounds, MAX_ROWS, address::Target, text};
 use crate::{
-    dial,
     file::Charset,
     report::{Failure, Problem},
-    tls,
 };
+use relay::Relay;
 
 /// The character set of a column that is not text, or whose text the server does not convert.
 const BINARY: u16 = 63;
 /// How long a connection that is given up may take to say so.
 const FAREWELL: Duration = Duration::from_secs(1);
+/// A packet may be so long, however short an answer must be: an error has its length too.
+const MIN_PACKET: usize = 64 << 10;
+/// A packet of one byte more says by its length that it is continued in the next.
+const MAX_PACKET: usize = (1 << 24) - 2;
 
 /// Connections to one database.
 pub(super) struct Mysql {
     target: Target<Opts>,
     bounds: Bounds,
-    idle: Mutex<Vec<Conn>>,
+    idle: Mutex<Vec<Connection>>,
+}
+
+/// A connection, and the relay through which it goes.
+pub(super) struct Connection {
+    pub(super) client: Conn,
+    relay: Relay,
+}
+
+impl Connection {
+    /// What an error of the client's amounts to; where the relay cut the connection, the relay knows better.
+    pub(super) fn explain(&self, error: &Error) -> Failure {
+        self.relay.word().instead_of(explain(error))
+    }
+
+    /// Says goodbye, and waits until that has been passed on.
+    pub(super) async fn close(self) {
+        let Connection { client, mut relay } = self;
+        // That it may not say goodbye changes nothing.
+        drop(client.disconnect().await);
+        relay.ended().await;
+    }
 }
 
 /// A connection in use. Dropped in the middle of an answer it is closed, and nobody waits for the rest.
-struct Lease(Option<Conn>);
+struct Lease(Option<Connection>);
 
 impl Drop for Lease {
     fn drop(&mut self) {
         if let Some(connection) = self.0.take() {
-            tokio::spawn(tokio::time::timeout(FAREWELL, connection.disconnect()));
+            tokio::spawn(tokio::time::timeout(FAREWELL, connection.close()));
         }
     }
 }
@@ -64,81 +87,78 @@ impl Mysql {
     ) -> Result<Vec<Json>, Failure> {
         let kept = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         if let Some(kept) = kept {
-            match self.ask(kept, statement, parameters).await {
+            match self.ask_bounded(kept, statement, parameters).await {
                 Err(failure) if failure.problem == Problem::ConnectionBroken => {}
                 answered => return answered,
             }
         }
         let fresh = self.connect().await?;
-        self.ask(fresh, statement, parameters).await
+        self.ask_bounded(fresh, statement, parameters).await
     }
 
-    pub(super) async fn connect(&self) -> Result<Conn, Failure> {
-        let target = &self.target;
-        let broken = |problem| Failure::new(Outcome::Broken, problem);
-        let addresses = dial::addresses(target.realm, &target.host, target.port).await;
-        let addresses: Vec<IpAddr> = addresses.map_err(|_| broken(Problem::NotConnected))?;
-        if addresses.is_empty() {
-            return Err(broken(Problem::AddressRefused));
-        }
-        let tls = target.tls.as_ref().map(|tls| {
-            let named = tls
-                .ca
-                .iter()
-                .map(|path| PathBuf::from(path).into())
-                .collect::<Vec<_>>();
-            SslOpts::default()
-                .with_disable_built_in_roots(!named.is_empty())
-                .with_root_certs(named)
-        });
-        let opts = OptsBuilder::default()
-            .ip_or_hostname(target.host.clone())
-            .tcp_port(target.port)
-            .resolved_ips(Some(addresses))
-            .user(target.config.user())
-            .pass(target.config.pass())
-            .db_name(target.config.db_name())
-            .ssl_opts(tls)
-            .prefer_socket(false)
-            .tcp_nodelay(true)
-            .max_allowed_packet(Some(self.bounds.max_body.max(64 << 10)));
-        let mut lease = Lease(Some(Conn::new(opts).await.map_err(|e| unconnected(&e))?));
+    pub(super) async fn connect(&self) -> Result<Connection, Failure> {
+        let max_packet = self.bounds.max_body.clamp(MIN_PACKET, MAX_PACKET);
+        let (relay, place) = Relay::open(&self.target, self.bounds.max_body, max_packet).await?;
+        let config = &self.target.config;
+        let opts = place
+            .user(config.user())
+            .pass(config.pass())
+            .db_name(config.db_name())
+            .max_allowed_packet(Some(max_packet));
+        let word = relay.word();
+        let client = Conn::new(opts).await;
+        let client = client.map_err(|e| word.instead_of(unconnected(&e)))?;
+        let mut lease = Lease(Some(Connection { client, relay }));
         if let Some(connection) = &mut lease.0 {
-            self.prepare(connection).await?;
+            let prepared = self.prepare(&mut connection.client).await;
+            prepared.map_err(|failure| word.instead_of(failure))?;
         }
-        lease.0.take().ok_or(broken(Problem::NotConnected))
+        let lost = Failure::new(Outcome::Broken, Problem::NotConnected);
+        lease.0.take().ok_or(lost)
     }
 
     /// Makes the session read-only, in China's time, and bounds its statements, by rows and by time: MariaDB in
     /// seconds, MySQL in milliseconds, each by a variable that the other does not know (error 1193). A statement that
     /// stood inside another would lose its order.
-    async fn prepare(&self, connection: &mut Conn) -> Result<(), Failure> {
+    async fn prepare(&self, client: &mut Conn) -> Result<(), Failure> {
         let refused = |e: Error| explain(&e);
-        connection
+        client
             .query_drop("SET SESSION TRANSACTION READ ONLY")
             .await
             .map_err(refused)?;
-        connection
+        client
             .query_drop("SET time_zone = '+08:00'")
             .await
             .map_err(refused)?;
         let rows = format!("SET sql_select_limit = {}", MAX_ROWS + 1);
-        connection.query_drop(rows).await.map_err(refused)?;
+        client.query_drop(rows).await.map_err(refused)?;
         let millis = self.bounds.statement.as_millis();
         let (seconds, rest) = (millis / 1000, millis % 1000);
         let of_mariadb = format!("SET SESSION max_statement_time = {seconds}.{rest:03}");
-        match connection.query_drop(of_mariadb).await {
+        match client.query_drop(of_mariadb).await {
             Err(Error::Server(e)) if e.code == 1193 => {
                 let of_mysql = format!("SET SESSION max_execution_time = {millis}");
-                connection.query_drop(of_mysql).await.map_err(refused)
+                client.query_drop(of_mysql).await.map_err(refused)
             }
             set => set.map_err(refused),
         }
     }
 
+    async fn ask_bounded(
+        &self,
+        connection: Connection,
+        statement: &str,
+        parameters: &[Option<String>],
+    ) -> Result<Vec<Json>, Failure> {
+        let word = connection.relay.word();
+        word.renew();
+        let answered = self.ask(connection, statement, parameters).await;
+        answered.map_err(|failure| word.instead_of(failure))
+    }
+
     async fn ask(
         &self,
-        connection: Conn,
+        connection: Connection,
         statement: &str,
         parameters: &[Option<String>],
     ) -> Result<Vec<Json>, Failure> {
@@ -150,7 +170,7 @@ impl Mysql {
             .iter()
             .map(|p| p.clone().map_or(Value::NULL, Value::from))
             .collect();
-        let mut result = match connection.exec_iter(statement, values).await {
+        let mut result = match connection.client.exec_iter(statement, values).await {
             Ok(result) => result,
             Err(e) => return self.give_back(lease, Err(explain(&e))),
         };
@@ -257,10 +277,7 @@ fn unconnected(error: &Error) -> Failure {
 }
 
 /// What an error amounts to: by its code, for its text may hold values.
-pub(super) fn explain(error: &Error) -> Failure {
-    if let Some(problem) = tls::refused(error) {
-        return Failure::new(Outcome::Broken, problem);
-    }
+fn explain(error: &Error) -> Failure {
     let Error::Server(server) = error else {
         return match error {
             // The packet codec's own errors: larger than agreed, or out of order.
@@ -269,10 +286,6 @@ pub(super) fn explain(error: &Error) -> Failure {
             }
             Error::Io(_) | Error::Driver(DriverError::ConnectionClosed) => {
                 Failure::new(Outcome::Broken, Problem::ConnectionBroken)
-            }
-            // It has no TLS, and is asked for its certificate.
-            Error::Driver(DriverError::NoClientSslFlagFromServer) => {
-                Failure::new(Outcome::Broken, Problem::NotConnected)
             }
             _ => Failure::bad_answer(Problem::BadRows),
         };

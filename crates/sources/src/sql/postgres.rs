@@ -18,15 +18,8 @@ use tokio_postgres::{
     types::{Format, FromSql, IsNull, ToSql, Type, to_sql_checked},
 };
 
-use super::{
-    Bounds, MAX_ROWS,
-    address::Target,
-    allowance::{Allowance, Allowed},
-    text,
-    tls::Handshake,
-};
+use super::{Bounds, MAX_ROWS, address::Target, allowance::Allowance, text};
 use crate::{
-    dial::{self, AddressRefused},
     file::Charset,
     report::{Failure, Problem},
     tls,
@@ -71,7 +64,7 @@ impl Drop for Connection {
 
 impl Postgres {
     pub(super) fn new(mut target: Target<Box<Config>>, bounds: Bounds) -> Self {
-        let mode = if target.tls.is_some() {
+        let mode = if target.roots.is_some() {
             SslMode::Require
         } else {
             SslMode::Disable
@@ -127,22 +120,9 @@ impl Postgres {
 
     async fn connect_bounded(&self, allowance: Allowance) -> Result<Connection, Failure> {
         let target = &self.target;
-        let stream = dial::dial_database(target.realm, &target.host, target.port)
-            .await
-            .map_err(|e| {
-                let refused = e.get_ref().is_some_and(|inner| inner.is::<AddressRefused>());
-                let problem = if refused {
-                    Problem::AddressRefused
-                } else {
-                    Problem::NotConnected
-                };
-                Failure::new(Outcome::Broken, problem)
-            })?;
-        let stream = Allowed::new(stream, allowance.clone());
+        let stream = target.dial(allowance.clone()).await?;
         let (client, task, encoding);
-        if let Some(tls) = &target.tls {
-            let handshake = Handshake::new(&tls.roots, &target.host);
-            let handshake = handshake.map_err(|_| Failure::new(Outcome::Broken, Problem::NotConnected))?;
+        if let Some(handshake) = target.handshake()? {
             let (made, connection) = target
                 .config
                 .connect_raw(stream, handshake)
@@ -396,14 +376,59 @@ pub(super) fn explain(error: &Error) -> Failure {
     if *code == SqlState::QUERY_CANCELED {
         return Failure::new(Outcome::TimedOut, Problem::DeadlinePassed);
     }
-    tracing::warn!(code = code.code(), "a front-end database refused");
-    match &code.code()[..2] {
-        "53" => Failure::new(Outcome::Overloaded, Problem::NoPlace),
-        "57" if *code == SqlState::CANNOT_CONNECT_NOW => {
+    tracing::warn!(code = told(code), "a front-end database refused");
+    refused(code)
+}
+
+/// A code as it may be traced: the server chooses it, and only what is made like one is told.
+fn told(code: &SqlState) -> &str {
+    let code = code.code();
+    if code.len() == 5 && code.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        code
+    } else {
+        "malformed"
+    }
+}
+
+/// What a code amounts to, by its class: the first two characters (SQL:2011, section 24.1).
+fn refused(code: &SqlState) -> Failure {
+    match code.code().get(..2) {
+        Some("53") => Failure::new(Outcome::Overloaded, Problem::NoPlace),
+        Some("57") if *code == SqlState::CANNOT_CONNECT_NOW => {
             Failure::new(Outcome::Maintenance, Problem::NotConnected)
         }
-        "57" | "08" => Failure::new(Outcome::Broken, Problem::ConnectionBroken),
-        "28" | "3D" => Failure::new(Outcome::Broken, Problem::NotConnected),
+        Some("57" | "08") => Failure::new(Outcome::Broken, Problem::ConnectionBroken),
+        Some("28" | "3D") => Failure::new(Outcome::Broken, Problem::NotConnected),
         _ => Failure::bad_answer(Problem::StatementRefused),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_is_the_servers_choice_and_is_told_only_where_it_is_one() {
+        let refusal = |code: &str| refused(&SqlState::from_code(code)).problem;
+        assert_eq!(refusal("53300"), Problem::NoPlace);
+        assert_eq!(refusal("28P01"), Problem::NotConnected);
+        assert_eq!(told(&SqlState::from_code("XX000")), "XX000");
+        let long = "5".repeat(1 << 20);
+        // The second byte of 京 is in the middle of it.
+        for code in [
+            "",
+            "5",
+            "京",
+            "5京",
+            "4260",
+            "426011",
+            "42\n60",
+            "42 01",
+            "京A",
+            long.as_str(),
+        ] {
+            assert_ne!(refusal(code), Problem::NoPlace, "{}", code.len());
+            assert_eq!(told(&SqlState::from_code(code)), "malformed", "{}", code.len());
+        }
     }
 }

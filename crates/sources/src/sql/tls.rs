@@ -1,4 +1,4 @@
-//! TLS of a PostgreSQL connection, by rustls.
+//! TLS of a connection to a database, by rustls.
 
 use std::{
     future::Future,

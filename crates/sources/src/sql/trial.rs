@@ -184,9 +184,10 @@ impl Mysql {
     /// It compares a number with a text as numbers and tells nothing of a place's type.
     async fn describe(&self, statement: &str) -> Result<Described, Refusal> {
         let mut connection = self.connect().await.map_err(Refusal::Failed)?;
-        let known = connection.prep(statement).await.map_err(|e| match &e {
+        let known = connection.client.prep(statement).await;
+        let known = known.map_err(|e| match &e {
             mysql_async::Error::Server(said) => Refusal::Told(said.message.clone()),
-            _ => Refusal::Failed(super::mysql::explain(&e)),
+            _ => Refusal::Failed(connection.explain(&e)),
         });
         let columns = known.map(|known| {
             known
@@ -195,8 +196,7 @@ impl Mysql {
                 .map(|c| c.name_str().into_owned())
                 .collect()
         });
-        // That it may not say goodbye changes nothing.
-        drop(connection.disconnect().await);
+        connection.close().await;
         Ok(Described {
             columns: columns?,
             numbers: Vec::new(),

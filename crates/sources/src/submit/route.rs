@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, ops::Range};
 
 use domain::{
+    identifiers::is_invisible,
     outcome::Outcome,
     review::{Progress, Submission},
 };
@@ -269,10 +270,23 @@ fn read_number(at: &Pointer, answer: &Json) -> Result<String, Failure> {
         .ok_or(Failure::bad_answer(Problem::ReviewNumberMissing))
 }
 
-/// A source's words without control characters, cut where they are too long; `None` where nothing is left.
+/// A source's words without what nobody sees, cut where they are too long; `None` where nothing is left.
 fn clean(text: &str) -> Option<String> {
-    let sound = |c: &char| *c == '\n' || !c.is_control();
+    let sound = |c: &char| *c == '\n' || !is_invisible(*c);
     let text: String = text.chars().filter(sound).take(MAX_ANSWER).collect();
     let text = text.trim();
     (!text.is_empty()).then(|| text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sources_words_are_what_is_seen_of_them() {
+        let said = "\u{202e}已\u{ad}更\u{200b}正\u{61c}\n\u{2028}见\u{2066}附件\u{e0041}\0";
+        assert_eq!(clean(said).as_deref(), Some("已更正\n见附件"));
+        assert_eq!(clean(" \u{feff}\u{202c}\n"), None);
+        assert_eq!(clean(&"字".repeat(MAX_ANSWER + 1)), Some("字".repeat(MAX_ANSWER)));
+    }
 }

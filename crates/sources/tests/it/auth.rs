@@ -85,7 +85,7 @@ impl Checker {
     }
 }
 
-fn hmac(digest: &str, secret: &str) -> String {
+pub(crate) fn hmac(digest: &str, secret: &str) -> String {
     format!(
         "\n[auth.hmac]\nkey_id = \"us\"\nsecret = \"literal:{secret}\"\ndigest = \"{digest}\"\n\
          headers = {{ key_id = \"X-Key-Id\", time = \"x-time\", nonce = \"x-nonce\", signature = \"x-signature\" }}\n"

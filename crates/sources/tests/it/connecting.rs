@@ -10,15 +10,19 @@ use tokio::{
 };
 
 use crate::{
+    certificates::Files,
     front::FRONT,
     server::{Server, json},
-    tls::Files,
     world::{NOW, TRAFFIC, car_answer, car_question, file, kinds, sources},
 };
 
 /// What comes of a question to a port that refuses at first, and how often it was asked there. The port is taken from
 /// the beginning, so that no other test can open it.
 async fn ask_too_soon(retries: &str) -> (Answer, usize) {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the test plays a port that is shut at first"
+    )]
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let port = socket.local_addr().unwrap().port();
@@ -49,6 +53,7 @@ async fn without_retries_a_port_that_is_shut_is_broken_at_once() {
 /// What a deployment with real sources says of a name that its name server answers with an inward address; nothing
 /// arrives there.
 async fn refused(case: &str, make: impl Fn(u16) -> SourceFile) {
+    #[expect(clippy::disallowed_methods, reason = "the test listens where nobody may come")]
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let files = [make(listener.local_addr().unwrap().port())];
     let clock = Arc::new(ManualClock::new(NOW));

@@ -112,6 +112,10 @@ async fn what_stalls_is_cut_off_at_the_deadline() {
 }
 
 #[tokio::test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the test plays a peer whose queue is full"
+)]
 async fn a_connection_that_is_not_accepted_or_not_secured_is_cut_off_too() {
     // With its queue full a listener lets nobody finish the handshake.
     let socket = TcpSocket::new_v4().unwrap();
@@ -136,6 +140,7 @@ async fn a_connection_that_is_not_accepted_or_not_secured_is_cut_off_too() {
 }
 
 #[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "the test plays the peer")]
 async fn what_breaks_is_broken() {
     let broken = |case, act, problem| check(case, act, Outcome::Broken, problem);
     let cut = http("200 OK", JSON, &[b' '; 500])[..200].to_vec();

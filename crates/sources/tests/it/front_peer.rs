@@ -15,6 +15,8 @@ use crate::front::Engine;
 
 /// The bit of MySQL's capabilities, little-endian, that stands for TLS.
 const CLIENT_SSL: u8 = 0x08;
+/// The first byte of MySQL's packet by which a statement is prepared.
+const PREPARE: u8 = 0x16;
 /// The first byte of MySQL's packet by which a prepared statement is run.
 const EXECUTE: u8 = 0x17;
 
@@ -32,6 +34,10 @@ pub(crate) enum Lie {
     AtTheGreeting,
     /// It answers the statement with such a row, or such a packet.
     InARow,
+    /// It answers the statement with these packets and no more; of MySQL's only.
+    Saying(&'static [&'static [u8]]),
+    /// It prepares the statement with 65,535 columns, and describes each at length; of MySQL's only.
+    InColumns,
 }
 
 impl Peer {
@@ -59,6 +65,7 @@ impl Peer {
         F: Fn(TcpStream, Arc<AtomicU64>) -> R + Send + 'static,
         R: Future<Output = std::io::Result<()>> + Send + 'static,
     {
+        #[expect(clippy::disallowed_methods, reason = "the test plays the peer")]
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (port, taken) = (listener.local_addr().unwrap().port(), Arc::default());
         let counted = Arc::clone(&taken);
@@ -167,8 +174,11 @@ async fn liar(mut stream: TcpStream, engine: Engine, lie: Lie, taken: Arc<Atomic
     if !is_at_once && !hand_over(&mut stream, engine, lie).await? {
         return Ok(());
     }
-    if engine == Engine::MariaDb {
-        return packets(stream, lie, taken).await;
+    match lie {
+        Lie::Saying(bodies) => return say(stream, bodies).await,
+        Lie::InColumns => return columns(stream, taken).await,
+        _ if engine == Engine::MariaDb => return packets(stream, lie, taken).await,
+        _ => {}
     }
     if lie == Lie::InARow {
         stream.write_all(b"2\0\0\0\x04").await?;
@@ -193,8 +203,9 @@ async fn hand_over(stream: &mut TcpStream, engine: Engine, lie: Lie) -> std::io:
                 let is_greeting = std::mem::take(&mut is_first);
                 let is_now = match lie {
                     Lie::AtTheGreeting => is_greeting,
-                    Lie::InARow if engine == Engine::MariaDb => said.get(4) == Some(&EXECUTE),
-                    Lie::InARow => !is_greeting && binds(said),
+                    Lie::InColumns => said.get(4) == Some(&PREPARE),
+                    _ if engine == Engine::MariaDb => said.get(4) == Some(&EXECUTE),
+                    _ => !is_greeting && binds(said),
                 };
                 if said.is_empty() || is_now {
                     return Ok(!said.is_empty());
@@ -219,6 +230,30 @@ async fn packets(mut stream: TcpStream, lie: Lie, taken: Arc<AtomicU64>) -> std:
             stream.write_all(part).await?;
             taken.fetch_add(part.len() as u64, Ordering::Relaxed);
         }
+    }
+    Ok(())
+}
+
+/// The packets, and then nothing: whoever waits for more waits.
+async fn say(mut stream: TcpStream, bodies: &[&[u8]]) -> std::io::Result<()> {
+    for (number, body) in (1..).zip(bodies) {
+        write(&mut stream, number, body).await?;
+    }
+    let mut rest = Vec::new();
+    stream.read_to_end(&mut rest).await.map(drop)
+}
+
+/// What prepares a statement: its number, how many columns it gives and how many places it has; then the columns.
+async fn columns(mut stream: TcpStream, taken: Arc<AtomicU64>) -> std::io::Result<()> {
+    let prepared = [0, 1, 0, 0, 0, 255, 255, 0, 0, 0, 0, 0];
+    write(&mut stream, 1, &prepared).await?;
+    let mut column = b"\x03def".to_vec();
+    column.resize(8000, 0);
+    let mut number = 1_u8;
+    for _ in 0..u16::MAX {
+        number = number.wrapping_add(1);
+        write(&mut stream, number, &column).await?;
+        taken.fetch_add(column.len() as u64, Ordering::Relaxed);
     }
     Ok(())
 }

@@ -8,14 +8,18 @@ use sources::Problem;
 use tokio_rustls::rustls::ServerConfig;
 
 use crate::{
+    certificates::{Ca, Files, Key, params, server_config},
     front::{BOTH, Engine, about, files, row},
     front_peer::{Lie, Peer},
-    tls::{Ca, Files, Key, params, server_config},
     world::sources,
 };
 
 /// What comes of a question to a database behind this peer, and to the same one again.
-async fn ask(table: &str, url: &str, change: impl Fn(String) -> String) -> (Outcome, Option<Problem>) {
+pub(crate) async fn ask(
+    table: &str,
+    url: &str,
+    change: impl Fn(String) -> String,
+) -> (Outcome, Option<Problem>) {
     let sources = sources(&files(table, url, change));
     let answer = sources.ask(about("京A12345")).await;
     if answer.outcome == Outcome::Found {
@@ -25,7 +29,7 @@ async fn ask(table: &str, url: &str, change: impl Fn(String) -> String) -> (Outc
     (answer.outcome, answer.report.map(|report| report.problem))
 }
 
-fn url(engine: Engine, host: &str, port: u16) -> String {
+pub(crate) fn url(engine: Engine, host: &str, port: u16) -> String {
     let url = engine.url();
     let (before, after) = url.rsplit_once('@').unwrap();
     let (_, name) = after.split_once('/').unwrap();

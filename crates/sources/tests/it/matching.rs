@@ -1,10 +1,10 @@
 //! Mode `match`: which sources are asked for which claims, and what their answers amount to.
 
 use bytes::Bytes;
-use domain::{kind::Value, outcome::Outcome};
+use domain::{kind::Value, outcome::Outcome, words::Freshness};
 use jiff::civil::date;
 use serde_json::{Value as Json, json};
-use sources::{Question, Sources};
+use sources::{Question, Sources, Span};
 use tokio::time::Instant;
 
 use crate::{
@@ -142,4 +142,46 @@ async fn a_portrait_without_its_picture_cannot_be_compared() {
         assert_eq!(sources.ask(question).await.outcome, Outcome::CannotCompare);
     }
     assert!(server.requests().iter().all(|h| h.path == "/base"));
+}
+
+/// Whoever may ask whether a name and a number belong together, and is denied the answer, could look for it in what is
+/// measured of a register that nobody else asks.
+#[tokio::test]
+async fn nothing_that_is_told_of_a_source_sets_a_yes_apart_from_a_no() {
+    const STALE: Option<&str> = Some("2026-11-17 10:00:00");
+    let claims = "claims = [\"valid_until\"]";
+    let dated = REGISTER.replacen(claims, &format!("{claims}\nanswer = {{ as_of = \"/sj\" }}"), 1);
+    let asked = async |code: &str, as_of: Option<&str>, times: usize| {
+        let server = Server::always(json(json!({ "r": code, "sj": as_of }))).await;
+        let sources = sources(&[file("register.toml", &dated, server.port())]);
+        for _ in 0..times {
+            let answer = sources.ask(match_question(&[])).await;
+            let is_yes = answer.outcome == Outcome::Match;
+            assert!(is_yes || answer.outcome == Outcome::Mismatch);
+            assert_eq!(answer.provenance.unwrap().as_of.is_some(), is_yes);
+        }
+        sources
+    };
+    let (register, kind) = ("test-register", "person");
+    let measured = |sources: &Sources| sources.measured(register, kind, Span::Day);
+    let told = |sources: &Sources| sources.told(register, kind, Span::Day);
+    let is_stale = |sources: &Sources| sources.is_drifting(register, kind, Freshness::Realtime);
+    for times in [1, 25] {
+        let (yes, no) = (asked("1", STALE, times).await, asked("2", STALE, times).await);
+        assert_eq!(measured(&yes), measured(&no), "{times}");
+        assert_eq!(
+            (measured(&yes).dated(), is_stale(&yes)),
+            (times as u64, times > 3)
+        );
+        let undated = asked("2", None, times).await;
+        for sources in [&yes, &no, &undated] {
+            assert_eq!(told(sources), told(&yes), "{times}");
+            assert!(!sources.is_told_drifting(register, kind, Freshness::Realtime));
+        }
+        let told = told(&yes);
+        assert_eq!(
+            (told.answered, told.tells_age(), told.age(50)),
+            (times as u64, None, None)
+        );
+    }
 }

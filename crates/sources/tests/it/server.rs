@@ -56,6 +56,7 @@ pub(crate) struct Server {
 
 impl Server {
     /// Starts on a free port of this machine.
+    #[expect(clippy::disallowed_methods, reason = "the test plays the source")]
     pub(crate) async fn start(script: impl Fn(&Heard) -> Act + Send + Sync + 'static) -> Server {
         Server::on(TcpListener::bind("127.0.0.1:0").await.unwrap(), script)
     }
@@ -81,6 +82,7 @@ impl Server {
         config: Arc<ServerConfig>,
         script: impl Fn(&Heard) -> Act + Send + Sync + 'static,
     ) -> Server {
+        #[expect(clippy::disallowed_methods, reason = "the test plays the source")]
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let heard = Arc::new(Mutex::new(Vec::new()));

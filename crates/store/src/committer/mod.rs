@@ -70,6 +70,23 @@ impl Effect {
         }
     }
 
+    /// Happens only where this condition holds, which must change nothing.
+    pub(crate) fn only_if(
+        self,
+        condition: impl for<'t> Fn(&'t Tx<'t>, Timestamp) -> BoxFuture<'t, Result<bool, DbError>>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Self {
+        let Effect { run, lasting } = self;
+        let (run, condition): (_, Arc<Run>) = (run, Arc::new(condition));
+        let both = Effect::new(move |tx, time| {
+            let (run, condition) = (Arc::clone(&run), Arc::clone(&condition));
+            Box::pin(async move { Ok(condition(tx, time).await? && run(tx, time).await?) })
+        });
+        Effect { lasting, ..both }
+    }
+
     /// Goes to the effects journal too, before anybody is told that it happened.
     pub(crate) fn lasting(mut self, effected: Effected) -> Self {
         self.lasting.push(effected);

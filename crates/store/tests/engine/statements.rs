@@ -6,7 +6,7 @@ use store::testing::each_engine;
 use crate::{ADD, THING, count, id, run};
 
 const ALL: Sql = Sql::both("SELECT id, number, label, body FROM thing ORDER BY id");
-const BY_NUMBER: Sql = Sql::both("SELECT label FROM thing WHERE number = $1 ORDER BY id");
+const BY_NUMBER: Sql = Sql::both("SELECT label FROM thing WHERE id > '' AND number = $1 ORDER BY id");
 const INSERT: Insert = Insert {
     table: "thing",
     columns: &["id", "number", "label", "body"],

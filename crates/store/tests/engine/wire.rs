@@ -42,6 +42,7 @@ pub(crate) async fn wire(cut: Arc<Cut>) -> String {
     let url = std::env::var(VARIABLE).unwrap();
     let config: tokio_postgres::Config = url.parse().unwrap();
     let port = config.get_ports().first().copied().unwrap_or(5432);
+    #[expect(clippy::disallowed_methods, reason = "the wire's near end, for a test")]
     let near = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let end = near.local_addr().unwrap();
     tokio::spawn(async move {

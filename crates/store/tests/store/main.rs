@@ -15,6 +15,7 @@ mod kept_answers;
 mod nodes;
 mod people;
 mod properties;
+mod schema;
 mod sessions;
 mod starts;
 mod tampering;

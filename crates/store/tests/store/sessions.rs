@@ -109,6 +109,37 @@ async fn sessions_have_a_greatest_age_and_are_forgotten() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_was_signed_out_meanwhile_changes_nothing() {
+    each_world(|world| async move {
+        let store = world.open().await;
+        let (proven, other) = (prove(&store, 1).await, sign_up(&store, 2).await);
+        let by = proven.holder;
+        let lives = async || store.session_lives(by.session, by.account).await.unwrap();
+        assert!(lives().await);
+        assert!(!store.session_lives(by.session, other.account).await.unwrap());
+        let erase = |session| {
+            let effect = store.erase(proven.subject, by.account);
+            change(
+                proven.subject,
+                PERSON_ERASED,
+                effect.while_lives(session, by.account),
+            )
+        };
+        // Somebody else's session, and one's own that has ended.
+        nothing(store.seal(erase(other.session)).await);
+        sign_out(&store, by).await;
+        assert!(!lives().await);
+        nothing(store.seal(erase(by.session)).await);
+        let subject = store.subject(proven.subject).await.unwrap().unwrap();
+        assert!(subject.active && subject.person.is_some(), "nothing was erased");
+        let again = sign_in(&store, by.account, Level::L2, None).await;
+        sealed(store.seal(erase(again.session)).await);
+        check(&store).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_person_comes_with_the_session_until_they_are_erased() {
     each_world(|world| async move {
         let store = world.open().await;

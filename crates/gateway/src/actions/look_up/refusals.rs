@@ -13,13 +13,18 @@ use super::{
 };
 use crate::{actions::decide::Refusal, app::App, error::Error};
 
-/// Refusals that hide something leave no sooner than this after the whole question was there.
-pub const REFUSAL_FLOOR: Duration = Duration::from_millis(50);
+/// Refusals that hide something leave no sooner than this after the whole question was there. A person who is named here
+/// for the first time costs four syncs, a known one two: on a slow disk, too, both end well within it.
+pub const REFUSAL_FLOOR: Duration = Duration::from_millis(250);
 
 /// Waits for the next multiple of the floor after the work began, so that the work that was done does not show in the
 /// time: under load too, where the work alone takes longer than the floor. Not after the arrival of a request's head:
 /// whoever sends the rest late would choose how near to the next multiple the work ends.
 pub(in crate::actions) async fn settle(begun: Instant) {
+    #[cfg(feature = "planted")]
+    if crate::planted::acts("hurried-refusal") {
+        return;
+    }
     let floors = begun.elapsed().as_micros() / REFUSAL_FLOOR.as_micros() + 1;
     let floors = u32::try_from(floors).unwrap_or(u32::MAX);
     tokio::time::sleep_until(begun + REFUSAL_FLOOR.saturating_mul(floors)).await;

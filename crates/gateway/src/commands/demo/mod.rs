@@ -112,7 +112,7 @@ pub async fn run(args: DemoArgs, world: &World) -> Outcome {
     own.read_drops(&app)?;
     // Nobody is told "no file yet" because they were quick.
     jobs::look_for_drops::look(&app).await;
-    jobs::start(&app);
+    let _jobs = jobs::start(&app);
     let metrics = listen::bind(args.metrics, "--metrics HOST:PORT").await?;
     let metrics_address = metrics.local_addr()?;
     serve::serve_metrics(metrics, serve::install_metrics()?);
@@ -138,6 +138,10 @@ async fn open(
     address: SocketAddr,
     world: &World,
 ) -> Result<App, StartError> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the authorities are played on this machine"
+    )]
     let sandbox_listener = TcpListener::bind("127.0.0.1:0").await?;
     let sandbox_url = format!("http://{}", sandbox_listener.local_addr()?);
     let keys = world.random.with(|rng| sandbox::Keys::generate(args.suite, rng));

@@ -55,12 +55,16 @@ pub(super) async fn run(app: &Arc<App>, address: SocketAddr) -> Outcome {
         lines.push(look_up(app, &client, kind, &things.json).await?);
     }
     print(app, persona, &lines)?;
-    let sound = lines.iter().all(Line::is_sound);
-    Ok(if sound && !lines.is_empty() {
+    Ok(ended(&lines))
+}
+
+/// How the command ends: well, if there is something to show and none of it is off.
+fn ended(lines: &[Line]) -> ExitCode {
+    if !lines.is_empty() && lines.iter().all(Line::is_sound) {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
-    })
+    }
 }
 
 /// Somebody with a vehicle, a licence and a marriage, who holds their own phone: something of every kind.
@@ -250,4 +254,66 @@ fn print(app: &App, persona: &Persona, lines: &[Line]) -> io::Result<()> {
     }
     let off = lines.iter().filter(|l| !l.is_sound()).count();
     say!("\n{} rows, {off} off", lines.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line() -> Line {
+        Line {
+            kind: "vehicle".into(),
+            outcome: "found".into(),
+            disclosed: 3,
+            withheld: 1,
+            source: Some("sandbox-traffic".into()),
+            as_of: Some("2026-11-22T04:00:00Z".into()),
+            millis: 7,
+            verified: Ok("OPERATOR-SIGNED".into()),
+        }
+    }
+
+    #[test]
+    fn a_line_is_sound_by_outcome_source_age_and_receipt_together() {
+        assert!(line().is_sound());
+        let answered = [Answer::Found, Answer::Match];
+        for outcome in Answer::ALL {
+            let line = Line {
+                outcome: outcome.code().into(),
+                ..line()
+            };
+            assert_eq!(line.is_sound(), answered.contains(outcome), "{outcome}");
+        }
+        type Change = fn(&mut Line);
+        let off: [(&str, Change); 5] = [
+            ("no outcome of ours", |line| line.outcome = "no answer".into()),
+            ("refused", |line| line.outcome = "NOT_PERMITTED".into()),
+            ("no source", |line| line.source = None),
+            ("no age", |line| line.as_of = None),
+            ("no receipt that holds", |line| {
+                line.verified = Err("no receipt".into())
+            }),
+        ];
+        for (case, change) in off {
+            let mut line = line();
+            change(&mut line);
+            assert!(!line.is_sound(), "{case}");
+        }
+    }
+
+    #[test]
+    fn one_line_that_is_off_fails_the_command() {
+        let off = || Line {
+            as_of: None,
+            ..line()
+        };
+        for (lines, code) in [
+            (vec![line(), line()], ExitCode::SUCCESS),
+            (vec![off(), line()], ExitCode::FAILURE),
+            (vec![line(), off()], ExitCode::FAILURE),
+            (vec![], ExitCode::FAILURE),
+        ] {
+            assert_eq!(ended(&lines), code, "{} lines", lines.len());
+        }
+    }
 }

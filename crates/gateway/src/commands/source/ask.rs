@@ -305,7 +305,7 @@ fn read<'a>(
         known.push(id);
         match raw.get(id) {
             Some(value) => {
-                let value = of_type.read_on(value, today);
+                let value = of_type.read_asked(value, today);
                 let value = value.map_err(|_| format!("{what}.{id}: not a valid {}", of_type.word()))?;
                 values.insert(id.clone(), value);
             }

@@ -30,10 +30,6 @@ pub struct OperatorArgs {
 impl OperatorArgs {
     /// Checks both names, and finds the data folder.
     pub(super) fn folder(&self) -> Result<PathBuf, StartError> {
-        let is_name = |text: &str| {
-            let sound = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-            !text.is_empty() && text.len() <= 48 && text.chars().all(sound)
-        };
         if !is_name(&self.by) || !is_name(&self.id) {
             return Err(StartError(
                 "ID and --by: letters, digits, hyphens, dots, at most 48".into(),
@@ -48,6 +44,12 @@ impl OperatorArgs {
         super::list::must_exist(&config.sources_folder, &self.id)?;
         Ok(config.data_folder)
     }
+}
+
+/// Whether a text can be a source's id or an operator's name.
+pub(in crate::commands) fn is_name(text: &str) -> bool {
+    let sound = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    !text.is_empty() && text.len() <= 48 && text.chars().all(sound)
 }
 
 /// Writes the order.

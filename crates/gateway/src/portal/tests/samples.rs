@@ -128,6 +128,7 @@ fn signing_in(p: &Page, add: Add<'_>) {
         p: p.clone(),
         next: next(),
         portrait: "/strengthen/portrait".into(),
+        closed: "sample".into(),
     };
     add("strengthen.html", ways.render());
     add(
@@ -160,6 +161,7 @@ fn lists(p: &Page, add: Add<'_>) {
         notices: vec![notice()],
         listed: vec![card()],
         others: vec![card()],
+        once: "1".into(),
     };
     add("mine.html", mine.render());
     let thing = || Thing {

@@ -183,7 +183,8 @@ visits.at = "/rows"
 visits.items = { date = "/date", odometer_km = "/km", shop = "/shop", work = "/work" }
 "#;
 
-fn drop_visits(folder: &Path, name: &str, rows: usize) {
+/// Drops a file with so many rows, and its checksum.
+pub(crate) fn drop_visits(folder: &Path, name: &str, rows: usize) {
     let mut text = "plate,class,owner,km,date,shop,work\n".to_owned();
     for n in 0..rows {
         text.push_str(&format!(
@@ -202,7 +203,7 @@ fn drop_visits(folder: &Path, name: &str, rows: usize) {
 }
 
 /// An application that is given files by the shops, and where their folders are.
-async fn with_shops(bed: &Arc<Bed>) -> (TestApp, PathBuf) {
+pub(crate) async fn with_shops(bed: &Arc<Bed>) -> (TestApp, PathBuf) {
     let folder = bed.folder().join("shops");
     let text = SHOPS.replace("FOLDER", &folder.display().to_string());
     let shops = move |files: &mut Vec<SourceFile>| {

@@ -202,7 +202,7 @@ fn about_own(own: Option<SealedPerson>) -> Ask {
 }
 
 /// Asks as the API does, up to the sealed intent.
-async fn intend(app: &TestApp, token: &str) -> Box<Intent> {
+pub(crate) async fn intend(app: &TestApp, token: &str) -> Box<Intent> {
     let (requester, own) = found_by_token(&app.app, token).await.unwrap();
     match look_up::ask(&app.app, &requester, about_own(own)).await {
         Ok(Asked::Intended(intent)) => intent,

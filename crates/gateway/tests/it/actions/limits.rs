@@ -13,6 +13,7 @@ use crate::{
 
 on_both!(
     an_account_has_so_many_a_minute,
+    what_is_ones_own_is_shown_so_often_a_minute,
     questions_about_others_are_counted_alike,
     the_bound_on_others_survives_a_restart
 );
@@ -67,6 +68,32 @@ async fn an_account_has_so_many_a_minute(bed: Arc<Bed>) {
     app.look_up(&again, &about_me("driving-licence"))
         .await
         .expect_problem(429, "TOO_MANY_REQUESTS");
+}
+
+async fn what_is_ones_own_is_shown_so_often_a_minute(bed: Arc<Bed>) {
+    const VIEWS: [&str; 5] = [
+        "/v1/lookups",
+        "/v1/lookups?outcome=refused",
+        "/v1/lookups/export",
+        "/v1/access-log",
+        "/v1/reviews",
+    ];
+    let app = bed
+        .app()
+        .replacing("views_per_minute = 100000", "views_per_minute = 5")
+        .start()
+        .await;
+    let (his, hers) = (app.at_l2(chen()).await, app.at_l2(gulbahar()).await);
+    app.clock.advance_seconds(60);
+    for view in VIEWS {
+        app.get(&his, view).await.expect(200);
+    }
+    for view in VIEWS {
+        app.get(&his, view).await.expect_problem(429, "TOO_MANY_REQUESTS");
+    }
+    app.get(&hers, VIEWS[0]).await.expect(200);
+    app.clock.advance_seconds(60);
+    app.get(&his, VIEWS[0]).await.expect(200);
 }
 
 async fn few(bed: &Arc<Bed>) -> TestApp {

@@ -38,7 +38,7 @@ const SUBMIT: &str = "traffic/review/submit";
 const LICENCE: &str = "driving-licence";
 
 /// Opens a review of one's licence; its id.
-async fn opened(app: &TestApp, token: &str) -> String {
+pub(crate) async fn opened(app: &TestApp, token: &str) -> String {
     let answer = app.look_up(token, &about_me(LICENCE)).await;
     let picture = BASE64_STANDARD.encode(sandbox::portrait_of(chen()));
     let review = json!({ "lookup_id": answer.lookup_id(), "text": "不对。", "pictures": [picture] });
@@ -138,7 +138,8 @@ async fn pause_first(app: &TestApp, paused: bool) {
     assert_eq!(pause_sources(&app.app).await.unwrap(), 1);
 }
 
-async fn state(app: &TestApp, token: &str, id: &str) -> String {
+/// How far a review is.
+pub(crate) async fn state(app: &TestApp, token: &str, id: &str) -> String {
     let told = app.get(token, &format!("/v1/reviews/{id}")).await.expect(200);
     told.text_at("/state").to_owned()
 }
@@ -183,7 +184,7 @@ async fn a_source_that_hangs_delays_only_its_own(bed: Arc<Bed>) {
 }
 
 /// Whoever cannot take it now.
-fn away() -> Switch {
+pub(crate) fn away() -> Switch {
     Switch {
         path: Some(SUBMIT.into()),
         fault: Some(Fault::Close),

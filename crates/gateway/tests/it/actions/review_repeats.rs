@@ -33,6 +33,7 @@ use crate::{
 on_both!(
     the_region_and_freshness_of_the_question_stay,
     who_compared_values_is_told_to_ask_again,
+    what_needs_l3_is_shown_at_l3_alone,
 );
 
 const LICENCE: &str = "driving-licence";
@@ -115,16 +116,16 @@ async fn the_region_and_freshness_of_the_question_stay(bed: Arc<Bed>) {
     assert_eq!(repeated.text_at("/state"), "closed");
 }
 
-/// A population register that takes reviews. No path of the played one does, so that nobody takes them in.
-fn with_reviews(files: &mut [SourceFile]) {
-    let (of, to) = ("id = \"sandbox-traffic\"", "id = \"sandbox-population\"");
+/// A source that takes reviews of a kind. No path of the played one does, so that nobody takes them in.
+fn with_reviews(files: &mut [SourceFile], source: &str, kind: &str) {
+    let (of, to) = ("id = \"sandbox-traffic\"", format!("id = \"{source}\""));
     let traffic = files.iter().find(|f| f.text.contains(of)).unwrap();
     let (_, submits) = traffic.text.split_once("[[submits]]").unwrap();
     let submits = submits.split("\n[envelope]").next().unwrap();
     let (_, after_kinds) = submits.split_once("]\n").unwrap();
-    let submits = format!("[[submits]]\nkinds = [\"identity\"]\n{after_kinds}\n");
-    let register = files.iter_mut().find(|f| f.text.contains(to)).unwrap();
-    register.text = register
+    let submits = format!("[[submits]]\nkinds = [\"{kind}\"]\n{after_kinds}\n");
+    let taker = files.iter_mut().find(|f| f.text.contains(&to)).unwrap();
+    taker.text = taker
         .text
         .replacen("\n[envelope]", &format!("\n{submits}\n[envelope]"), 1);
 }
@@ -160,7 +161,11 @@ async fn corrected(app: &TestApp, who: &Persona, id: &str) {
 }
 
 async fn who_compared_values_is_told_to_ask_again(bed: Arc<Bed>) {
-    let app = bed.app().sources(|files| with_reviews(files)).start().await;
+    let app = bed
+        .app()
+        .sources(|files| with_reviews(files, "sandbox-population", "identity"))
+        .start()
+        .await;
     let token = app.at_l2(chen()).await;
     let compared = json!({
         "kind": "identity", "mode": "match", "subject": "self", "purpose": "own-information",
@@ -188,4 +193,29 @@ async fn who_compared_values_is_told_to_ask_again(bed: Arc<Bed>) {
         assert!(page.contains(told) && !page.contains(not_told), "{page}");
         assert!(page.contains("href=\"/look-up/identity\""), "{page}");
     }
+}
+
+async fn what_needs_l3_is_shown_at_l3_alone(bed: Arc<Bed>) {
+    let app = bed
+        .app()
+        .sources(|files| with_reviews(files, "sandbox-civil-affairs", "marriage"))
+        .start()
+        .await;
+    let strong = app.at_l3(chen()).await;
+    let asked = app.look_up(&strong, &about_me("marriage")).await;
+    let id = open(&app, &strong, asked.expect_outcome("found").lookup_id()).await;
+    corrected(&app, chen(), &id).await;
+    let weak = app.at_l2(chen()).await;
+    let early = show(&app, &weak, &id).await;
+    assert_eq!(
+        (early.text_at("/state"), &early.json["lookup"]["record"]),
+        ("answered", &Value::Null),
+        "nothing is asked for a session that may not see it"
+    );
+    let shown = |review: &Reply| !review.json["lookup"]["record"].is_null();
+    assert!(shown(&show(&app, &strong, &id).await), "repeated once");
+    assert!(shown(&show(&app, &strong, &id).await), "while the answer is kept");
+    let later = show(&app, &weak, &id).await;
+    assert_eq!(later.text_at("/state"), "closed");
+    assert!(!shown(&later), "{}", later.text);
 }

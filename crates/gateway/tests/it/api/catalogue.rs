@@ -16,6 +16,7 @@ use crate::{
 on_both!(
     a_notice_is_whole_and_is_the_one_that_is_sealed,
     every_kind_has_a_source_for_every_mode,
+    a_kind_is_described_as_it_is_told,
     it_is_ready
 );
 
@@ -102,6 +103,32 @@ async fn every_kind_has_a_source_for_every_mode(bed: Arc<Bed>) {
         .map(|c| &c["name"]["zh"])
         .collect();
     assert!(names.iter().all(|n| n.is_string()));
+}
+
+/// The members of a kind and of its parts are those of the API's document.
+async fn a_kind_is_described_as_it_is_told(bed: Arc<Bed>) {
+    let app = bed.app().start().await;
+    let document = open(&app, "/openapi.json").await.json;
+    let members = |schema: &str| &document["components"]["schemas"][schema]["properties"];
+    let mut seen = 0;
+    for kind in open(&app, "/v1/kinds").await.json.as_array().unwrap() {
+        for (list, schema) in [
+            ("key", "KindPartBody"),
+            ("fields", "KindPartBody"),
+            ("claims", "KindPartBody"),
+            ("predicates", "PredicateBody"),
+        ] {
+            let described = &members("KindBody")[list]["items"]["$ref"];
+            assert_eq!(described, &format!("#/components/schemas/{schema}"), "{list}");
+            for part in kind[list].as_array().unwrap() {
+                for member in part.as_object().unwrap().keys() {
+                    assert!(members(schema)[member].is_object(), "{schema} has no {member}");
+                    seen += 1;
+                }
+            }
+        }
+    }
+    assert!(seen > 100, "only {seen} members were told");
 }
 
 async fn it_is_ready(bed: Arc<Bed>) {

@@ -93,6 +93,42 @@ fn the_document_says_what_can_go_wrong() {
     }
 }
 
+/// What a case can hardly bring about, because somebody else has to be faster, is told too.
+#[test]
+fn the_document_tells_what_happens_seldom() {
+    let document = serde_json::to_value(gateway::router::document()).unwrap();
+    for (method, path, status) in [
+        ("post", "/v1/account/sessions", "401"),
+        ("post", "/v1/account/proof", "403"),
+        ("post", "/v1/account/proof", "409"),
+        ("post", "/v1/account/portrait", "403"),
+        ("post", "/v1/account/portrait", "409"),
+        ("post", "/v1/lookups", "409"),
+        ("post", "/v1/my-records", "429"),
+        ("post", "/v1/images", "429"),
+        ("post", "/v1/reviews", "429"),
+        ("get", "/v1/receipts/{id}", "429"),
+        ("get", "/v1/reviews/{id}/pictures/{place}", "403"),
+    ] {
+        let answers = &document["paths"][path][method]["responses"];
+        assert!(
+            answers[status].is_object(),
+            "{method} {path} does not tell of {status}"
+        );
+    }
+}
+
+/// Where an idempotency key is heeded, it is described.
+#[test]
+fn the_document_tells_where_a_key_repeats() {
+    let document = serde_json::to_value(gateway::router::document()).unwrap();
+    for path in ["/v1/lookups", "/v1/reports", "/v1/my-records", "/v1/reviews"] {
+        let parameters = document["paths"][path]["post"]["parameters"].as_array().unwrap();
+        let is_key = |p: &Value| p["in"] == "header" && p["name"] == "idempotency-key";
+        assert!(parameters.iter().any(is_key), "{path}");
+    }
+}
+
 fn refers_only_to_what_is_there(part: &Value, document: &Value) {
     match part {
         Value::Object(members) => {

@@ -6,6 +6,7 @@ mod catalogue;
 mod document;
 mod history;
 mod hostile;
+mod kinds;
 mod log;
 mod repeat;
 mod routes;

@@ -23,6 +23,7 @@ on_both!(
     while_it_is_under_way_it_is_not_asked_again,
     a_key_is_its_requesters_alone,
     a_report_is_repeated_part_by_part,
+    what_is_in_my_name_is_repeated_kind_by_kind,
     a_key_that_is_none_is_refused,
 );
 
@@ -279,6 +280,62 @@ async fn a_report_is_repeated_part_by_part(bed: Arc<Bed>) {
             .all(|p| p["missing"] == "IDEMPOTENCY_KEY_REUSED"),
         "{other}"
     );
+}
+
+async fn what_is_in_my_name_is_repeated_kind_by_kind(bed: Arc<Bed>) {
+    let app = bed.app().start().await;
+    let token = app.at_l2(chen()).await;
+    let ask = async |path: &str, key: &str, body: &Value| {
+        let mut request = TestApp::request(Method::POST, path, Some(&token), body.to_string());
+        request
+            .headers_mut()
+            .insert("idempotency-key", key.parse().unwrap());
+        app.send(request).await
+    };
+    let mine = json!({ "purpose": "own-information" });
+    // The parts, without the proofs against a newer head.
+    let listed = async |key: &str, body: &Value| {
+        let mut parts = ask("/v1/my-records", key, body).await.expect(200).json;
+        for part in parts.as_array_mut().unwrap() {
+            if part["lookup"].is_object() {
+                part["lookup"]["receipt"]["proof"] = Value::Null;
+            }
+        }
+        parts
+    };
+    let first = listed("k", &mine).await;
+    let rows = first[0]["lookup"]["rows"].as_array().map(Vec::len);
+    assert_eq!(rows, Some(chen().vehicles.len()));
+    let before = (app.entries().await, app.sandbox.journal().len());
+    assert_eq!(listed("k", &mine).await, first, "the same answers and receipts");
+    assert_eq!(
+        (app.entries().await, app.sandbox.journal().len()),
+        before,
+        "nothing sealed, nobody asked"
+    );
+    assert_ne!(listed("other", &mine).await, first);
+    // For another request the key is used; for a report it is another key.
+    let live = with(mine.clone(), "freshness", "realtime");
+    for part in listed("k", &live).await.as_array().unwrap() {
+        assert_eq!(part["missing"], "IDEMPOTENCY_KEY_REUSED", "{part}");
+    }
+    let report = my_vehicle("vehicle", &chen().vehicles[0]);
+    for part in ask("/v1/reports", "k", &report)
+        .await
+        .expect(200)
+        .json
+        .as_array()
+        .unwrap()
+    {
+        assert!(part["lookup"].is_object(), "{part}");
+    }
+    for none in ["", &"k".repeat(101)] {
+        let refused = ask("/v1/my-records", none, &mine).await;
+        assert_eq!(
+            refused.expect_problem(400, "BAD_VALUE").text_at("/at"),
+            "idempotency-key"
+        );
+    }
 }
 
 async fn a_key_that_is_none_is_refused(bed: Arc<Bed>) {

@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use domain::outcome::Outcome;
 use sandbox::Switch;
+use serde_json::Value;
 
 use super::browser::Browser;
 use crate::{
     actions::routing::{of_one_region, with_a_reserve},
     bed::Bed,
     cast::{about_me, chen, persona},
+    delivered::{FIVE_DAYS, QUARTER_OF_AN_HOUR, delivered},
 };
 
 on_both!(
@@ -164,6 +166,21 @@ async fn what_was_chosen_is_part_of_the_question(bed: Arc<Bed>) {
     }
 }
 
+/// The line of what a source delivers of a kind.
+fn of(lines: &Value, (source, kind): (&str, &str)) -> Value {
+    let mut lines = lines.as_array().unwrap().iter();
+    let line = lines.find(|l| l["source"] == source && l["kind"] == kind);
+    line.unwrap().clone()
+}
+
+/// From a single answer nobody may guess what it said.
+#[track_caller]
+fn tells_no_age(line: &Value) {
+    for age in ["tells_age", "median_age", "p95_age"] {
+        assert_eq!(line["measured"][age], Value::Null, "{line}");
+    }
+}
+
 async fn coverage_says_what_each_source_delivers_of_each_kind(bed: Arc<Bed>) {
     let app = bed.app().sources(|files| {
         of_one_region(files);
@@ -179,18 +196,18 @@ async fn coverage_says_what_each_source_delivers_of_each_kind(bed: Arc<Bed>) {
     for kind in ["marriage", "driving-licence"] {
         app.look_up(&token, &about_me(kind)).await.expect_outcome("found");
     }
-    let lines = app.get(&token, "/v1/coverage").await.expect(200).json;
-    let of = |source: &str, kind: &str| {
-        let mut lines = lines.as_array().unwrap().iter();
-        lines
-            .find(|l| l["source"] == source && l["kind"] == kind)
-            .unwrap()
-            .clone()
-    };
-    let (licence, vehicle) = (
-        of("sandbox-traffic", "driving-licence"),
-        of("sandbox-traffic", "vehicle"),
+    let (of_marriage, of_licence) = (
+        ("sandbox-civil-affairs", "marriage"),
+        ("sandbox-traffic", "driving-licence"),
     );
+    let lines = async || app.get(&token, "/v1/coverage").await.expect(200).json;
+    let few = lines().await;
+    tells_no_age(&of(&few, of_marriage));
+    tells_no_age(&of(&few, of_licence));
+    delivered(&app, of_marriage, None, 19);
+    delivered(&app, of_licence, Some(QUARTER_OF_AN_HOUR), 19);
+    let lines = lines().await;
+    let (licence, vehicle) = (of(&lines, of_licence), of(&lines, ("sandbox-traffic", "vehicle")));
     assert_eq!(licence["measured"]["success_day"], 1.0);
     assert_eq!(
         vehicle["measured"]["success_day"],
@@ -201,12 +218,15 @@ async fn coverage_says_what_each_source_delivers_of_each_kind(bed: Arc<Bed>) {
         (&licence["images"], &licence["reviewed_within_working_days"]),
         (&false.into(), &5.into())
     );
-    assert_eq!(of("sandbox-traffic", "vehicle-violations")["images"], true);
     assert_eq!(
-        of("sandbox-traffic", "vehicle-insurance")["beside"],
+        of(&lines, ("sandbox-traffic", "vehicle-violations"))["images"],
+        true
+    );
+    assert_eq!(
+        of(&lines, ("sandbox-traffic", "vehicle-insurance"))["beside"],
         serde_json::json!(["compulsory_valid_until"])
     );
-    let marriage = of("sandbox-civil-affairs", "marriage");
+    let marriage = of(&lines, of_marriage);
     assert_eq!(marriage["elsewhere"][0]["region"]["code"], "44");
     let measured = &marriage["measured"];
     assert_eq!(
@@ -245,8 +265,11 @@ async fn coverage_tells_what_was_measured_over_a_day_7_and_30_days(bed: Arc<Bed>
             .await
             .expect_outcome(outcome);
     };
+    let of_licence_before = |class| delivered(&app, ("sandbox-traffic", "driving-licence"), Some(class), 20);
+    of_licence_before(FIVE_DAYS);
     ask("found").await;
     app.clock.advance_seconds(3 * 86_400);
+    of_licence_before(QUARTER_OF_AN_HOUR);
     ask("found").await;
     app.switch(Switch {
         outcome: Some(Outcome::Maintenance),
@@ -256,9 +279,9 @@ async fn coverage_tells_what_was_measured_over_a_day_7_and_30_days(bed: Arc<Bed>
     let mut browser = Browser::new(&app);
     let page = browser.get("/coverage").await.expect(200).text;
     let expected = [
-        "1天 答复 50\u{a0}% 二十次里十九次：15分钟以内",
-        "7天 答复 66.7\u{a0}% 一半：15分钟以内 二十次里十九次：5天到6天前",
-        "30天 答复 66.7\u{a0}% 一半：15分钟以内 二十次里十九次：5天到6天前",
+        "1天 答复 95.5\u{a0}% 二十次里十九次：15分钟以内",
+        "7天 答复 97.7\u{a0}% 一半：15分钟以内 二十次里十九次：5天到6天前",
+        "30天 答复 97.7\u{a0}% 一半：15分钟以内 二十次里十九次：5天到6天前",
     ];
     assert_eq!(spans(&page), expected);
     app.clock.advance_seconds(5 * 86_400);
@@ -266,8 +289,8 @@ async fn coverage_tells_what_was_measured_over_a_day_7_and_30_days(bed: Arc<Bed>
     let page = browser.get("/coverage").await.expect(200).text;
     let expected = [
         "1天 没有问过",
-        "7天 答复 50\u{a0}% 数据几乎都在15分钟以内",
-        "30天 答复 66.7\u{a0}% 数据几乎都在6天以内",
+        "7天 答复 95.5\u{a0}% 数据几乎都在15分钟以内",
+        "30天 答复 97.7\u{a0}% 数据几乎都在6天以内",
     ];
     assert_eq!(spans(&page), expected, "fewer words for who needs large ones");
 }

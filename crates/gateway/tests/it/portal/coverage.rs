@@ -11,6 +11,7 @@ use crate::{
     app::TestApp,
     bed::Bed,
     cast::{about_me, chen},
+    delivered::{FIVE_DAYS, OVER_31_DAYS, delivered},
 };
 
 on_both!(
@@ -93,15 +94,26 @@ async fn what_is_staler_than_promised_is_stamped(bed: Arc<Bed>) {
     let app = bed.app().start().await;
     let mut browser = Browser::new(&app);
     browser.cookies.insert("mingcha-elder".into(), "1".into());
-    for (stale_days, zh, en, stamps) in [
-        (5, "数据几乎都在6天以内", "nearly all data is at most 6 d old", 0),
-        (40, "有的数据超过31天", "some data is over 31 d old", 0),
-        (40, "数据大多超过31天", "most data is over 31 d old", 1),
-    ] {
+    for (stale_days, stamps) in [(5, 0), (40, 0), (40, 1)] {
         look_up(&app, stale_days).await;
         let page = browser.get("/coverage").await.expect(200).text;
+        assert_eq!(spans(&page)[0], "1天 答复 100\u{a0}%", "of few no age is told");
+        assert_eq!(page.matches(STAMP).count(), stamps, "{stale_days}");
+    }
+    for (class, count, zh, en) in [
+        (
+            FIVE_DAYS,
+            57,
+            "数据几乎都在6天以内",
+            "nearly all data is at most 6 d old",
+        ),
+        (OVER_31_DAYS, 40, "有的数据超过31天", "some data is over 31 d old"),
+        (OVER_31_DAYS, 40, "数据大多超过31天", "most data is over 31 d old"),
+    ] {
+        app.clock.advance_seconds(2 * 3600);
+        delivered(&app, ("sandbox-traffic", "driving-licence"), Some(class), count);
+        let page = browser.get("/coverage").await.expect(200).text;
         assert_eq!(spans(&page)[0], format!("1天 答复 100\u{a0}% {zh}"));
-        assert_eq!(page.matches(STAMP).count(), stamps, "{zh}");
         browser.cookies.insert("mingcha-lang".into(), "en".into());
         let english = browser.get("/coverage").await.expect(200).text;
         assert!(english.contains(en), "{en}: {english}");

@@ -240,6 +240,8 @@ async fn hostile_files_are_refused(l2: &mut Browser<'_>) {
             ("text", &long),
             ("look_up", "../../etc"),
             ("look_up", nobodys),
+            // Cut at 64 bytes, the character would be cut in two.
+            ("once", &format!("{}字", "1".repeat(63))),
             ("\u{0}", "x"),
         ] {
             let values = [

@@ -1,8 +1,10 @@
 //! What a person does: sign in, prove, look up, keep the receipt, see who looked, leave for good.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
-use super::browser::Browser;
+use qrcode::{Color, QrCode};
+
+use super::browser::{Browser, hidden};
 use crate::{
     bed::Bed,
     cast::{chen, gulbahar, li, persona},
@@ -13,6 +15,7 @@ on_both!(
     from_the_phone_to_the_receipt,
     somebody_elses_plate_is_like_nobodys,
     the_same_form_gives_the_same_answer,
+    pressed_twice_what_is_mine_is_listed_once,
     a_failed_proof_tells_nothing_and_is_seen,
     erasing_ends_everything,
 );
@@ -21,6 +24,30 @@ on_both!(
 fn look_up_id(html: &str) -> String {
     let (_, rest) = html.split_once("/look-ups/").unwrap();
     rest[..36].to_owned()
+}
+
+/// The dark modules of the code on a receipt's page, column and row, without the quiet zone of four around it.
+fn dark(html: &str) -> BTreeSet<(usize, usize)> {
+    let (_, code) = html.split_once("class=\"qr\"").unwrap();
+    let (_, path) = code.split_once("<path d=\"M").unwrap();
+    let modules = path.split('"').next().unwrap().split('M');
+    let module = |text: &str| {
+        let at = text.strip_suffix("h1v1h-1z").unwrap();
+        let (column, row) = at.split_once(' ').unwrap();
+        (
+            column.parse::<usize>().unwrap() - 4,
+            row.parse::<usize>().unwrap() - 4,
+        )
+    };
+    modules.map(module).collect()
+}
+
+/// The dark modules of the code that says this.
+fn dark_of(text: &str) -> BTreeSet<(usize, usize)> {
+    let code = QrCode::new(text).unwrap();
+    let all = code.to_colors().into_iter().enumerate();
+    let dark = all.filter(|(_, color)| *color == Color::Dark);
+    dark.map(|(i, _)| (i % code.width(), i / code.width())).collect()
 }
 
 fn key(plate: &str) -> [(&str, &str); 3] {
@@ -32,7 +59,7 @@ async fn from_the_phone_to_the_receipt(bed: Arc<Bed>) {
     let mut browser = Browser::new(&app);
     browser.sign_in(chen()).await;
     browser.prove(chen()).await.expect(303);
-    let mine = browser.post("/mine", &[]).await.expect(200);
+    let mine = browser.post("/mine", &[("once", "1")]).await.expect(200);
     assert!(mine.text.contains("晋N·35T08"), "{}", mine.text);
     let answer = browser
         .post("/look-up/vehicle", &key("晋N35T08"))
@@ -59,8 +86,13 @@ async fn from_the_phone_to_the_receipt(bed: Arc<Bed>) {
     let verified = verify_receipt(&app.app, &receipt.text);
     assert_eq!(verified.shared.kind.as_deref(), Some("vehicle"));
     let page = browser.get(&format!("/look-ups/{id}/receipt")).await.expect(200);
-    assert!(
-        page.text.contains("<svg viewBox") && page.text.contains(&gateway::app::hex(&verified.leaf_hash.0))
+    let leaf = gateway::app::hex(&verified.leaf_hash.0);
+    assert!(page.text.contains(&leaf));
+    let named = format!("http://127.0.0.1/look-ups/{id}#{leaf}");
+    assert_eq!(
+        dark(&page.text),
+        dark_of(&named),
+        "the code says where and which, and no more"
     );
     assert!(
         !page.text.contains("LSVSBX2BXJ2000102"),
@@ -144,6 +176,27 @@ async fn the_same_form_gives_the_same_answer(bed: Arc<Bed>) {
         .await
         .expect(409);
     assert!(other.text.contains("IDEMPOTENCY_KEY_REUSED"));
+}
+
+async fn pressed_twice_what_is_mine_is_listed_once(bed: Arc<Bed>) {
+    let app = bed.app().start().await;
+    let mut browser = Browser::with_session(&app, &app.at_l2(chen()).await);
+    let page = browser.get("/mine").await.expect(200);
+    let once = hidden(&page.text, "once");
+    let press = async |browser: &mut Browser<'_>, once: &str| {
+        let list = browser.post("/mine", &[("once", once)]).await.expect(200);
+        assert!(list.text.contains("晋N·35T08"), "{}", list.text);
+        look_up_id(&list.text)
+    };
+    let first = press(&mut browser, &once).await;
+    let entries = app.entries().await;
+    assert_eq!(press(&mut browser, &once).await, first);
+    assert_eq!(app.entries().await, entries, "nothing more was sealed");
+    // The page that is opened anew asks anew.
+    let page = browser.get("/mine").await.expect(200);
+    let anew = press(&mut browser, &hidden(&page.text, "once")).await;
+    assert_ne!(anew, first);
+    browser.post("/mine", &[]).await.expect(403);
 }
 
 async fn a_failed_proof_tells_nothing_and_is_seen(bed: Arc<Bed>) {

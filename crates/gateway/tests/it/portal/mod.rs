@@ -3,8 +3,10 @@
 mod answers;
 pub(crate) mod browser;
 mod coverage;
+mod elder;
 mod forms;
 mod genuine;
+mod in_person;
 mod journey;
 mod notices;
 mod pages;

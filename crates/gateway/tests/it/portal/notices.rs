@@ -70,7 +70,7 @@ async fn a_kind_says_what_it_means_for_the_person(bed: Arc<Bed>) {
         (
             "identity",
             Lang::Zh,
-            ["别人可能冒用您的名字", "要带证件到柜台核对"],
+            ["别人可能冒用您的名字", "要带证件到登记机关或运营商核对"],
         ),
         (
             "driving-licence",

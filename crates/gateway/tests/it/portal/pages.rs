@@ -10,6 +10,7 @@ on_both!(
     pages_keep_nothing_and_run_nothing_foreign,
     a_kind_added_as_a_folder_has_a_page,
     pages_are_in_the_language_that_is_asked_for,
+    the_page_of_the_api_opens,
 );
 
 /// For everybody.
@@ -220,4 +221,31 @@ async fn pages_are_in_the_language_that_is_asked_for(bed: Arc<Bed>) {
             .text
             .contains("<html lang=\"en\" class=\"elder\">")
     );
+}
+
+/// What people are sent to who write a client: the page, all that it loads, and the description that it shows.
+async fn the_page_of_the_api_opens(bed: Arc<Bed>) {
+    let app = bed.app().start().await;
+    let mut guest = Browser::new(&app);
+    assert_eq!(Browser::led_to(&guest.get("/docs").await), "/docs/");
+    let page = guest.get("/docs/").await.expect(200);
+    assert!(page.text.contains("id=\"swagger-ui\""), "{}", page.text);
+    let mut loaded = vec![];
+    for marked in [" src=\"", " href=\""] {
+        for rest in page.text.split(marked).skip(1) {
+            let name = rest.split('"').next().unwrap();
+            assert!(!name.contains("//"), "nothing comes from elsewhere: {name}");
+            let name = name.trim_start_matches("./");
+            let file = guest.get(&format!("/docs/{name}")).await.expect(200);
+            assert!(!file.bytes.is_empty(), "{name}");
+            loaded.push(name.to_owned());
+        }
+    }
+    for needed in ["swagger-ui.css", "swagger-ui-bundle.js", "swagger-initializer.js"] {
+        assert!(loaded.iter().any(|name| name == needed), "{needed}: {loaded:?}");
+    }
+    let starts = guest.get("/docs/swagger-initializer.js").await.expect(200);
+    assert!(starts.text.contains("/openapi.json"), "{}", starts.text);
+    let described = guest.get("/openapi.json").await.expect(200);
+    assert!(described.json["paths"]["/v1/lookups"]["post"].is_object());
 }

@@ -37,6 +37,7 @@ async fn every_question_waits_on_a_page_and_is_answered_there(bed: Arc<Bed>) {
         ("key.plate", "晋N35T08"),
         ("key.plate_class", "02"),
     ];
+    let mine: &[(&str, &str)] = &[("once", "3")];
     let proof: &[(&str, &str)] = &[
         ("name", &chen().name),
         ("id_number", &chen().id_number),
@@ -51,7 +52,7 @@ async fn every_question_waits_on_a_page_and_is_answered_there(bed: Arc<Bed>) {
             "part-vehicle-violations",
             200,
         ),
-        (("/mine", &[]), "我名下", "晋N·35T08", 200),
+        (("/mine", mine), "我名下", "晋N·35T08", 200),
         (("/prove", proof), "证明实名", "", 303),
     ];
     for (question, what, shown, status) in questions {

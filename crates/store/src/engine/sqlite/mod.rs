@@ -14,6 +14,7 @@ use super::{DbError, Row, Sql, Tx, Value};
 
 mod drive;
 mod open;
+mod plan;
 mod reader;
 pub(crate) mod statement;
 mod write_back;

@@ -3,6 +3,7 @@
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, ToSql, ffi};
 
+use super::plan;
 use crate::engine::tx::MAX_ROWS;
 use crate::engine::{DbError, Insert, Row, Value};
 
@@ -89,6 +90,9 @@ pub(crate) fn batch(connection: &Connection, text: &str) -> Result<(), DbError> 
 }
 
 fn prepared<'c>(connection: &'c Connection, sql: &str) -> Result<CachedStatement<'c>, DbError> {
+    if cfg!(debug_assertions) {
+        plan::must_search(connection, sql)?;
+    }
     connection
         .prepare_cached(sql)
         .map_err(|error| unbound(&error, sql))
