@@ -111,7 +111,7 @@ pub struct Limits {
     /// Look-ups of one account within a minute.
     pub lookups_per_minute: u32,
     /// Pages of their own history and reviews that one account is shown within a minute, by whichever way: each reads
-    /// and opens up to fifty entries.
+    /// and opens up to a hundred entries. A search reads up to five of them, an export up to fifty.
     pub views_per_minute: u32,
     /// Questions of one account about somebody else within a day.
     pub others_per_day: u32,

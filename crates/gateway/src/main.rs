@@ -118,8 +118,13 @@ fn finish(command: impl Future<Output = Outcome>) -> Outcome {
     outcome
 }
 
-/// Traces are JSON, one line each, on standard error; `MINGCHA_TRACE` sets what is traced.
+/// Traces are JSON, one line each, on standard error; `MINGCHA_TRACE` sets what is traced. Of a panic the place is told and
+/// not its words, which may hold what somebody sent.
 fn trace() {
+    std::panic::set_hook(Box::new(|panic| {
+        let at = panic.location().map(ToString::to_string);
+        tracing::error!(at, "a panic");
+    }));
     let filter = tracing_subscriber::EnvFilter::try_from_env("MINGCHA_TRACE")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
     tracing_subscriber::fmt()

@@ -32,7 +32,7 @@ fn without_portrait(realm: Realm, lang: Lang) -> &'static str {
         (Realm::Demo, Lang::En) => "You can come to a counter, or leave it. Everything else works as before.",
         (Realm::Production, Lang::Zh) => {
             "可以不同意，不用露脸。只是这里还不能当面核对，要加强核验才能查的记录暂时查不了，遮住的内容也不能点开；\
-             别的查询照常用。想当面核对的，请问：{{contact}}"
+             别的查询照常用。想当面核对的，请联系：{{contact}}"
         }
         (Realm::Production, Lang::En) => {
             "You need not agree, nor show your face. But proof in person is not offered here yet: records that need the \

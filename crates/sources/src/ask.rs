@@ -324,7 +324,9 @@ fn over_http(source: &Source) -> Result<&Http, Unasked> {
 
 /// What a source sends may bring about a panic of ours: then that source gave a bad answer, and who is asked beside it
 /// is not harmed. What the panic says is dropped, for it may hold what was sent.
-async fn unharmed<T, E: From<Failure>>(asking: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+pub(crate) async fn unharmed<T, E: From<Failure>>(
+    asking: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
     // Nothing half done outlives the question: what it holds is dropped, and what is shared stands behind locks that
     // are taken over from whoever panicked.
     let done = AssertUnwindSafe(asking).catch_unwind().await;

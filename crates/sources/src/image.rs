@@ -20,7 +20,7 @@ use tokio::{
 use toml::Spanned;
 
 use crate::{
-    ask::Unasked,
+    ask::{Unasked, unharmed},
     file::{RawImages, SourceError, SourceFile},
     http::Http,
     json,
@@ -198,7 +198,7 @@ impl Sources {
             report: None,
         };
         let (source, route) = found.ok_or(bare(Outcome::NotCovered))?;
-        let answer = self.fetch_image(source, route, question).await;
+        let answer = unharmed(self.fetch_image(source, route, question)).await;
         let answer = answer.map_err(|unasked| match unasked {
             Unasked::Bare(outcome) => bare(outcome),
             Unasked::Failed(failure) => NoImage {

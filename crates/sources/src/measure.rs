@@ -133,7 +133,9 @@ impl Measured {
 
     /// The same with ages only where there are enough of them.
     fn with_ages_of_many(self) -> Self {
-        if self.dated() + self.undated >= ENOUGH_TO_TELL {
+        // Of many without an age and one with it, that one would be told.
+        let dated_alone = (1..ENOUGH_TO_TELL).contains(&self.dated());
+        if self.dated() + self.undated >= ENOUGH_TO_TELL && !dated_alone {
             self
         } else {
             self.without_ages()
@@ -295,7 +297,8 @@ impl Sources {
     /// Whether anybody may be told that a source delivers staler data of a kind than it promises.
     #[must_use]
     pub fn is_told_drifting(&self, source: &str, kind: &str, promised: Freshness) -> bool {
-        !self.compares(source, kind) && self.is_drifting(source, kind, promised)
+        let enough = self.measured(source, kind, Span::Week).dated() >= ENOUGH_TO_TELL;
+        enough && !self.compares(source, kind) && self.is_drifting(source, kind, promised)
     }
 
     fn compares(&self, source: &str, kind: &str) -> bool {
@@ -449,9 +452,19 @@ mod tests {
             Some(true),
             "to operators it is"
         );
-        measure.record(NOW, days_old(1));
+        for _ in 0..ENOUGH_TO_TELL {
+            measure.record(NOW, days_old(1));
+        }
         assert_eq!(told(), measure.over(Span::Day, NOW));
         assert_eq!(told().tells_age(), Some(true));
+        let undated = Measure::new();
+        for _ in 0..ENOUGH_TO_TELL {
+            undated.record(NOW, Came::Data(None));
+        }
+        let told = || undated.over(Span::Day, NOW).with_ages_of_many();
+        assert_eq!(told().tells_age(), Some(false));
+        undated.record(NOW, days_old(1));
+        assert_eq!((told().tells_age(), told().age(50)), (None, None), "one of many");
     }
 
     proptest! {

@@ -17,7 +17,7 @@ use tokio::time::Instant;
 pub(crate) use route::{RawSubmits, SubmitRoute};
 
 use crate::{
-    ask::Unasked,
+    ask::{Unasked, unharmed},
     report::{Failure, Report},
     source::Source,
     sources::Sources,
@@ -137,7 +137,7 @@ impl Sources {
             let sent = self.send(source, &route.target, &review.person, body, review.deadline);
             route.read(&sent.await?)
         };
-        let reply = reply.await.map_err(|unasked| no_reply(source, unasked));
+        let reply = unharmed(reply).await.map_err(|unasked| no_reply(source, unasked));
         let word = match &reply {
             Ok(ReviewReply::Accepted(_)) => Submission::Accepted.code(),
             Ok(ReviewReply::Refused) => Submission::Refused.code(),
@@ -166,7 +166,9 @@ impl Sources {
             );
             route.status.read(review, &sent.await?)
         };
-        let status = status.await.map_err(|unasked| no_reply(source, unasked));
+        let status = unharmed(status)
+            .await
+            .map_err(|unasked| no_reply(source, unasked));
         let word = match &status {
             Ok(ReviewStatus::Pending) => Progress::Pending.code(),
             Ok(ReviewStatus::Corrected(_)) => Progress::Corrected.code(),

@@ -45,7 +45,8 @@ impl Options {
 const OF_A_DAY: usize = 1000;
 /// Who asks, at once: the work of some then shows in the time of others, as it does in use.
 const ASKERS: usize = 4;
-/// The area under the curve is one half where times tell nothing. So far from it may it be (threats: R11) …
+/// The area under the curve is one half where times tell nothing. So far from it may it be: who guesses by the time is
+/// then right in 101 of 200 cases …
 const MAY_BE: f64 = 0.005;
 /// … beyond what chance does: four standard errors, once in 16,000 runs.
 const ERRORS: f64 = 4.0;
@@ -145,30 +146,28 @@ fn ask(
 ) -> Result<Vec<Answer>, String> {
     let mut client = Client::new(setup.address);
     people::sign_in(&mut client, asker)?;
-    let mut left = [each, each];
     let mut answers = Vec::with_capacity(2 * each);
-    while left != [0, 0] {
-        let side = usize::try_from(dice.below(2)).unwrap_or(0);
-        if left[side] == 0 {
-            continue;
+    for nth in 0..each {
+        // One of each kind, in an order of chance: what changes with time meets both alike.
+        let first = dice.below(2) == 0;
+        for is_known in [first, !first] {
+            let whom = &known[nth % known.len()];
+            let number = match is_known {
+                true => whom.id_number.clone(),
+                false => nobodys(&whom.id_number, at * each + nth).ok_or("a number has another form")?,
+            };
+            let question = json!({
+                "kind": "driving-licence", "mode": "read", "purpose": "own-information",
+                "subject": { "name": whom.name, "id_number": number },
+            });
+            let watch = Stopwatch::start();
+            let reply = client.post("/v1/lookups", &question)?;
+            answers.push(Answer {
+                known: is_known,
+                seconds: watch.elapsed().as_secs_f64(),
+                form: (reply.status, reply.body.len()),
+            });
         }
-        left[side] -= 1;
-        let whom = &known[left[side] % known.len()];
-        let number = match side {
-            0 => whom.id_number.clone(),
-            _ => nobodys(&whom.id_number, at * each + left[side]).ok_or("a number has another form")?,
-        };
-        let question = json!({
-            "kind": "driving-licence", "mode": "read", "purpose": "own-information",
-            "subject": { "name": whom.name, "id_number": number },
-        });
-        let watch = Stopwatch::start();
-        let reply = client.post("/v1/lookups", &question)?;
-        answers.push(Answer {
-            known: side == 0,
-            seconds: watch.elapsed().as_secs_f64(),
-            form: (reply.status, reply.body.len()),
-        });
     }
     Ok(answers)
 }

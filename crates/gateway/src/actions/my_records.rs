@@ -7,16 +7,19 @@ use domain::{
 };
 use futures_util::future::join_all;
 use sources::Wanted;
-use tokio::time::Instant;
+use tokio::time::{Duration, Instant, sleep};
 
 use super::{
-    look_up::{self, Answered, Ask},
+    look_up::{self, Answered, Ask, DEADLINE},
     report::key_of_part,
 };
 use crate::{
     app::{App, Lang},
     error::Error,
 };
+
+/// How long after it was met under way a question is asked again.
+const AGAIN_AFTER: Duration = Duration::from_millis(200);
 
 /// The keys of everything in the requester's name, kind by kind; a kind that fails does not hide the others. What is
 /// wanted of whoever answers is wanted of every kind. `repeat` is the requester's idempotency key, and a hash of the
@@ -48,7 +51,19 @@ pub async fn my_records(
             lang,
             arrived,
         };
-        (kind, look_up::look_up(app, requester, question).await)
+        (kind, once(app, requester, question).await)
     });
     join_all(each).await
+}
+
+/// Who asks twice at once is given the same answer twice: the second waits until the first one's is there.
+async fn once(app: &App, requester: &Requester, question: Ask) -> Result<Answered, Error> {
+    loop {
+        let answered = look_up::look_up(app, requester, question.clone()).await;
+        let is_under_way = matches!(answered, Err(Error::Conflict("LOOKUP_UNDER_WAY")));
+        if !is_under_way || question.arrived.elapsed() > DEADLINE {
+            return answered;
+        }
+        sleep(AGAIN_AFTER).await;
+    }
 }

@@ -22,7 +22,7 @@ use super::{
     look_up::DAY_SECONDS,
     pursue_reviews,
     seal_change::requester_of,
-    view_history,
+    still_signed_in, view_history,
     view_reviews::{self, Review, ReviewContent},
 };
 use crate::{
@@ -105,6 +105,7 @@ pub fn disputable(app: &App, requester: &Requester, view: &LookupView) -> Option
 /// No such look-up or none that can be disputed, wrong text or pictures, too many, or nothing can be sealed now.
 pub async fn open_review(app: &App, requester: &Requester, opening: Opening) -> Result<Review, Error> {
     demand_proven(requester)?;
+    still_signed_in(app, requester).await?;
     let subject = view_reviews::guard(app, requester)?.ok_or(Error::NotFound)?;
     if let Some(before) = repeated(app, subject, &opening).await? {
         return Ok(before);

@@ -173,8 +173,12 @@ async fn seal_consent(app: &App, requester: &Requester, consent: &Consent) -> Re
         ("lang".to_owned(), word(lang.code())),
         ("shown".to_owned(), word(consent.shown.code())),
     ]);
-    seal_described(app, owner, requester_of(requester), (shared, detail), no_effect()).await?;
-    Ok(())
+    // Who has signed out meanwhile has consented to nothing.
+    let effect = no_effect().while_lives(requester.session, requester.account);
+    match seal_described(app, owner, requester_of(requester), (shared, detail), effect).await? {
+        true => Ok(()),
+        false => Err(Error::NotSignedIn),
+    }
 }
 
 /// Raises the session in person, at a counter. Until operators have accounts this exists in the demo realm only;

@@ -4,7 +4,7 @@ use domain::{ids::LookupId, requester::Requester};
 use ledger::Receipt;
 use store::{EntryView, LookupPage, LookupView};
 
-use super::{count_view, demand_proven};
+use super::{count_view, demand_proven, still_signed_in};
 use crate::{app::App, error::Error};
 
 /// How many rows a page has at most.
@@ -40,6 +40,7 @@ pub async fn lookup(app: &App, requester: &Requester, id: LookupId) -> Result<Lo
 /// As [`lookup`].
 pub async fn hide(app: &App, requester: &Requester, id: LookupId, hidden: bool) -> Result<(), Error> {
     guard(app, requester)?;
+    still_signed_in(app, requester).await?;
     app.store.drain_outbox_wholly().await?;
     if app.store.hide_lookup(requester.account, id, hidden).await? {
         Ok(())
@@ -86,11 +87,11 @@ pub async fn access_log(
 }
 
 /// A phone alone opens no page with records: once a real name is proven, its history needs L2 as well. What is shown is
-/// counted, as look-ups are: an export or a search reads page after page.
+/// counted, as look-ups are: an export or a search reads page after page. What is refused is not, or a phone alone could
+/// use up what its owner may see.
 fn guard(app: &App, requester: &Requester) -> Result<(), Error> {
-    count_view(app, requester)?;
-    match requester.subject {
-        Some(_) => demand_proven(requester),
-        None => Ok(()),
+    if requester.subject.is_some() {
+        demand_proven(requester)?;
     }
+    count_view(app, requester)
 }

@@ -162,10 +162,10 @@ pub(super) async fn one(app: &App, subject: SubjectId, id: ReviewId) -> Result<R
 
 /// The subject of who asks, at a level that opens records; `None` for who has proven no name yet.
 pub(super) fn guard(app: &App, requester: &Requester) -> Result<Option<SubjectId>, Error> {
-    count_view(app, requester)?;
     if requester.subject.is_some() {
         demand_proven(requester)?;
     }
+    count_view(app, requester)?;
     Ok(requester.subject)
 }
 

@@ -70,6 +70,20 @@ pub(super) struct PortraitView {
     pub(super) drawn: Option<String>,
 }
 
+impl ConsentView {
+    /// The other ways, with the way back from there.
+    fn back(&self) -> String {
+        with_next("/strengthen", &self.next)
+    }
+}
+
+impl PortraitView {
+    /// As [`ConsentView::back`].
+    fn back(&self) -> String {
+        with_next("/strengthen", &self.next)
+    }
+}
+
 /// The ways there are.
 pub(crate) async fn show(State(app): Shared, holder: Holder, Query(next): Query<Next>) -> Answer {
     holder.needs(Level::L2)?;

@@ -310,7 +310,7 @@ fn a_name_that_a_carrier_cannot_write_leads_to_a_counter_or_the_operator() {
             false,
             [
                 "生僻字",
-                "还不能当面核对，您的记录暂时看不了。请问运营方：示范电话",
+                "还不能当面核对，您的记录暂时看不了。请联系运营方：示范电话",
             ],
         ),
         (Lang::En, true, ["rare characters", "go to a counter"]),

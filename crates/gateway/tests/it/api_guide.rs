@@ -52,7 +52,7 @@ async fn the_guide_of_the_api_is_true() {
     assert_eq!(other.json["outcome"], "found", "{}", other.text);
 }
 
-/// Somebody else asks the same question, whose source takes nearly as long as one may. Done when it was asked.
+/// Somebody else asks the same question, whose source takes a while. Done when it was asked.
 async fn takes_the_only_place(follower: &Follower, question: &str) -> JoinHandle<Follower> {
     let (one, other) = (chen(), gulbahar());
     let phones = [one, other].map(|who| who.phone.as_deref().unwrap());
@@ -72,7 +72,7 @@ async fn takes_the_only_place(follower: &Follower, question: &str) -> JoinHandle
     let journal = format!("curl {authorities}/_journal");
     let mut watcher = follower.beside();
     let before = asked(&mut watcher, &journal).await;
-    let slow = r#"{"path": "traffic/licence/query", "delay_ms": 2700, "times": 1}"#;
+    let slow = r#"{"path": "traffic/licence/query", "delay_ms": 1500, "times": 1}"#;
     let switch = format!("curl {authorities}/_switch -H 'content-type: application/json' -d '{slow}'");
     watcher.follow(&switch).await;
     let question = lines(question).remove(0);

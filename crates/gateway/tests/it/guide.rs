@@ -220,6 +220,8 @@ impl Follower {
     pub(crate) async fn follow(&mut self, line: &str) {
         let line = self.filled(line);
         let line = line.trim();
+        // Where it is built, before it has its short name.
+        let line = line.strip_prefix("target/release/").unwrap_or(line);
         match line.split_whitespace().next().unwrap_or_default() {
             // Whoever runs the test has built the program.
             "cargo" | "alias" => {}

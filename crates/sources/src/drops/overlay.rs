@@ -13,11 +13,14 @@ use serde_json::Value as Json;
 
 use super::shelf::{Digest, Label, ShelfKeys, Token};
 
-/// How many changes one drop takes: more are a new file.
+/// How many changes that are newer than it one drop takes: more are a new file.
 const MAX_CHANGES: i64 = 100_000;
 /// How many bytes they take together, as they are sealed: a hundred thousand of one short row are about 45 MB, and 256 of
 /// the longest messages that are taken are 64 MiB.
 const MAX_SEALED: i64 = 64 << 20;
+/// How many changes are remembered by their number although the drop is newer: of two months and more at 10,000 a day.
+/// 200 MB.
+const MAX_REMEMBERED: i64 = 10 * MAX_CHANGES;
 /// How many ids are remembered: those of the most changes a day for three days, and as many again. What is forgotten
 /// earlier is known by its number all the same. 40 MB.
 const MAX_IDS: i64 = 4 * MAX_CHANGES;
@@ -97,23 +100,32 @@ impl Taken {
 /// The changes beside one shelf.
 pub(super) struct Overlay {
     connection: Connection,
+    /// As of when the drop stands: what is not newer is only remembered.
+    drop_as_of: i64,
     held: Held,
 }
 
 /// How much is kept: counted when the file is opened, and kept up to date by whoever alone writes to it.
 #[derive(Clone, Copy)]
 struct Held {
-    /// Bytes of all changes.
+    /// Changes that are newer than the drop, and their bytes.
+    shown: i64,
     sealed: i64,
+    /// The others.
+    remembered: i64,
     ids: i64,
 }
 
 /// What one drop takes over from the one before.
-pub(super) struct Inheritance<'a>(Transaction<'a>);
+pub(super) struct Inheritance<'a> {
+    transaction: Transaction<'a>,
+}
 
 impl Overlay {
-    /// Opens the changes of a shelf, and begins them where `create` says so and there are none.
-    pub(super) fn open(path: &Path, create: bool) -> rusqlite::Result<Option<Self>> {
+    /// Opens the changes of a shelf whose drop stands as of then, and begins them where `create` says so and there are
+    /// none.
+    pub(super) fn open(path: &Path, drop_as_of: Timestamp, create: bool) -> rusqlite::Result<Option<Self>> {
+        let drop_as_of = drop_as_of.0;
         if !create && !path.exists() {
             return Ok(None);
         }
@@ -123,6 +135,7 @@ impl Overlay {
             "PRAGMA journal_mode = DELETE; PRAGMA synchronous = EXTRA; PRAGMA secure_delete = ON;
              CREATE TABLE IF NOT EXISTS change
                  (token BLOB PRIMARY KEY, sequence INTEGER NOT NULL, as_of INTEGER NOT NULL, sealed BLOB NOT NULL);
+             CREATE INDEX IF NOT EXISTS by_age ON change (as_of);
              CREATE TABLE IF NOT EXISTS found (token BLOB NOT NULL, change BLOB NOT NULL, place INTEGER NOT NULL);
              CREATE INDEX IF NOT EXISTS by_token ON found (token);
              CREATE INDEX IF NOT EXISTS by_change ON found (change);
@@ -132,8 +145,12 @@ impl Overlay {
              CREATE TABLE IF NOT EXISTS seen (id BLOB PRIMARY KEY, at INTEGER NOT NULL);
              CREATE INDEX IF NOT EXISTS by_time ON seen (at)",
         )?;
-        let held = Held::count(&connection)?;
-        Ok(Some(Overlay { connection, held }))
+        let held = Held::count(&connection, drop_as_of)?;
+        Ok(Some(Overlay {
+            connection,
+            drop_as_of,
+            held,
+        }))
     }
 
     /// Takes a change durably, unless its message or a later change of the same record came before.
@@ -150,44 +167,51 @@ impl Overlay {
         if !remember(&transaction, &mut held, id, now)? {
             return Ok(Taken::Repeated);
         }
-        let last = "SELECT sequence, length(sealed) FROM change WHERE token = ?";
-        let last: Option<(i64, i64)> = transaction
-            .query_row(last, [&found.token], |row| Ok((row.get(0)?, row.get(1)?)))
+        let last = "SELECT sequence, as_of, length(sealed) FROM change WHERE token = ?";
+        let last: Option<(i64, i64, i64)> = transaction
+            .query_row(last, [&found.token], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })
             .optional()?;
-        if last.is_some_and(|(last, _)| last >= found.change.sequence) {
+        if last.is_some_and(|(last, ..)| last >= found.change.sequence) {
             transaction.commit()?;
             self.held = held;
             return Ok(Taken::Overtaken);
         }
         // One that takes the place of another needs none of its own, and no more room than it is longer.
-        if last.is_none() {
-            let count: i64 = transaction.query_row("SELECT count(*) FROM change", [], |row| row.get(0))?;
-            if count >= MAX_CHANGES {
-                return Ok(Taken::TooMany);
-            }
+        let before = held;
+        if let Some((_, as_of, length)) = last {
+            held.add(as_of > self.drop_as_of, (-1, -length));
         }
         let length = i64::try_from(sealed.len()).unwrap_or(i64::MAX);
-        let longer = length - last.map_or(0, |(_, length)| length);
-        if longer > 0 && held.sealed.saturating_add(longer) > MAX_SEALED {
+        held.add(found.change.as_of > self.drop_as_of, (1, length));
+        if held.is_too_much_after(before) {
             return Ok(Taken::TooMany);
         }
         put(&transaction, found, sealed)?;
         transaction.commit()?;
-        held.sealed += longer;
         self.held = held;
         Ok(Taken::Done)
     }
 
-    /// Takes over from the drop before what `hand` gives, all or nothing.
+    /// Takes over from the drop before what `hand` gives, all or nothing. Of what is only remembered, the oldest beyond
+    /// the bound is forgotten.
     pub(super) fn take_over(
         &mut self,
         hand: impl FnOnce(&Inheritance<'_>) -> io::Result<()>,
     ) -> io::Result<()> {
         let transaction = self.connection.transaction().map_err(io::Error::other)?;
-        let inheritance = Inheritance(transaction);
+        let inheritance = Inheritance { transaction };
         hand(&inheritance)?;
-        let held = Held::count(&inheritance.0).map_err(io::Error::other)?;
-        inheritance.0.commit().map_err(io::Error::other)?;
+        let Inheritance { transaction } = inheritance;
+        let kept = || -> rusqlite::Result<Held> {
+            let oldest = "DELETE FROM change WHERE as_of <= $1 AND token IN
+                          (SELECT token FROM change WHERE as_of <= $1 ORDER BY as_of DESC LIMIT -1 OFFSET $2)";
+            transaction.execute(oldest, [self.drop_as_of, MAX_REMEMBERED])?;
+            Held::count(&transaction, self.drop_as_of)
+        };
+        let held = kept().map_err(io::Error::other)?;
+        transaction.commit().map_err(io::Error::other)?;
         self.held = held;
         Ok(())
     }
@@ -252,25 +276,48 @@ impl Overlay {
 }
 
 impl Held {
-    fn count(connection: &Connection) -> rusqlite::Result<Self> {
-        let sealed = "SELECT coalesce(sum(length(sealed)), 0) FROM change";
+    fn count(connection: &Connection, drop_as_of: i64) -> rusqlite::Result<Self> {
+        let shown = "SELECT count(*), coalesce(sum(length(sealed)), 0) FROM change WHERE as_of > ?";
+        let (shown, sealed) =
+            connection.query_row(shown, [drop_as_of], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let remembered = "SELECT count(*) FROM change WHERE as_of <= ?";
         Ok(Held {
-            sealed: connection.query_row(sealed, [], |row| row.get(0))?,
+            shown,
+            sealed,
+            remembered: connection.query_row(remembered, [drop_as_of], |row| row.get(0))?,
             ids: connection.query_row("SELECT count(*) FROM seen", [], |row| row.get(0))?,
         })
+    }
+
+    /// One more, or one less, with its bytes.
+    fn add(&mut self, is_shown: bool, (count, bytes): (i64, i64)) {
+        if is_shown {
+            self.shown += count;
+            self.sealed = self.sealed.saturating_add(bytes);
+        } else {
+            self.remembered += count;
+        }
+    }
+
+    /// Beyond a bound, and more than before.
+    fn is_too_much_after(self, before: Held) -> bool {
+        let beyond = |now: i64, then: i64, most: i64| now > most && now > then;
+        beyond(self.shown, before.shown, MAX_CHANGES)
+            || beyond(self.sealed, before.sealed, MAX_SEALED)
+            || beyond(self.remembered, before.remembered, MAX_REMEMBERED)
     }
 }
 
 impl Inheritance<'_> {
     /// A change, as it is sealed for its new place.
     pub(super) fn put(&self, found: &Found<'_>, sealed: &[u8]) -> io::Result<()> {
-        put(&self.0, found, sealed).map_err(io::Error::other)
+        put(&self.transaction, found, sealed).map_err(io::Error::other)
     }
 
     /// The id of a message that came then.
     pub(super) fn remember(&self, id: &Digest, at: i64) -> io::Result<()> {
         let add = "INSERT OR REPLACE INTO seen (id, at) VALUES (?, ?)";
-        let mut statement = self.0.prepare_cached(add).map_err(io::Error::other)?;
+        let mut statement = self.transaction.prepare_cached(add).map_err(io::Error::other)?;
         statement
             .execute(params![id, at])
             .map(drop)
@@ -303,24 +350,28 @@ fn remember(
 
 fn put(transaction: &Transaction<'_>, found: &Found<'_>, sealed: &[u8]) -> rusqlite::Result<()> {
     let (token, change) = (&found.token, found.change);
-    transaction.execute("DELETE FROM found WHERE change = ?", [token])?;
-    transaction.execute("DELETE FROM void WHERE change = ?", [token])?;
+    for forget in [
+        "DELETE FROM found WHERE change = ?",
+        "DELETE FROM void WHERE change = ?",
+    ] {
+        transaction.prepare_cached(forget)?.execute([token])?;
+    }
     let add = "INSERT OR REPLACE INTO change (token, sequence, as_of, sealed) VALUES (?, ?, ?, ?)";
-    transaction.execute(add, params![token, change.sequence, change.as_of, sealed])?;
+    let mut statement = transaction.prepare_cached(add)?;
+    statement.execute(params![token, change.sequence, change.as_of, sealed])?;
     if change.effect == Effect::None {
         return Ok(());
     }
     for row in &found.void {
-        transaction.execute(
-            "INSERT INTO void (row, change) VALUES (?, ?)",
-            params![row, token],
-        )?;
+        let add = "INSERT INTO void (row, change) VALUES (?, ?)";
+        transaction.prepare_cached(add)?.execute(params![row, token])?;
     }
     for (place, tokens) in found.rows.iter().enumerate() {
         let place = i64::try_from(place).unwrap_or(i64::MAX);
         for found in tokens {
             let add = "INSERT INTO found (token, change, place) VALUES (?, ?, ?)";
-            transaction.execute(add, params![found, token, place])?;
+            let mut statement = transaction.prepare_cached(add)?;
+            statement.execute(params![found, token, place])?;
         }
     }
     Ok(())
@@ -368,7 +419,12 @@ mod tests {
     }
 
     fn opened(path: &Path) -> Overlay {
-        Overlay::open(path, true).unwrap().unwrap()
+        as_of(path, NOW.plus_seconds(-1))
+    }
+
+    /// Beside a drop that stands as of then.
+    fn as_of(path: &Path, drop_as_of: Timestamp) -> Overlay {
+        Overlay::open(path, drop_as_of, true).unwrap().unwrap()
     }
 
     fn token(n: u8) -> Token {
@@ -440,6 +496,37 @@ mod tests {
     }
 
     #[test]
+    fn the_next_drop_makes_room() {
+        let (_folder, path) = bed();
+        let fill = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $1)
+                    INSERT INTO change SELECT CAST('t' || i AS BLOB), 1, $2, X'00' FROM n";
+        let filled = opened(&path)
+            .connection
+            .execute(fill, [MAX_CHANGES, NOW.0])
+            .unwrap();
+        assert_eq!(i64::try_from(filled).unwrap(), MAX_CHANGES);
+        assert_eq!(take(&mut opened(&path), (1, 1), 1, 8, 0), Taken::TooMany);
+        // As of the same instant, it has them all.
+        let mut next = as_of(&path, NOW);
+        assert_eq!((next.held.shown, next.held.remembered), (0, MAX_CHANGES));
+        assert_eq!(take(&mut next, (1, 1), 1, 8, 0), Taken::Done);
+        // What is only remembered is bounded as well, and the oldest of it is forgotten with a new drop.
+        let older = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $1)
+                     INSERT INTO change SELECT CAST('o' || i AS BLOB), 1, $2 - i, X'00' FROM n";
+        let more = MAX_REMEMBERED - MAX_CHANGES + 10;
+        next.connection.execute(older, [more, NOW.0]).unwrap();
+        let mut next = as_of(&path, NOW);
+        assert_eq!(take(&mut next, (2, 1), 2, 8, 0), Taken::TooMany);
+        next.take_over(|_| Ok(())).unwrap();
+        assert_eq!(next.held.remembered, MAX_REMEMBERED);
+        assert_eq!(
+            take(&mut next, (1, 2), 3, 8, 0),
+            Taken::Done,
+            "in the place of one that is known"
+        );
+    }
+
+    #[test]
     fn of_too_many_ids_the_oldest_are_forgotten() {
         let (_folder, path) = bed();
         let before = NOW.0 - 1_000_000_000;
@@ -470,7 +557,9 @@ mod tests {
         assert_eq!(take(&mut overlay, (0, 1), 0, 8, 1), Taken::Done);
         overlay.connection.execute_batch("DROP INDEX by_time").unwrap();
         drop(overlay);
-        let mut overlay = Overlay::open(&path, false).unwrap().unwrap();
+        let mut overlay = Overlay::open(&path, NOW.plus_seconds(-1), false)
+            .unwrap()
+            .unwrap();
         let how = "EXPLAIN QUERY PLAN DELETE FROM seen WHERE at < 1";
         let plan: String = overlay.connection.query_row(how, [], |row| row.get(3)).unwrap();
         assert!(plan.contains("by_time"), "{plan}");

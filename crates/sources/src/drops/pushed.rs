@@ -90,7 +90,7 @@ impl Shelf {
         let broken = |_| Failure::new(Outcome::Broken, Problem::DropNotStored);
         let mut overlay = self.overlay();
         if overlay.is_none() {
-            *overlay = Overlay::open(&changes_path(&self.path), true).map_err(broken)?;
+            *overlay = Overlay::open(&changes_path(&self.path), self.as_of(), true).map_err(broken)?;
         }
         let overlay = overlay.as_mut().ok_or_else(unreadable)?;
         overlay.take(&found, &sealed, id, now).map_err(broken)
@@ -141,11 +141,13 @@ impl Shelf {
         now: Timestamp,
         random: &mut ChaCha20Rng,
     ) -> io::Result<()> {
-        let overlay = self.overlay();
-        let Some(overlay) = &*overlay else {
+        // By a connection of its own: who asks meanwhile does not wait, and who pushes stands behind this already.
+        let overlay =
+            Overlay::open(&changes_path(&self.path), self.as_of(), false).map_err(io::Error::other)?;
+        let Some(overlay) = overlay else {
             return Ok(());
         };
-        let created = Overlay::open(&changes_path(&to.path), true).map_err(io::Error::other)?;
+        let created = Overlay::open(&changes_path(&to.path), to.as_of(), true).map_err(io::Error::other)?;
         let mut created = created.ok_or(io::ErrorKind::InvalidData)?;
         // One after the other: all of them together, opened and sealed again, are more than need be held at once.
         created.take_over(|inheritance| {
@@ -158,8 +160,12 @@ impl Shelf {
                     change.effect = Effect::Void;
                 }
                 // A record that the mapping of today cannot find, nobody can ask for.
-                let Ok(found) = to.place_change(&change, ways, now) else {
-                    return Ok(());
+                let found = match to.place_change(&change, ways, now) {
+                    Ok(found) => found,
+                    Err(failure) if failure.problem == Problem::DropUnreadable => {
+                        return Err(io::Error::other("the new drop cannot be read"));
+                    }
+                    Err(_) => return Ok(()),
                 };
                 let sealed = change.seal(&to.label, &to.keys, &found.token, random);
                 inheritance.put(&found, &sealed.ok_or(io::ErrorKind::InvalidData)?)

@@ -177,7 +177,8 @@ impl Shelf {
             return Ok(None);
         };
         // Changes that cannot be read any more are lost, and the rows alone would be wrong.
-        let Some(overlay) = unless_broken(Overlay::open(&changes_path(path), false))? else {
+        let Some(overlay) = unless_broken(Overlay::open(&changes_path(path), label.place.as_of, false))?
+        else {
             return Ok(None);
         };
         Ok(Some(Shelf {

@@ -139,7 +139,10 @@ impl DropWay {
             let _place = place;
             drops.find(&wanted)
         });
-        read.await.map_err(|_| broken())?
+        read.await.map_err(|error| match error.is_panic() {
+            true => Failure::bad_answer(Problem::Unforeseen),
+            false => broken(),
+        })?
     }
 }
 

@@ -86,7 +86,7 @@ impl Mysql {
         parameters: &[Option<String>],
     ) -> Result<Vec<Json>, Failure> {
         let kept = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        if let Some(kept) = kept {
+        if let Some(kept) = kept.filter(|kept| !kept.relay.has_ended()) {
             match self.ask_bounded(kept, statement, parameters).await {
                 Err(failure) if failure.problem == Problem::ConnectionBroken => {}
                 answered => return answered,

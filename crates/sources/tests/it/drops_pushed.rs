@@ -576,5 +576,7 @@ async fn more_than_is_kept_is_not_taken_and_named() {
     changes
         .execute("DELETE FROM change WHERE token = CAST(7 AS BLOB)", [])
         .unwrap();
+    drop(again);
+    let again = started(&bed);
     assert_eq!(push(&again, "b", &other).await, Ok(()), "the same message again");
 }

@@ -9,7 +9,10 @@ use domain::{
 use gateway::{
     actions::{
         close_overdue::close_overdue,
+        erase_person::erase_person,
         look_up::{self, Ask, Asked, Intent},
+        open_review::{Opening, open_review},
+        view_history,
     },
     api::request::found_by_token,
     app::Lang,
@@ -35,6 +38,7 @@ on_both!(
     a_release_that_comes_late_loses,
     who_was_erased_after_the_session_was_read_is_asked_about_nowhere,
     what_was_read_of_somebody_else_is_not_used,
+    who_signed_out_between_head_and_body_is_not_served,
 );
 
 /// Makes traffic management slow.
@@ -298,4 +302,39 @@ async fn what_was_read_of_somebody_else_is_not_used(bed: Arc<Bed>) {
     let own = answered.fields.iter().find(|f| f.id == "file_number").unwrap();
     let expected = &chen().licence.as_ref().unwrap().file_number;
     assert_eq!(own.value, json!(expected), "one's own record");
+}
+
+async fn who_signed_out_between_head_and_body_is_not_served(bed: Arc<Bed>) {
+    let app = bed.app().start().await;
+    let (token, other) = (app.at_l2(chen()).await, app.at_l2(chen()).await);
+    // Who they are was read with the head of each request.
+    let (requester, _) = found_by_token(&app.app, &token).await.unwrap();
+    let question = || Ask {
+        repeat: Some(([1; 32], [2; 32])),
+        ..about_own(None)
+    };
+    let asked = look_up::look_up(&app.app, &requester, question()).await.unwrap();
+    let again = look_up::look_up(&app.app, &requester, question()).await.unwrap();
+    assert_eq!(asked.lookup, again.lookup, "while the session lives");
+    app.delete(&token, "/v1/account/sessions").await.expect(204);
+    let entries = app.entries().await;
+    let repeated = look_up::look_up(&app.app, &requester, question()).await;
+    let opening = Opening {
+        lookup: asked.lookup,
+        text: "不对。".to_owned(),
+        pictures: vec![],
+        repeat: ([3; 32], [4; 32]),
+        lang: Lang::Zh,
+    };
+    for refused in [
+        repeated.map(drop),
+        open_review(&app.app, &requester, opening).await.map(drop),
+        view_history::hide(&app.app, &requester, asked.lookup, true).await,
+        erase_person(&app.app, &requester).await,
+    ] {
+        assert!(matches!(refused, Err(Error::NotSignedIn)), "{refused:?}");
+    }
+    assert_eq!(app.entries().await, entries, "nothing is sealed");
+    let line = app.get(&other, &format!("/v1/lookups/{}", asked.lookup)).await;
+    assert_eq!(line.expect(200).json["hidden"], false);
 }

@@ -94,11 +94,11 @@ async fn what_is_staler_than_promised_is_stamped(bed: Arc<Bed>) {
     let app = bed.app().start().await;
     let mut browser = Browser::new(&app);
     browser.cookies.insert("mingcha-elder".into(), "1".into());
-    for (stale_days, stamps) in [(5, 0), (40, 0), (40, 1)] {
+    for stale_days in [5, 40, 40] {
         look_up(&app, stale_days).await;
         let page = browser.get("/coverage").await.expect(200).text;
         assert_eq!(spans(&page)[0], "1天 答复 100\u{a0}%", "of few no age is told");
-        assert_eq!(page.matches(STAMP).count(), stamps, "{stale_days}");
+        assert!(!page.contains(STAMP), "nor that they are too old");
     }
     for (class, count, zh, en) in [
         (

@@ -42,8 +42,8 @@ fn words(lang: Lang) -> Words {
         Lang::Zh => Words {
             not_yet: "这里还不能当面核对",
             no_face: "露脸",
-            ask: "想当面核对的，请问",
-            whom: "请问运营方：无人接听",
+            ask: "想当面核对的，请联系",
+            whom: "请联系运营方：无人接听",
             counter: "柜台",
         },
         Lang::En => Words {

@@ -113,7 +113,10 @@ impl Relay {
         let tls = target.handshake()?;
         let server = target.dial(word.allowance.clone()).await?;
         let opened = Door::open(tls.is_some()).await;
-        let (door, opts) = opened.map_err(|_| Failure::new(Outcome::Broken, Problem::NotConnected))?;
+        let (door, opts) = opened.map_err(|error| {
+            tracing::error!(%error, "no way for the client of MySQL can be opened here");
+            Failure::new(Outcome::Broken, Problem::NotConnected)
+        })?;
         let course = Course {
             server,
             tls,
@@ -139,6 +142,11 @@ impl Relay {
             }),
         };
         Ok((Relay { task, word }, opts))
+    }
+
+    /// Whether one of both sides has gone.
+    pub(super) fn has_ended(&self) -> bool {
+        self.task.is_finished()
     }
 
     /// What it will have to say.
@@ -175,11 +183,11 @@ impl Word {
 
 impl Door {
     /// The client shows its password as it is to a socket, and to an address only under the server's key. The server
-    /// expects the first where the way is encrypted, and the second where it is not. Where no socket can be made, most
-    /// ways of showing a password are still left.
+    /// expects the first where the way is encrypted, and the second where it is not.
     async fn open(is_encrypted: bool) -> io::Result<(Self, OptsBuilder)> {
         let opts = OptsBuilder::default().prefer_socket(false);
-        if is_encrypted && let Ok((listener, folder, path)) = open_socket() {
+        if is_encrypted {
+            let (listener, folder, path) = open_socket()?;
             return Ok((Door::Socket(listener, folder), opts.socket(Some(path))));
         }
         #[expect(
@@ -197,10 +205,16 @@ impl Door {
 
 fn open_socket() -> io::Result<(UnixListener, Folder, String)> {
     static OPENED: AtomicU64 = AtomicU64::new(0);
-    let (process, count) = (process::id(), OPENED.fetch_add(1, Ordering::Relaxed));
-    let folder = env::temp_dir().join(format!("mingcha-relay-{process}-{count}"));
-    fs::DirBuilder::new().mode(0o700).create(&folder)?;
-    let folder = Folder(folder);
+    let folder = loop {
+        let count = OPENED.fetch_add(1, Ordering::Relaxed);
+        let folder = env::temp_dir().join(format!("mingcha-relay-{}-{count}", process::id()));
+        match fs::DirBuilder::new().mode(0o700).create(&folder) {
+            Ok(()) => break Folder(folder),
+            // One of a process that was killed, or somebody else's.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+    };
     let path = folder.0.join("socket");
     #[expect(
         clippy::disallowed_methods,
@@ -309,7 +323,7 @@ async fn questions(
     loop {
         let mut packet = Packet::read(&mut from, usize::MAX).await?;
         // A command counts from nought; what has another number is said before the client is let in.
-        if packet.0[HEAD - 1] > 0 {
+        if packet.number() > 0 {
             packet.renumber(shift);
         }
         packet.send(&mut to).await?;
@@ -331,11 +345,17 @@ async fn answers(
         let bound = if is_in { longest } else { MAX_LOGIN };
         let mut packet = Packet::read(&mut from, bound).await?;
         let is_sound = if is_in {
+            // What is said without having been asked is that the connection was idle for too long, and ends.
+            if packet.number() == 0 && packet.body().first() == Some(&ERROR) {
+                return Err(io::ErrorKind::ConnectionAborted.into());
+            }
             is_honest(packet.body())
         } else {
             is_in = packet.body().first() == Some(&OK);
             packet.renumber(0_u8.wrapping_sub(shift));
-            !packet.body().is_empty()
+            // An answer to a command is the first after it. Where the client believes that it is in, and the server
+            // has not said so, it would be held to nothing.
+            !packet.body().is_empty() && packet.number() > 1
         };
         if !is_sound {
             return Err(lie(Problem::BadRows));
@@ -377,6 +397,10 @@ impl Packet {
 
     fn body_mut(&mut self) -> &mut [u8] {
         &mut self.0[HEAD..]
+    }
+
+    fn number(&self) -> u8 {
+        self.0[HEAD - 1]
     }
 
     fn renumber(&mut self, by: u8) {
@@ -442,6 +466,44 @@ mod tests {
         let error = carried.await.unwrap().unwrap_err();
         assert_eq!(name(&error).unwrap(), Failure::bad_answer(Problem::BadRows));
         assert!(Packet::read(&mut client, 4096).await.is_err(), "nothing of it");
+    }
+
+    #[tokio::test]
+    async fn who_is_let_in_by_halves_is_held_to_the_same() {
+        // The client takes the packet behind `01 03` for an acknowledgement, whatever it is.
+        for (shift, number) in [(0, 1), (1, 2)] {
+            let (mut client, near) = duplex(4096);
+            let (far, mut server) = duplex(4096);
+            let carried = tokio::spawn(carry(near, far, shift, 4096));
+            for said in [packet(2 + shift, &[1, 3]), packet(3 + shift, &[1, 0])] {
+                said.send(&mut server).await.unwrap();
+                Packet::read(&mut client, 4096).await.unwrap();
+            }
+            let count = packet(number, b"\xfe\0\0\0\0\0\x04\0\0");
+            count.send(&mut server).await.unwrap();
+            let error = carried.await.unwrap().unwrap_err();
+            assert_eq!(name(&error).unwrap(), Failure::bad_answer(Problem::BadRows));
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_not_asked_for_ends_the_connection() {
+        let (mut client, near) = duplex(4096);
+        let (far, mut server) = duplex(4096);
+        let carried = tokio::spawn(carry(near, far, 0, 4096));
+        packet(2, &[OK, 0, 0, 2, 0, 0, 0])
+            .send(&mut server)
+            .await
+            .unwrap();
+        Packet::read(&mut client, 4096).await.unwrap();
+        let idle = packet(0, b"\xff\xbf\x0f#HY000idle");
+        idle.send(&mut server).await.unwrap();
+        let error = carried.await.unwrap().unwrap_err();
+        assert!(name(&error).is_none(), "it is broken, and no lie");
+        assert!(
+            Packet::read(&mut client, 4096).await.is_err(),
+            "the client is told nothing"
+        );
     }
 
     #[test]
