@@ -86,7 +86,9 @@ pub fn may_follow(outcome: Outcome) -> bool {
 /// where nothing is left, it is longer than [`MAX_TEXT`], or holds control characters.
 #[must_use]
 pub fn text(typed: &str) -> Option<String> {
-    let text = typed.replace("\r\n", "\n").replace('\r', "\n");
+    let text = typed
+        .replace("\r\n", "\n")
+        .replace(['\r', '\u{2028}', '\u{2029}'], "\n");
     let control = |c: char| c.is_control() && c != '\n' && c != '\t';
     if text.contains(control) {
         return None;
@@ -126,13 +128,16 @@ mod tests {
 
     #[test]
     fn a_text_is_bounded_and_clean() {
-        assert_eq!(text("  一\r\n二\r三 \n").as_deref(), Some("一\n二\n三"));
+        assert_eq!(
+            text("  一\r\n二\r三\u{2028}四 \n").as_deref(),
+            Some("一\n二\n三\n四")
+        );
         let full = "字".repeat(MAX_TEXT);
         assert_eq!(text(&full).as_deref(), Some(full.as_str()));
         for wrong in ["", " \n\t ", "a\0b", "a\u{1b}[31m", &"字".repeat(MAX_TEXT + 1)] {
             assert_eq!(text(wrong), None);
         }
-        for unseen in "\u{ad}\u{61c}\u{200e}\u{2028}\u{202e}\u{2067}\u{e0041}".chars() {
+        for unseen in "\u{ad}\u{61c}\u{200e}\u{202e}\u{2067}\u{e0041}".chars() {
             let seen = text(&format!("{unseen}记录{unseen}有误"));
             assert_eq!(seen.as_deref(), Some("记录有误"), "{unseen:?}");
             assert_eq!(text(&unseen.to_string()), None);

@@ -174,7 +174,8 @@ impl From<JoinError> for Error {
         match error.is_cancelled() {
             // Cut off because the process ends: nothing was answered, and what was begun is closed at the next start.
             true => Error::Unavailable,
-            false => Error::Internal(error.to_string()),
+            // What the panic says may hold what somebody sent.
+            false => Error::Internal("a task panicked".into()),
         }
     }
 }

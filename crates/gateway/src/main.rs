@@ -1,6 +1,8 @@
 //! The program `mingcha`. Here alone a clock and a generator are made; everything else is given them.
 
-use std::{process::ExitCode, sync::Arc, time::Duration};
+use std::{
+    backtrace::Backtrace, io::Write, panic::PanicHookInfo, process::ExitCode, sync::Arc, time::Duration,
+};
 
 use clap::{Parser, Subcommand};
 use domain::time::{Clock, Timestamp};
@@ -118,18 +120,27 @@ fn finish(command: impl Future<Output = Outcome>) -> Outcome {
     outcome
 }
 
-/// Traces are JSON, one line each, on standard error; `MINGCHA_TRACE` sets what is traced. Of a panic the place is told and
-/// not its words, which may hold what somebody sent.
+/// Traces are JSON, one line each, on standard error; `MINGCHA_TRACE` sets what is traced. That nobody reads them any more
+/// ends nothing.
 fn trace() {
-    std::panic::set_hook(Box::new(|panic| {
-        let at = panic.location().map(ToString::to_string);
-        tracing::error!(at, "a panic");
-    }));
     let filter = tracing_subscriber::EnvFilter::try_from_env("MINGCHA_TRACE")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
     tracing_subscriber::fmt()
         .json()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        .log_internal_errors(false)
         .init();
+    std::panic::set_hook(Box::new(tell_panic));
+}
+
+/// Of a panic the place is told, with `RUST_BACKTRACE` the way to it, and not its words, which may hold what somebody sent.
+fn tell_panic(panic: &PanicHookInfo<'_>) {
+    let at = panic.location().map_or_else(String::new, ToString::to_string);
+    let way = Backtrace::capture();
+    if tracing::enabled!(tracing::Level::ERROR) {
+        tracing::error!(at, %way, "a panic");
+    } else {
+        drop(writeln!(std::io::stderr(), "mingcha: a panic at {at}\n{way}"));
+    }
 }

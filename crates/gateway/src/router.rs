@@ -1,6 +1,6 @@
 //! All routes, on one page.
 
-use std::{sync::Arc, time::Duration};
+use std::{any::Any, sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
@@ -8,6 +8,7 @@ use axum::{
     handler::Handler,
     http::StatusCode,
     middleware,
+    response::IntoResponse,
     routing::{get, post},
 };
 use tower::ServiceBuilder;
@@ -195,7 +196,10 @@ pub fn router(app: Arc<App>) -> Router {
                     StatusCode::REQUEST_TIMEOUT,
                     LONGEST,
                 ))
-                .layer(CatchPanicLayer::new())
+                // Its own way would trace what the panic says, which may hold what somebody sent.
+                .layer(CatchPanicLayer::custom(|_: Box<dyn Any + Send>| {
+                    StatusCode::INTERNAL_SERVER_ERROR.into_response()
+                }))
                 .layer(DefaultBodyLimit::max(MAX_BODY)),
         )
         .with_state(app)

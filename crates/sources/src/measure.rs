@@ -245,8 +245,13 @@ impl Measure {
     }
 
     fn is_drifting(&self, promised: Freshness, now: Timestamp) -> bool {
+        self.drifts(promised, now, ENOUGH)
+    }
+
+    /// Whether it does by what so many answers at least say.
+    fn drifts(&self, promised: Freshness, now: Timestamp, least: u64) -> bool {
         let (day, week) = (self.over(Span::Day, now), self.over(Span::Week, now));
-        [(50, ENOUGH), (TAIL, ENOUGH_FOR_TAIL)]
+        [(50, least), (TAIL, least.max(ENOUGH_FOR_TAIL))]
             .into_iter()
             .any(|(percent, enough)| {
                 let judged = [&day, &week].into_iter().find(|m| m.dated() >= enough);
@@ -297,8 +302,9 @@ impl Sources {
     /// Whether anybody may be told that a source delivers staler data of a kind than it promises.
     #[must_use]
     pub fn is_told_drifting(&self, source: &str, kind: &str, promised: Freshness) -> bool {
-        let enough = self.measured(source, kind, Span::Week).dated() >= ENOUGH_TO_TELL;
-        enough && !self.compares(source, kind) && self.is_drifting(source, kind, promised)
+        let measure = self.measure_of(source, kind);
+        let drifts = measure.is_some_and(|m| m.drifts(promised, self.clock.now(), ENOUGH_TO_TELL));
+        drifts && !self.compares(source, kind)
     }
 
     fn compares(&self, source: &str, kind: &str) -> bool {
@@ -383,6 +389,28 @@ mod tests {
             !measure.is_drifting(Freshness::Daily, NOW),
             "most are as promised, and they are few"
         );
+    }
+
+    #[test]
+    fn that_a_few_answers_are_too_old_is_not_told() {
+        let measure = Measure::new();
+        let told = || measure.drifts(Freshness::Daily, NOW, ENOUGH_TO_TELL);
+        for n in 1..=ENOUGH_TO_TELL {
+            assert!(!told(), "{n}");
+            measure.record(NOW, days_old(5));
+        }
+        assert!(told());
+        // Of a day with few answers nothing is told by itself: the week is.
+        let tomorrow = NOW.plus_seconds(2 * DAY_SECONDS);
+        let week = Measure::new();
+        for _ in 0..100 {
+            week.record(NOW, days_old(0));
+        }
+        for _ in 0..ENOUGH {
+            week.record(tomorrow, days_old(5));
+        }
+        assert!(week.is_drifting(Freshness::Daily, tomorrow));
+        assert!(!week.drifts(Freshness::Daily, tomorrow, ENOUGH_TO_TELL));
     }
 
     #[test]

@@ -147,7 +147,7 @@ pub(crate) async fn open(State(app): Shared, guest: Guest, holder: Holder, parts
     };
     let (shared, requester) = (Arc::clone(&app), holder.requester);
     let task = tokio::spawn(async move { open_review::open_review(&shared, &requester, opening).await });
-    match task.await.map_err(|e| Error::Internal(e.to_string()))? {
+    match task.await.map_err(Error::from)? {
         Ok(review) => Ok(go(&format!("/reviews/{}", review.view.review))),
         Err(Error::Bad {
             code: code @ ("REVIEW_TEXT" | "EVIDENCE_UNUSABLE"),
@@ -168,7 +168,7 @@ pub(crate) async fn show(State(app): Shared, holder: Holder, Path(id): Path<Stri
     let (shared, requester) = (Arc::clone(&app), holder.requester);
     let at = (holder.page.lang, holder.arrived);
     let task = tokio::spawn(async move { view_reviews::review(&shared, &requester, id, at).await });
-    let (review, answered) = task.await.map_err(|e| Error::Internal(e.to_string()))??;
+    let (review, answered) = task.await.map_err(Error::from)??;
     let (page, content) = (holder.page, &review.content);
     let steps = review.view.steps.iter();
     let is_repeated = answered.is_some() || content.repeated.is_some();

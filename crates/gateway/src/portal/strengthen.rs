@@ -170,7 +170,7 @@ pub(crate) async fn upload(State(app): Shared, guest: Guest, holder: Holder, par
     };
     let consent = Consent { text, shown };
     let task = tokio::spawn(async move { by_portrait(&shared, &requester, picture, consent, at).await });
-    let (error, result) = match task.await.map_err(|e| Error::Internal(e.to_string()))? {
+    let (error, result) = match task.await.map_err(Error::from)? {
         Ok(Strengthened::Yes(signed_in, _)) => {
             return Ok(with_session(&app, go(local(&upload.next)), &signed_in));
         }

@@ -126,7 +126,8 @@ impl Overlay {
     /// none.
     pub(super) fn open(path: &Path, drop_as_of: Timestamp, create: bool) -> rusqlite::Result<Option<Self>> {
         let drop_as_of = drop_as_of.0;
-        if !create && !path.exists() {
+        let is_there = path.try_exists();
+        if !is_there.map_err(|_| rusqlite::Error::InvalidPath(path.to_owned()))? && !create {
             return Ok(None);
         }
         let connection = Connection::open(path)?;

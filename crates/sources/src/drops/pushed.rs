@@ -145,7 +145,11 @@ impl Shelf {
         let overlay =
             Overlay::open(&changes_path(&self.path), self.as_of(), false).map_err(io::Error::other)?;
         let Some(overlay) = overlay else {
-            return Ok(());
+            // What is open here and is not found there is not nothing.
+            return match self.overlay().is_some() {
+                true => Err(io::ErrorKind::NotFound.into()),
+                false => Ok(()),
+            };
         };
         let created = Overlay::open(&changes_path(&to.path), to.as_of(), true).map_err(io::Error::other)?;
         let mut created = created.ok_or(io::ErrorKind::InvalidData)?;
@@ -160,6 +164,9 @@ impl Shelf {
                     change.effect = Effect::Void;
                 }
                 // A record that the mapping of today cannot find, nobody can ask for.
+                if ways.record().is_none() {
+                    return Ok(());
+                }
                 let found = match to.place_change(&change, ways, now) {
                     Ok(found) => found,
                     Err(failure) if failure.problem == Problem::DropUnreadable => {

@@ -336,6 +336,14 @@ async fn what_is_in_my_name_is_repeated_kind_by_kind(bed: Arc<Bed>) {
             "idempotency-key"
         );
     }
+    // Twice at once: the second waits for what the first one is answered.
+    app.switch(Switch {
+        delay_ms: 400,
+        ..Switch::default()
+    });
+    let (one, two) = tokio::join!(listed("together", &mine), listed("together", &mine));
+    assert_eq!(one, two);
+    assert!(one.to_string().contains("\"outcome\":\"found\""), "{one}");
 }
 
 async fn a_key_that_is_none_is_refused(bed: Arc<Bed>) {
