@@ -426,7 +426,9 @@ impl Packet {
 
 #[cfg(test)]
 mod tests {
-    use tokio::io::duplex;
+    use std::time::Duration;
+
+    use tokio::{io::duplex, time::timeout};
 
     use super::*;
 
@@ -485,7 +487,10 @@ mod tests {
             }
             let count = packet(number, b"\xfe\0\0\0\0\0\x04\0\0");
             count.send(&mut server).await.unwrap();
-            let error = carried.await.unwrap().unwrap_err();
+            let ended = timeout(Duration::from_secs(5), carried)
+                .await
+                .expect("it is cut off");
+            let error = ended.unwrap().unwrap_err();
             assert_eq!(name(&error).unwrap(), Failure::bad_answer(Problem::BadRows));
         }
     }
