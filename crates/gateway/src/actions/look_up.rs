@@ -35,7 +35,7 @@ use refusals::{not_permitted, seal_refusal};
 
 use super::{
     decide::{self, Refusal},
-    still_signed_in,
+    guards::still_signed_in,
 };
 use crate::{
     app::{App, Lang, hex},

@@ -18,11 +18,11 @@ use sources::ReviewTerms;
 use store::{Act, LookupView, NewReview, ReviewPart, Seal};
 
 use super::{
-    demand_proven,
+    guards::{demand_proven, may_view_own, still_signed_in},
     look_up::DAY_SECONDS,
     pursue_reviews,
     seal_change::requester_of,
-    still_signed_in, view_history,
+    view_history,
     view_reviews::{self, Review, ReviewContent},
 };
 use crate::{
@@ -106,7 +106,7 @@ pub fn disputable(app: &App, requester: &Requester, view: &LookupView) -> Option
 pub async fn open_review(app: &App, requester: &Requester, opening: Opening) -> Result<Review, Error> {
     demand_proven(requester)?;
     still_signed_in(app, requester).await?;
-    let subject = view_reviews::guard(app, requester)?.ok_or(Error::NotFound)?;
+    let subject = may_view_own(app, requester)?.ok_or(Error::NotFound)?;
     if let Some(before) = repeated(app, subject, &opening).await? {
         return Ok(before);
     }

@@ -1,10 +1,10 @@
-//! My look-ups, their receipts, and who looked at me. What a phone alone must not open is guarded here.
+//! My look-ups, their receipts, and who looked at me.
 
 use domain::{ids::LookupId, requester::Requester};
 use ledger::Receipt;
 use store::{EntryView, LookupPage, LookupView};
 
-use super::{count_view, demand_proven, still_signed_in};
+use super::guards::{may_view_own, still_signed_in};
 use crate::{app::App, error::Error};
 
 /// How many rows a page has at most.
@@ -15,7 +15,7 @@ pub const PAGE: u16 = 50;
 /// # Errors
 /// The session's level is too low, too many in a minute, or the database does not answer.
 pub async fn lookups(app: &App, requester: &Requester, page: LookupPage) -> Result<Vec<LookupView>, Error> {
-    guard(app, requester)?;
+    may_view_own(app, requester)?;
     // What was just asked is seen at once, without waiting for the job.
     app.store.drain_outbox_wholly().await?;
     Ok(app.store.lookups_of(requester.account, page).await?)
@@ -26,7 +26,7 @@ pub async fn lookups(app: &App, requester: &Requester, page: LookupPage) -> Resu
 /// # Errors
 /// There is none of theirs with that id, or as [`lookups`].
 pub async fn lookup(app: &App, requester: &Requester, id: LookupId) -> Result<LookupView, Error> {
-    guard(app, requester)?;
+    may_view_own(app, requester)?;
     app.store.drain_outbox_wholly().await?;
     app.store
         .lookup_of(requester.account, id)
@@ -39,7 +39,7 @@ pub async fn lookup(app: &App, requester: &Requester, id: LookupId) -> Result<Lo
 /// # Errors
 /// As [`lookup`].
 pub async fn hide(app: &App, requester: &Requester, id: LookupId, hidden: bool) -> Result<(), Error> {
-    guard(app, requester)?;
+    may_view_own(app, requester)?;
     still_signed_in(app, requester).await?;
     app.store.drain_outbox_wholly().await?;
     if app.store.hide_lookup(requester.account, id, hidden).await? {
@@ -80,18 +80,8 @@ pub async fn access_log(
     of: Mine,
     before: Option<u64>,
 ) -> Result<Vec<EntryView>, Error> {
-    guard(app, requester)?;
+    may_view_own(app, requester)?;
     let person = requester.subject.filter(|_| of == Mine::Person);
     let owner = person.unwrap_or_else(|| requester.account.chain());
     Ok(app.store.entries(owner, before, PAGE).await?)
-}
-
-/// A phone alone opens no page with records: once a real name is proven, its history needs L2 as well. What is shown is
-/// counted, as look-ups are: an export or a search reads page after page. What is refused is not, or a phone alone could
-/// use up what its owner may see.
-fn guard(app: &App, requester: &Requester) -> Result<(), Error> {
-    if requester.subject.is_some() {
-        demand_proven(requester)?;
-    }
-    count_view(app, requester)
 }

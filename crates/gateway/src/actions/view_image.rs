@@ -16,8 +16,8 @@ use sources::{ImageBytes, ImageQuestion};
 use tokio::time::Instant;
 
 use super::{
+    guards::still_signed_in,
     look_up::{Answered, DEADLINE},
-    still_signed_in,
 };
 use crate::{app::App, error::Error};
 

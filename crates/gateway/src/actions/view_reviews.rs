@@ -18,10 +18,10 @@ use store::{LookupView, ReviewAdvance, ReviewPart, ReviewView};
 use tokio::time::Instant;
 
 use super::{
-    count_view, demand_proven,
+    guards::{may_view_own, still_signed_in},
     look_up::{self, Answered, Ask},
     seal_change::{requester_of, seal_change},
-    still_signed_in, view_history,
+    view_history,
     view_image::highest_level,
 };
 use crate::{
@@ -94,7 +94,7 @@ impl Review {
 /// # Errors
 /// The session's level is too low, too many in a minute, or the database does not answer.
 pub async fn reviews(app: &App, requester: &Requester) -> Result<Vec<Review>, Error> {
-    let Some(subject) = guard(app, requester)? else {
+    let Some(subject) = may_view_own(app, requester)? else {
         return Ok(vec![]);
     };
     let views = app.store.reviews_of(subject, SHOWN).await?;
@@ -111,7 +111,7 @@ pub async fn review(
     id: ReviewId,
     (lang, arrived): (Lang, Instant),
 ) -> Result<(Review, Option<Answered>), Error> {
-    let subject = guard(app, requester)?.ok_or(Error::NotFound)?;
+    let subject = may_view_own(app, requester)?.ok_or(Error::NotFound)?;
     let review = one(app, subject, id).await?;
     if review.view.state == ReviewState::Answered {
         return repeat(app, requester, review, (lang, arrived)).await;
@@ -148,7 +148,7 @@ async fn kept(
 /// # Errors
 /// There is none, or as [`review`].
 pub async fn picture(app: &App, requester: &Requester, id: ReviewId, place: usize) -> Result<Bytes, Error> {
-    let subject = guard(app, requester)?.ok_or(Error::NotFound)?;
+    let subject = may_view_own(app, requester)?.ok_or(Error::NotFound)?;
     let mut pictures = app.store.review_pictures(subject, id).await?;
     let at = place.checked_sub(1).filter(|at| *at < pictures.len());
     Ok(pictures.swap_remove(at.ok_or(Error::NotFound)?).into())
@@ -158,15 +158,6 @@ pub async fn picture(app: &App, requester: &Requester, id: ReviewId, place: usiz
 pub(super) async fn one(app: &App, subject: SubjectId, id: ReviewId) -> Result<Review, Error> {
     let view = app.store.review(subject, id).await?;
     Review::read(view.ok_or(Error::NotFound)?)
-}
-
-/// The subject of who asks, at a level that opens records; `None` for who has proven no name yet.
-pub(super) fn guard(app: &App, requester: &Requester) -> Result<Option<SubjectId>, Error> {
-    if requester.subject.is_some() {
-        demand_proven(requester)?;
-    }
-    count_view(app, requester)?;
-    Ok(requester.subject)
 }
 
 /// Repeats the look-up and closes the review. What cannot be repeated now, for whatever reason, stays answered.

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use super::{Problem, problem::explained};
 use crate::{
-    actions::demand_proven,
+    actions::guards::demand_proven,
     app::{App, Lang, hex},
     error::Error,
     turns::{self, Pass, TurnId},

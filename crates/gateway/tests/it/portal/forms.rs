@@ -242,6 +242,7 @@ async fn hostile_files_are_refused(l2: &mut Browser<'_>) {
             ("look_up", nobodys),
             // Cut at 64 bytes, the character would be cut in two.
             ("once", &format!("{}字", "1".repeat(63))),
+            ("once", &"字".repeat(34)),
             ("\u{0}", "x"),
         ] {
             let values = [
