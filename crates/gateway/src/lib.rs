@@ -12,6 +12,7 @@ pub mod jobs;
 pub mod limits;
 pub mod messenger;
 pub mod notices;
+pub mod panics;
 #[cfg(feature = "planted")]
 pub mod planted;
 pub mod portal;

@@ -1,14 +1,13 @@
 //! The program `mingcha`. Here alone a clock and a generator are made; everything else is given them.
 
-use std::{
-    backtrace::Backtrace, io::Write, panic::PanicHookInfo, process::ExitCode, sync::Arc, time::Duration,
-};
+use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use clap::{Parser, Subcommand};
 use domain::time::{Clock, Timestamp};
 use gateway::{
     commands::{self, Outcome},
     error::StartError,
+    panics,
     start::World,
 };
 use store::Random;
@@ -131,16 +130,5 @@ fn trace() {
         .with_writer(std::io::stderr)
         .log_internal_errors(false)
         .init();
-    std::panic::set_hook(Box::new(tell_panic));
-}
-
-/// Of a panic the place is told, with `RUST_BACKTRACE` the way to it, and not its words, which may hold what somebody sent.
-fn tell_panic(panic: &PanicHookInfo<'_>) {
-    let at = panic.location().map_or_else(String::new, ToString::to_string);
-    let way = Backtrace::capture();
-    if tracing::enabled!(tracing::Level::ERROR) {
-        tracing::error!(at, %way, "a panic");
-    } else {
-        drop(writeln!(std::io::stderr(), "mingcha: a panic at {at}\n{way}"));
-    }
+    std::panic::set_hook(Box::new(|panic| panics::tell(panic, &mut std::io::stderr())));
 }

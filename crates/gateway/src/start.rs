@@ -151,11 +151,9 @@ async fn assemble(
     })
 }
 
-/// Seals the policy, which has the kinds in it, and the register of purposes, each by its version, and which sources
-/// are left alone.
+/// Seals by what is decided, and which sources are left alone.
 async fn seal_start(app: &App, paused: &[String]) -> Result<(), StartError> {
-    let (policy, purposes) = (app.policy_version(), hex(&app.register.version()[..16]));
-    let mut about = format!("started with policy {policy}, purposes {purposes}");
+    let mut about = format!("started with {}", decided_by(app));
     if !paused.is_empty() {
         about = format!("{about}, paused {}", paused.join(" "));
     }
@@ -167,6 +165,12 @@ async fn seal_start(app: &App, paused: &[String]) -> Result<(), StartError> {
             error.code()
         ))),
     }
+}
+
+/// By what is decided, each by its version: the policy, which has the kinds in it, and the register of purposes.
+pub(crate) fn decided_by(app: &App) -> String {
+    let (policy, purposes) = (app.policy_version(), hex(&app.register.version()[..16]));
+    format!("policy {policy}, purposes {purposes}")
 }
 
 fn operator_rules(folder: Option<&Path>) -> Result<Vec<RuleFile>, StartError> {

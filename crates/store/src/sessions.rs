@@ -124,10 +124,14 @@ impl Store {
              WHERE s.token_digest = $1 AND s.ended_us IS NULL AND s.expires_us > $2 AND a.state = 'active'",
         );
         let now = self.inner.now();
-        let row = self
-            .read_opt(&READ, vec![token_digest.into(), now.0.into()])
+        let rows = self
+            .inner
+            .db
+            .query_people(&READ, &[token_digest.into(), now.0.into()])
             .await?;
-        let Some(row) = row else { return Ok(None) };
+        let Some(row) = rows.first() else {
+            return Ok(None);
+        };
         if row.opt_id(2, "account.subject_id")? != row.opt_id(3, "account.subject_id")? {
             return Err(row.corrupt("account.subject_id").into());
         }

@@ -79,7 +79,7 @@ impl Inner {
 
     async fn cache(&self, rows: Vec<Vec<Value>>) -> Result<(), StoreError> {
         let rows = Arc::new(rows);
-        let cached = self.db.write(move |tx| {
+        let cached = self.db.write_log(move |tx| {
             let rows = Arc::clone(&rows);
             Box::pin(async move { tx.insert_many(&CACHE, &rows).await })
         });

@@ -488,7 +488,7 @@ fn parts(app: &App, parts: Vec<(String, Result<Answered, Error>)>) -> Json<Vec<P
 }
 
 /// Asks for a record and its parts; each is a look-up of its own, with its own source, date and receipt.
-#[utoipa::path(post, path = "/v1/reports", request_body = LookupRequest, params(("idempotency-key" = Option<String>, Header, description = "Repeats the same answers for ten minutes"), ("mingcha-turn" = Option<String>, Header, description = "The turn that was told with 202")), responses((status = 200, body = Vec<PartBody>), AskProblems, AtPeak), tag = "look-ups", security(("session" = [])))]
+#[utoipa::path(post, path = "/v1/reports", request_body = LookupRequest, params(("idempotency-key" = Option<String>, Header, description = "Repeats the same answers for ten minutes"), ("mingcha-turn" = Option<String>, Header, description = "The turn that was told with 202")), responses((status = 200, body = Vec<PartBody>, description = "What is refused or fails stands in its part"), AtPeak), tag = "look-ups", security(("session" = [])))]
 pub async fn report(
     State(app): Shared,
     Entering(asking): Entering,

@@ -14,7 +14,7 @@ use super::{
     turns::TurnBody,
 };
 
-/// Of what is asked about records; with [`AtPeak`].
+/// Of one question about a record; with [`AtPeak`]. Where several are asked together, each has these in its own part.
 #[derive(IntoResponses)]
 pub enum AskProblems {
     /// `LEVEL_TOO_LOW`, `PURPOSE_NOT_REGISTERED`, `FIELD_NOT_IN_KIND` depend on the request and the requester alone.

@@ -7,7 +7,10 @@ use jiff::civil::Date;
 use sources::{Agreement, Paper, SourceInfo, Sources};
 
 use super::{Outcome, serve::DeploymentArgs};
-use crate::{app::App, start::World};
+use crate::{
+    app::App,
+    start::{World, decided_by},
+};
 
 /// Checks everything and says what is wrong and what to do.
 ///
@@ -18,8 +21,8 @@ pub async fn run(args: &DeploymentArgs, world: &World) -> Outcome {
     say!("ok    configuration {}", args.config.display())?;
     let app = args.app_to_look(config, world).await?;
     say!(
-        "ok    keys, kinds, notices, policy {}, sources, database, tail of the log",
-        app.policy_version()
+        "ok    keys, kinds, notices, {}, sources, database, tail of the log",
+        decided_by(&app)
     )?;
     for line in source_lines(&app.sources, app.now().date_in_china()) {
         say!("{line}")?;

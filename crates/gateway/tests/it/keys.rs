@@ -1,11 +1,6 @@
 //! `mingcha keys rotate` by the program itself: who orders it is sealed, as of an order about a source.
 
-use std::{
-    fs,
-    path::PathBuf,
-    process::{Command, Output},
-    sync::Arc,
-};
+use std::{fs, sync::Arc};
 
 use domain::{
     ids::DEPLOYMENT,
@@ -18,75 +13,11 @@ use gateway::{
 };
 use store::Random;
 
-use crate::app::CONFIG;
-
-/// Nothing is sent: it is asked for by every start of a deployment.
-const MESSENGER: &str = r#"
-[messenger]
-endpoint = "https://sms.provider.example/send"
-body = { to = "{phone}", text = "{text}" }
-success_at = "/Code"
-success_is = "OK"
-"#;
-
-/// What overrides a configuration in this environment is not meant for this one.
-const OVERRIDES: [&str; 6] = [
-    "MINGCHA_LISTEN",
-    "MINGCHA_METRICS_LISTEN",
-    "MINGCHA_PUBLIC_URL",
-    "MINGCHA_DATA_FOLDER",
-    "MINGCHA_DATABASE",
-    "MINGCHA_KEYS",
-];
-
-/// A deployment that does not run: its configuration file and its folders.
-struct Deployment {
-    folder: tempfile::TempDir,
-    config: String,
-}
+use crate::deployment::Deployment;
 
 impl Deployment {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let at = |name: &str| folder.path().join(name).display().to_string();
-        fs::create_dir(at("sources")).unwrap();
-        let config = CONFIG
-            .replace(
-                "data_folder = \"unused\"",
-                &format!("data_folder = {:?}", at("data")),
-            )
-            .replace(
-                "sources_folder = \"unused\"",
-                &format!("sources_folder = {:?}", at("sources")),
-            )
-            .replace("file:unused", &format!("file:{}", at("root-keys.json")));
-        let config = config + MESSENGER;
-        fs::write(at("config.toml"), &config).unwrap();
-        Deployment { folder, config }
-    }
-
-    fn at(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
     fn keys(&self) -> String {
         fs::read_to_string(self.at("root-keys.json")).unwrap()
-    }
-
-    fn run(&self, words: &[&str]) -> Output {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_mingcha"));
-        for name in OVERRIDES {
-            command.env_remove(name);
-        }
-        command.args(words).arg("--config").arg(self.at("config.toml"));
-        command.output().unwrap()
-    }
-
-    #[track_caller]
-    fn done(&self, words: &[&str]) {
-        let ended = self.run(words);
-        let why = String::from_utf8_lossy(&ended.stderr);
-        assert!(ended.status.success(), "{words:?}: {why}");
     }
 
     /// What the deployment's own chain says last: what happened, and who did it in which role.

@@ -30,6 +30,7 @@ mod actions;
 mod api;
 mod api_guide;
 mod app;
+mod at_work;
 mod bed;
 mod cast;
 #[path = "../../../sources/tests/it/certificates.rs"]
@@ -37,6 +38,8 @@ mod cast;
 mod certificates;
 mod delivered;
 mod demo;
+mod deployment;
+mod doctor;
 mod front;
 mod guide;
 mod jobs;
@@ -44,6 +47,7 @@ mod keys;
 mod messenger;
 mod own_mistakes;
 mod own_records;
+mod panics;
 mod portal;
 mod reply;
 #[path = "../../../sources/tests/it/server.rs"]

@@ -60,7 +60,8 @@ impl Peer {
         Peer::start(move |stream, taken| liar(stream, engine, lie, taken)).await
     }
 
-    async fn start<F, R>(serve: F) -> Self
+    /// Serves whoever comes.
+    pub(crate) async fn start<F, R>(serve: F) -> Self
     where
         F: Fn(TcpStream, Arc<AtomicU64>) -> R + Send + 'static,
         R: Future<Output = std::io::Result<()>> + Send + 'static,
@@ -153,7 +154,7 @@ async fn mariadb(mut stream: TcpStream, config: Option<Arc<ServerConfig>>) -> st
 }
 
 /// A packet of MySQL's: three bytes of length, little-endian, and its number.
-async fn packet(from: &mut (impl AsyncRead + Unpin)) -> std::io::Result<(u8, Vec<u8>)> {
+pub(crate) async fn packet(from: &mut (impl AsyncRead + Unpin)) -> std::io::Result<(u8, Vec<u8>)> {
     let mut head = [0; 4];
     from.read_exact(&mut head).await?;
     let mut body = vec![0; usize::from(head[0]) | usize::from(head[1]) << 8 | usize::from(head[2]) << 16];
@@ -161,7 +162,11 @@ async fn packet(from: &mut (impl AsyncRead + Unpin)) -> std::io::Result<(u8, Vec
     Ok((head[3], body))
 }
 
-async fn write(to: &mut (impl AsyncWrite + Unpin), number: u8, body: &[u8]) -> std::io::Result<()> {
+pub(crate) async fn write(
+    to: &mut (impl AsyncWrite + Unpin),
+    number: u8,
+    body: &[u8],
+) -> std::io::Result<()> {
     let length = u32::try_from(body.len()).unwrap().to_le_bytes();
     to.write_all(&[length[0], length[1], length[2], number]).await?;
     to.write_all(body).await?;

@@ -37,7 +37,7 @@ pub(crate) fn url(engine: Engine, host: &str, port: u16) -> String {
 }
 
 /// As a file says by whom the database's certificate must be signed.
-fn ca(files: &Files, ca: &Ca) -> String {
+pub(crate) fn ca(files: &Files, ca: &Ca) -> String {
     let table = files.table(ca, None);
     let line = table.lines().find(|line| line.starts_with("ca = "));
     format!("[sql]\n{}", line.unwrap())

@@ -20,6 +20,8 @@ mod files;
 mod front;
 mod front_left;
 mod front_lies;
+mod front_mysql8;
+mod front_mysql8_peer;
 mod front_peer;
 mod front_tls;
 mod hedge;

@@ -8,14 +8,14 @@ use std::{
 
 use crypto::DataKey;
 use domain::{decision::Reason, ids::SubjectId, time::Timestamp};
-use futures_util::future::try_join;
+use futures_util::future::{BoxFuture, try_join};
 use ledger::{BatchTree, Chain, EntryType, Frontier, Hash, Shared, leaf::LEAF_BYTES, tree::append_batch};
 use rand_chacha::ChaCha20Rng;
 
 use super::{
     Act, LOG, Outcome, Seal, answer,
     conditions::{Condition, Link, Links, judge},
-    known::Known,
+    known::{Known, change},
     openings::{Built, Place, build},
     rows::{Numbers, Rows},
     uncertain,
@@ -76,18 +76,12 @@ pub(super) async fn commit(
     for _ in 0..2 {
         let batch = prepare(inner, known, Arc::clone(&seals)).await?;
         let before = std::mem::take(known);
-        let body = Arc::clone(&batch);
-        let done = inner
-            .db
-            .write(move |tx| {
-                let batch = Arc::clone(&body);
-                Box::pin(async move {
-                    let written = batch.write(tx).await?;
-                    *batch.written.lock().unwrap_or_else(PoisonError::into_inner) = written;
-                    Ok(())
-                })
-            })
-            .await;
+        let run = body(Arc::clone(&batch));
+        let done = if change(&seals) {
+            inner.db.write(run).await
+        } else {
+            inner.db.write_log(run).await
+        };
         let written = batch
             .written
             .lock()
@@ -104,6 +98,20 @@ pub(super) async fn commit(
         }
     }
     Err(DbError::Contention.into())
+}
+
+/// What the transaction runs.
+fn body(
+    batch: Arc<Batch>,
+) -> impl for<'t> Fn(&'t Tx<'t>) -> BoxFuture<'t, Result<(), DbError>> + Send + Sync + 'static {
+    move |tx| {
+        let batch = Arc::clone(&batch);
+        Box::pin(async move {
+            let written = batch.write(tx).await?;
+            *batch.written.lock().unwrap_or_else(PoisonError::into_inner) = written;
+            Ok(())
+        })
+    }
 }
 
 async fn prepare(inner: &Arc<Inner>, known: &Known, seals: Arc<Vec<Seal>>) -> Result<Arc<Batch>, StoreError> {

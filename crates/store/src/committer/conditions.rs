@@ -12,7 +12,10 @@ use domain::{
 use futures_util::future::{try_join, try_join3};
 use ledger::Hash;
 
-use super::{Act, LOG, Seal, known::Usable};
+use super::{
+    Act, LOG, Seal,
+    known::{Intent, Usable},
+};
 use crate::{
     engine::{DbError, Row, Sql, Tx, Value},
     lookups::{EndLookup, NewLookup},
@@ -63,8 +66,8 @@ pub(super) enum Condition {
 #[derive(Clone, Copy)]
 pub(super) struct Judged {
     pub(super) condition: Condition,
-    /// Number and leaf of the intent that ends.
-    pub(super) intent: Option<(u64, u64)>,
+    /// The intent that ends.
+    pub(super) intent: Option<Intent>,
 }
 
 impl Judged {
@@ -166,7 +169,9 @@ impl Asking {
             let owner = Value::from(seal.owner.bytes());
             match &seal.act {
                 Act::End(end) => {
-                    asking.ending.push(vec![end.lookup.bytes().into(), owner]);
+                    if usable.intent(end.lookup, seal.owner).is_none() {
+                        asking.ending.push(vec![end.lookup.bytes().into(), owner]);
+                    }
                     if end.release && standing.is_none() {
                         asking.sessions.push(vec![end.session.bytes().into()]);
                     }
@@ -241,29 +246,39 @@ impl Found {
     }
 
     fn of_end(&mut self, owner: SubjectId, end: &EndLookup, time: Timestamp) -> Result<Judged, DbError> {
-        let rows = self.ending.next().unwrap_or_default();
+        let intent = self.intent(owner, end)?;
         let lives = !end.release || self.lives(end, time)?;
-        let Some(row) = rows.first() else {
+        // Of two ends of a batch the first one counts.
+        if intent.is_none() || !self.ended.insert((owner, end.lookup.bytes())) {
             return Ok(Judged::bare(Condition::Fails));
-        };
-        let first = self.ended.insert((owner, end.lookup.bytes()));
-        let condition = if !first || row.text(0, "lookup.state")? != "intended" {
-            Condition::Fails
-        } else if end.release && !self.links.is_active(owner) {
+        }
+        let condition = if end.release && !self.links.is_active(owner) {
             Condition::SubjectErased
         } else if !lives {
             Condition::SessionEnded
         } else {
             Condition::Holds
         };
-        let intent = match condition {
-            Condition::Fails => None,
-            _ => Some((
-                number(row, row.int(1, "lookup.intent_seq")?, "lookup.intent_seq")?,
-                number(row, row.int(2, "lookup.intent_leaf")?, "lookup.intent_leaf")?,
-            )),
-        };
         Ok(Judged { condition, intent })
+    }
+
+    /// The intent of a look-up that has not ended.
+    fn intent(&mut self, owner: SubjectId, end: &EndLookup) -> Result<Option<Intent>, DbError> {
+        if let Some(known) = self.usable.intent(end.lookup, owner) {
+            return Ok(Some(known));
+        }
+        let rows = self.ending.next().unwrap_or_default();
+        let Some(row) = rows.first() else {
+            return Ok(None);
+        };
+        if row.text(0, "lookup.state")? != "intended" {
+            return Ok(None);
+        }
+        Ok(Some(Intent {
+            owner,
+            seq: number(row, row.int(1, "lookup.intent_seq")?, "lookup.intent_seq")?,
+            index: number(row, row.int(2, "lookup.intent_leaf")?, "lookup.intent_leaf")?,
+        }))
     }
 
     /// Whether the session of a release lives; one that was forgotten does not.

@@ -142,8 +142,8 @@ impl<'a> Rows<'a> {
                     owner.into(),
                     end.lookup.bytes().into(),
                 ]);
-                if let Some((seq, index)) = judged.intent {
-                    self.push_place(owner, seq, index);
+                if let Some(intent) = judged.intent {
+                    self.push_place(owner, intent.seq, intent.index);
                 }
                 self.push_outbox(owner, unlisted, end.requester.bytes(), end.lookup.bytes(), at);
             }

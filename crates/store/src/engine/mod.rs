@@ -37,7 +37,7 @@ pub use tx::{MAX_ROWS, Tx};
 pub use value::{Row, Value};
 
 use postgres::Postgres;
-use sqlite::Sqlite;
+use sqlite::{Part, Sqlite};
 
 /// Which database a [`Db`] speaks to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,8 +144,28 @@ impl Db {
         F: for<'t> Fn(&'t Tx<'t>) -> BoxFuture<'t, Result<T, DbError>> + Send + Sync + 'static,
         T: Send + 'static,
     {
+        self.write_part(Part::All, work).await
+    }
+
+    /// The same, which changes nothing but the log: whoever reads by [`Db::query_people`] is not disturbed.
+    ///
+    /// # Errors
+    /// As of [`Db::write`].
+    pub async fn write_log<T, F>(&self, work: F) -> Result<T, DbError>
+    where
+        F: for<'t> Fn(&'t Tx<'t>) -> BoxFuture<'t, Result<T, DbError>> + Send + Sync + 'static,
+        T: Send + 'static,
+    {
+        self.write_part(Part::Log, work).await
+    }
+
+    async fn write_part<T, F>(&self, changes: Part, work: F) -> Result<T, DbError>
+    where
+        F: for<'t> Fn(&'t Tx<'t>) -> BoxFuture<'t, Result<T, DbError>> + Send + Sync + 'static,
+        T: Send + 'static,
+    {
         match &self.on {
-            On::Sqlite(sqlite) => sqlite.writer.write(work).await,
+            On::Sqlite(sqlite) => sqlite.writer.write(changes, work).await,
             On::Postgres(postgres) => {
                 let postgres = Arc::clone(postgres);
                 detached(async move { postgres.write(work).await }).await
@@ -197,6 +217,18 @@ impl Db {
         }
     }
 
+    /// Reads by one statement about people, their accounts, sessions and keys, and nothing of the log but how far it has
+    /// grown. On SQLite it may be of a moment before, up to the last change of any of these by this process.
+    ///
+    /// # Errors
+    /// As of [`Db::query`].
+    pub async fn query_people(&self, sql: &Sql, params: &[Value]) -> Result<Vec<Row>, DbError> {
+        match &self.on {
+            On::Sqlite(sqlite) => sqlite.query_people(sql, params),
+            On::Postgres(postgres) => postgres.query(sql, params).await,
+        }
+    }
+
     /// Reads the row of one statement that returns one or none.
     pub async fn query_opt(&self, sql: &Sql, params: &[Value]) -> Result<Option<Row>, DbError> {
         let text = match self.on {
@@ -213,7 +245,7 @@ impl Db {
         T: Send + 'static,
     {
         match &self.on {
-            On::Sqlite(sqlite) => sqlite.writer.write(work).await,
+            On::Sqlite(sqlite) => sqlite.writer.write(Part::All, work).await,
             On::Postgres(postgres) => {
                 let postgres = Arc::clone(postgres);
                 detached(async move { postgres.migrate(work).await }).await

@@ -5,7 +5,7 @@ use std::sync::{Mutex, OnceLock};
 use deadpool_postgres::ClientWrapper;
 use rusqlite::Connection;
 
-use super::sqlite::{locked, statement as sqlite};
+use super::sqlite::{Part, apart, locked, statement as sqlite};
 use super::{DbError, Engine, Insert, Row, Sql, Value, postgres::statement as postgres};
 
 /// The greatest number of rows one statement may return; more is [`DbError::TooMany`]. Whoever has to
@@ -19,6 +19,7 @@ pub const MAX_ROWS: usize = 65_536;
 /// ends in that first error even if it returns a value.
 pub struct Tx<'a> {
     on: On<'a>,
+    changes: Part,
     failed: OnceLock<DbError>,
 }
 
@@ -28,9 +29,10 @@ enum On<'a> {
 }
 
 impl<'a> Tx<'a> {
-    pub(super) fn sqlite(connection: &'a Mutex<Connection>) -> Self {
+    pub(super) fn sqlite(connection: &'a Mutex<Connection>, changes: Part) -> Self {
         Self {
             on: On::Sqlite(connection),
+            changes,
             failed: OnceLock::new(),
         }
     }
@@ -38,6 +40,7 @@ impl<'a> Tx<'a> {
     pub(super) fn postgres(client: &'a ClientWrapper) -> Self {
         Self {
             on: On::Postgres(client),
+            changes: Part::All,
             failed: OnceLock::new(),
         }
     }
@@ -73,6 +76,7 @@ impl<'a> Tx<'a> {
 
     /// Runs a statement and returns how many rows it touched.
     pub async fn execute(&self, sql: &Sql, params: &[Value]) -> Result<u64, DbError> {
+        self.may_change(sql.sqlite)?;
         self.note(match self.on {
             On::Sqlite(connection) => sqlite::execute(&locked(connection), sql.sqlite, params),
             On::Postgres(client) => postgres::execute(client, sql.postgres, params).await,
@@ -85,6 +89,9 @@ impl<'a> Tx<'a> {
     pub async fn insert_many(&self, insert: &Insert, rows: &[Vec<Value>]) -> Result<u64, DbError> {
         if rows.is_empty() {
             return Ok(0);
+        }
+        if cfg!(debug_assertions) {
+            self.may_change(&insert.one_row())?;
         }
         self.note(match self.on {
             On::Sqlite(connection) => sqlite::insert_many(&locked(connection), insert, rows),
@@ -103,6 +110,7 @@ impl<'a> Tx<'a> {
 
     /// Runs one statement for each set of parameters and returns how many rows each one touched.
     pub async fn execute_many(&self, sql: &Sql, params: &[Vec<Value>]) -> Result<Vec<u64>, DbError> {
+        self.may_change(sql.sqlite)?;
         self.note(match self.on {
             On::Sqlite(connection) => sqlite::execute_many(&locked(connection), sql.sqlite, params),
             On::Postgres(client) => postgres::execute_many(client, sql.postgres, params).await,
@@ -115,6 +123,14 @@ impl<'a> Tx<'a> {
             On::Sqlite(connection) => sqlite::batch(&locked(connection), text),
             On::Postgres(client) => postgres::batch(client, text).await,
         })
+    }
+
+    /// With debug assertions: whether this statement changes nothing but what the transaction said that it would.
+    fn may_change(&self, sql: &str) -> Result<(), DbError> {
+        if cfg!(debug_assertions) && self.changes == Part::Log {
+            return self.note(apart::must_change_log_alone(sql));
+        }
+        Ok(())
     }
 
     /// The body's result, unless a statement failed and the body went on regardless.

@@ -255,7 +255,7 @@ impl KeyStore {
     async fn rows_of(&self, subjects: &BTreeSet<SubjectId>) -> Result<Vec<Vec<Row>>, StoreError> {
         let params: Vec<Vec<Value>> = subjects.iter().map(|s| vec![s.bytes().into()]).collect();
         if let [one] = params.as_slice() {
-            return Ok(vec![self.db.query(&OF, one).await?]);
+            return Ok(vec![self.db.query_people(&OF, one).await?]);
         }
         let read = self
             .db

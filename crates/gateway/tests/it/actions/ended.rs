@@ -12,6 +12,7 @@ use gateway::{
         erase_person::erase_person,
         look_up::{self, Ask, Asked, Intent},
         open_review::{Opening, open_review},
+        strengthen::{Consent, Shown, by_portrait},
         view_history,
     },
     api::request::found_by_token,
@@ -39,6 +40,7 @@ on_both!(
     who_was_erased_after_the_session_was_read_is_asked_about_nowhere,
     what_was_read_of_somebody_else_is_not_used,
     who_signed_out_between_head_and_body_is_not_served,
+    who_signed_out_meanwhile_has_consented_to_nothing,
 );
 
 /// Makes traffic management slow.
@@ -337,4 +339,25 @@ async fn who_signed_out_between_head_and_body_is_not_served(bed: Arc<Bed>) {
     assert_eq!(app.entries().await, entries, "nothing is sealed");
     let line = app.get(&other, &format!("/v1/lookups/{}", asked.lookup)).await;
     assert_eq!(line.expect(200).json["hidden"], false);
+}
+
+/// A picture may be half a megabyte: the session may end while it comes.
+async fn who_signed_out_meanwhile_has_consented_to_nothing(bed: Arc<Bed>) {
+    let app = bed.app().start().await;
+    let token = app.at_l2(chen()).await;
+    let (requester, _) = found_by_token(&app.app, &token).await.unwrap();
+    app.delete(&token, "/v1/account/sessions").await.expect(204);
+    let before = (app.entries().await, app.sandbox.journal().len());
+    let consent = Consent {
+        text: app.consent(),
+        shown: Shown::ByClient,
+    };
+    let (portrait, at) = (sandbox::portrait_of(chen()), (Lang::Zh, Instant::now()));
+    let compared = by_portrait(&app.app, &requester, portrait.into(), consent, at).await;
+    assert!(matches!(compared, Err(Error::NotSignedIn)), "{compared:?}");
+    assert_eq!(
+        (app.entries().await, app.sandbox.journal().len()),
+        before,
+        "no consent is sealed, and the register is not asked"
+    );
 }

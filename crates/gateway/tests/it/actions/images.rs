@@ -1,12 +1,14 @@
 //! Evidence images: the bytes under the release that disclosed their digest, for the person alone, and not for long.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use crypto::Suite;
-use domain::outcome::Outcome;
+use domain::{ids::LookupId, outcome::Outcome};
+use gateway::{actions::view_image::view_image, api::request::requester_of_token, error::Error};
 use sandbox::{Fault, Persona, Switch};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use tokio::time::{Instant, sleep};
 
 use crate::{
     app::TestApp,
@@ -21,6 +23,7 @@ on_both!(
     nobody_else_gets_it,
     not_without_the_level_and_not_for_long,
     what_the_source_sends_instead_is_not_shown,
+    who_signed_out_meanwhile_is_shown_none,
 );
 
 const PATH: &str = "traffic/evidence/query";
@@ -242,4 +245,33 @@ async fn what_the_source_sends_instead_is_not_shown(bed: Arc<Bed>) {
     }
     app.sandbox.clear_switches();
     view(&app, &token, &given.lookup, given.first()).await.expect(200);
+}
+
+/// No seal holds an image back. So it is asked once more whether the session lives, when the bytes are there.
+async fn who_signed_out_meanwhile_is_shown_none(bed: Arc<Bed>) {
+    let app = bed.app().start().await;
+    let (token, other) = (app.at_l2(chen()).await, app.at_l2(chen()).await);
+    let given = Given::of_chens_car(&app, &token).await;
+    // Who they are was read with the head of each request.
+    let requester = requester_of_token(&app.app, &token).await.unwrap();
+    let lookup = LookupId::parse(&given.lookup).unwrap();
+    let show = || view_image(&app.app, &requester, lookup, given.first(), Instant::now());
+    show().await.unwrap();
+    app.delete(&token, "/v1/account/sessions").await.expect(204);
+    let refused = show().await;
+    assert!(matches!(refused, Err(Error::NotSignedIn)), "{refused:?}");
+    // Another session of the same person ends while the authority sends it.
+    app.switch(Switch {
+        path: Some(PATH.to_owned()),
+        delay_ms: 400,
+        ..Switch::default()
+    });
+    let before = streamed(&app);
+    let (reply, ()) = tokio::join!(view(&app, &other, &given.lookup, given.first()), async {
+        while streamed(&app) == before {
+            sleep(Duration::from_millis(2)).await;
+        }
+        app.delete(&other, "/v1/account/sessions").await.expect(204);
+    });
+    reply.expect_problem(401, "NOT_SIGNED_IN");
 }

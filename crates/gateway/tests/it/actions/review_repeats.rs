@@ -13,14 +13,18 @@ use gateway::{
         pause_sources::pause_sources,
         pursue_reviews::pursue_reviews,
         seal_change::{deployment, seal_change},
-        view_reviews::ReviewContent,
+        view_reviews::{self, ReviewContent},
     },
+    api::request::requester_of_token,
+    app::Lang,
+    error::Error,
     source_files::{Order, read_orders, write_orders},
 };
 use sandbox::Persona;
 use serde_json::{Value, json};
 use sources::SourceFile;
 use store::{ReviewAdvance, ReviewPart};
+use tokio::time::Instant;
 
 use crate::{
     app::TestApp,
@@ -34,6 +38,7 @@ on_both!(
     the_region_and_freshness_of_the_question_stay,
     who_compared_values_is_told_to_ask_again,
     what_needs_l3_is_shown_at_l3_alone,
+    who_signed_out_meanwhile_is_shown_no_kept_answer,
 );
 
 const LICENCE: &str = "driving-licence";
@@ -218,4 +223,24 @@ async fn what_needs_l3_is_shown_at_l3_alone(bed: Arc<Bed>) {
     let later = show(&app, &weak, &id).await;
     assert_eq!(later.text_at("/state"), "closed");
     assert!(!shown(&later), "{}", later.text);
+}
+
+/// The answer was sealed when the look-up was repeated; nothing is sealed when it is shown again.
+async fn who_signed_out_meanwhile_is_shown_no_kept_answer(bed: Arc<Bed>) {
+    let app = bed.app().start().await;
+    let token = app.at_l2(chen()).await;
+    let asked = app.look_up(&token, &about_me(LICENCE)).await;
+    let id = open(&app, &token, asked.expect_outcome("found").lookup_id()).await;
+    app.clock.advance_seconds(61);
+    assert_eq!(pursue_reviews(&app.app).await.unwrap(), 1);
+    assert_eq!(show(&app, &token, &id).await.text_at("/state"), "closed");
+    // Who they are was read before the session ended.
+    let requester = requester_of_token(&app.app, &token).await.unwrap();
+    let review = ReviewId::parse(&id).unwrap();
+    let again = || view_reviews::review(&app.app, &requester, review, (Lang::Zh, Instant::now()));
+    let (_, kept) = again().await.unwrap();
+    assert!(kept.is_some(), "while the session lives");
+    app.delete(&token, "/v1/account/sessions").await.expect(204);
+    let refused = again().await.map(drop);
+    assert!(matches!(refused, Err(Error::NotSignedIn)), "{refused:?}");
 }

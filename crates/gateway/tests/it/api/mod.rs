@@ -7,6 +7,7 @@ mod document;
 mod history;
 mod hostile;
 mod kinds;
+pub(crate) mod late;
 mod log;
 mod repeat;
 mod routes;

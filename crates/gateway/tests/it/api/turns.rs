@@ -8,13 +8,14 @@ use domain::{
     requester::{Requester, Role},
     words::Level,
 };
-use http::Method;
+use http::{Method, Request};
 use serde_json::{Value, json};
 
+use super::late::{body_after, time_is_over};
 use crate::{
     app::TestApp,
     bed::Bed,
-    cast::{about_me, chen, gulbahar, li, provable, subject},
+    cast::{about_me, chen, gulbahar, li, my_vehicle, provable, subject},
     reply::Reply,
 };
 
@@ -171,19 +172,21 @@ async fn a_full_line_is_told_before_anything_is_read(bed: Arc<Bed>) {
     .await;
 }
 
-async fn everything_that_looks_up_waits_its_turn(bed: Arc<Bed>) {
-    let app = narrow(&bed).await;
-    let hers = app.at_l2(li()).await;
-    let vehicle = json!({
-        "kind": "vehicle", "mode": "read", "purpose": "own-information",
-        "key": crate::cast::key(&chen().vehicles[0]),
-    });
-    let questions = [
+/// Everything that looks up, as Li asks it; the proof comes last, for it replaces the session.
+fn everything() -> [(&'static str, Value); 4] {
+    let vehicle = my_vehicle("vehicle", &chen().vehicles[0]);
+    [
+        ("/v1/lookups", vehicle.clone()),
         ("/v1/reports", vehicle),
         ("/v1/my-records", json!({ "purpose": "own-information" })),
         ("/v1/account/proof", subject(li())),
-    ];
-    for (path, body) in questions {
+    ]
+}
+
+async fn everything_that_looks_up_waits_its_turn(bed: Arc<Bed>) {
+    let app = narrow(&bed).await;
+    let hers = app.at_l2(li()).await;
+    for (path, body) in everything() {
         let (turn, place) = meanwhile(&app, async { turn_in(&app.post(&hers, path, &body).await) }).await;
         assert_eq!(place, 1, "{path}");
         ask_with(&app, &hers, &turn, path, &body).await.expect(200);
@@ -210,4 +213,46 @@ async fn who_had_their_look_ups_of_the_minute_takes_no_place(bed: Arc<Bed>) {
         refused.expect_problem(429, "TOO_MANY_REQUESTS");
     })
     .await;
+}
+
+/// A question whose body comes when the time is over that it has from its head on.
+fn late(token: &str, path: &str, body: &Value) -> Request<Body> {
+    let body = body_after(time_is_over(), body.to_string());
+    TestApp::request(Method::POST, path, Some(token), body)
+}
+
+/// Who was told nothing has their time from the arrival on, however late they enter work; who was told to wait and came
+/// again, from when they entered it.
+async fn the_time_runs_from_the_arrival_or_from_the_turn_that_was_told(bed: Arc<Bed>) {
+    let app = narrow(&bed).await;
+    let hers = app.at_l2(li()).await;
+    let asked = || app.sandbox.journal().len();
+    for (path, body) in everything() {
+        let before = asked();
+        let too_late = app.send(late(&hers, path, &body)).await.expect(200);
+        assert!(too_late.text.contains("timed_out"), "{path}: {}", too_late.text);
+        assert_eq!(asked(), before, "{path}: nobody is asked any more");
+        let (turn, _) = meanwhile(&app, async { turn_in(&app.post(&hers, path, &body).await) }).await;
+        let mut again = late(&hers, path, &body);
+        again.headers_mut().insert("mingcha-turn", turn.parse().unwrap());
+        let in_time = app.send(again).await.expect(200);
+        assert!(!in_time.text.contains("timed_out"), "{path}: {}", in_time.text);
+        assert!(asked() > before, "{path}");
+    }
+}
+
+/// Where there is one thread alone, the runtime's clock can be moved.
+mod on_one_thread {
+    use super::the_time_runs_from_the_arrival_or_from_the_turn_that_was_told as case;
+    use crate::bed::{self, Engine};
+
+    #[tokio::test]
+    async fn sqlite() {
+        bed::run(Engine::Sqlite, case).await;
+    }
+
+    #[tokio::test]
+    async fn postgres() {
+        bed::run(Engine::Postgres, case).await;
+    }
 }

@@ -6,7 +6,7 @@ use axum::body::Body;
 use http::{Method, Request, header};
 use sandbox::Persona;
 
-use crate::{app::TestApp, reply::Reply};
+use crate::{api::late::body_after, app::TestApp, reply::Reply};
 
 const FORM: &str = "application/x-www-form-urlencoded";
 const PARTS: &str = "multipart/form-data; boundary=part";
@@ -25,6 +25,13 @@ pub(crate) fn hidden(html: &str, name: &str) -> String {
         .rsplit_once(&marked)
         .unwrap_or_else(|| panic!("no {name} in {html}"));
     rest.split('"').next().unwrap().to_owned()
+}
+
+/// The values as a form sends them.
+fn encoded(values: &[(&str, &str)]) -> String {
+    url::form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(values)
+        .finish()
 }
 
 impl<'a> Browser<'a> {
@@ -57,10 +64,8 @@ impl<'a> Browser<'a> {
 
     /// Sends the values as they are.
     pub(crate) async fn post_bare(&mut self, path: &str, values: &[(&str, &str)]) -> Reply {
-        let body: String = url::form_urlencoded::Serializer::new(String::new())
-            .extend_pairs(values)
-            .finish();
-        self.send(Method::POST, path, (FORM, body.into())).await
+        self.send(Method::POST, path, (FORM, encoded(values).into()))
+            .await
     }
 
     /// Sends the values with the token that a page of this browser carries.
@@ -69,6 +74,20 @@ impl<'a> Browser<'a> {
         let mut values = values.to_vec();
         values.push(("form_token", &token));
         self.post_bare(path, &values).await
+    }
+
+    /// The same, in a body that comes when something is done.
+    pub(crate) async fn post_after(
+        &mut self,
+        work: impl Future<Output = ()> + Send + 'static,
+        path: &str,
+        values: &[(&str, &str)],
+    ) -> Reply {
+        let token = self.token().await;
+        let mut values = values.to_vec();
+        values.push(("form_token", &token));
+        let body = body_after(work, encoded(&values));
+        self.send(Method::POST, path, (FORM, body)).await
     }
 
     /// The token of this browser's forms.

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use super::browser::Browser;
 use crate::{
-    api::turns::{meanwhile, narrow},
+    api::{
+        late::time_is_over,
+        turns::{meanwhile, narrow},
+    },
     app::TestApp,
     bed::Bed,
     cast::{chen, li},
@@ -118,4 +121,34 @@ async fn nobody_else_meets_what_was_typed(bed: Arc<Bed>) {
         assert_eq!(Browser::led_to(&again.post("/mine", &[]).await), "/turn");
     })
     .await;
+}
+
+/// As for a program: who was told nothing has their time from the arrival on.
+async fn the_time_of_a_form_runs_from_its_arrival(bed: Arc<Bed>) {
+    let app = narrow(&bed).await;
+    let mut hers = Browser::with_session(&app, &app.at_l2(chen()).await);
+    let (path, values) = LICENCE;
+    let before = app.sandbox.journal().len();
+    let too_late = hers.post_after(time_is_over(), path, values).await.expect(200);
+    assert!(too_late.text.contains("来源没有及时回答"), "{}", too_late.text);
+    assert_eq!(app.sandbox.journal().len(), before, "nobody is asked any more");
+    let in_time = hers.post(path, &[("once", "2")]).await.expect(200);
+    assert!(in_time.text.contains("准驾车型"), "{}", in_time.text);
+    assert_eq!(app.sandbox.journal().len(), before + 1);
+}
+
+/// Where there is one thread alone, the runtime's clock can be moved.
+mod on_one_thread {
+    use super::the_time_of_a_form_runs_from_its_arrival as case;
+    use crate::bed::{self, Engine};
+
+    #[tokio::test]
+    async fn sqlite() {
+        bed::run(Engine::Sqlite, case).await;
+    }
+
+    #[tokio::test]
+    async fn postgres() {
+        bed::run(Engine::Postgres, case).await;
+    }
 }

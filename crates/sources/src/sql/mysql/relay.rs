@@ -54,6 +54,8 @@ const END: u8 = 254;
 const END_BYTES: usize = 5;
 /// The first byte of an error.
 const ERROR: u8 = 255;
+/// How `caching_sha2_password` asks for the password itself, where the server does not know its hash by heart.
+const FULL: [u8; 2] = [1, 4];
 
 /// The bit in the second byte of the capabilities that stands for TLS.
 const SSL: u8 = 0x08;
@@ -77,6 +79,11 @@ pub(super) struct Word {
 #[derive(Debug, thiserror::Error)]
 #[error("no honest database says that")]
 struct Lie(Problem);
+
+/// A database wants the password itself, and the way to it is not encrypted.
+#[derive(Debug, thiserror::Error)]
+#[error("the password is shown over TLS only")]
+struct InTheClear;
 
 /// A packet with its head.
 struct Packet(Vec<u8>);
@@ -182,8 +189,8 @@ impl Word {
 }
 
 impl Door {
-    /// The client shows its password as it is to a socket, and to an address only under the server's key. The server
-    /// expects the first where the way is encrypted, and the second where it is not.
+    /// The client shows its password as it is to a socket, which is what a server expects where the way is encrypted.
+    /// To an address it would show it under a key that it asks for; it does not come to that.
     async fn open(is_encrypted: bool) -> io::Result<(Self, OptsBuilder)> {
         let opts = OptsBuilder::default().prefer_socket(false);
         if is_encrypted {
@@ -249,6 +256,10 @@ fn name(error: &io::Error) -> Option<Failure> {
     if let Some(problem) = tls::refused(error) {
         return Some(Failure::new(Outcome::Broken, problem));
     }
+    if cause::<InTheClear>(error).is_some() {
+        tracing::error!("MySQL wants the password itself, which is shown over TLS only: name its `ca`");
+        return Some(Failure::new(Outcome::Broken, Problem::NotConnected));
+    }
     cause::<Lie>(error).map(|lie| Failure::bad_answer(lie.0))
 }
 
@@ -272,7 +283,7 @@ async fn greet(
     let has_tls = narrow(greeting.body_mut()).ok_or_else(|| lie(Problem::BadRows))?;
     let Some(tls) = tls else {
         greeting.send(client).await?;
-        return carry(client, server, 0, longest).await;
+        return carry(client, server, false, longest).await;
     };
     if !has_tls {
         return Err(io::ErrorKind::Unsupported.into());
@@ -282,7 +293,7 @@ async fn greet(
     response.ask_for_tls()?.send(&mut server).await?;
     let mut server = tls.connect(server).await?;
     response.send(&mut server).await?;
-    carry(client, server, 1, longest).await
+    carry(client, server, true, longest).await
 }
 
 /// Takes out of a greeting what the client must not agree on: TLS, which is the relay's, the longer ends, and MariaDB's
@@ -304,14 +315,14 @@ fn narrow(greeting: &mut [u8]) -> Option<bool> {
 async fn carry(
     client: impl AsyncRead + AsyncWrite + Unpin,
     server: impl AsyncRead + AsyncWrite + Unpin,
-    shift: u8,
+    is_encrypted: bool,
     longest: usize,
 ) -> io::Result<()> {
     let (from_client, to_client) = split(client);
     let (from_server, to_server) = split(server);
     tokio::select! {
-        ended = questions(from_client, to_server, shift) => ended,
-        ended = answers(from_server, to_client, shift, longest) => ended,
+        ended = questions(from_client, to_server, u8::from(is_encrypted)) => ended,
+        ended = answers(from_server, to_client, is_encrypted, longest) => ended,
     }
 }
 
@@ -333,7 +344,7 @@ async fn questions(
 async fn answers(
     from: impl AsyncRead + Unpin,
     to: impl AsyncWrite + Unpin,
-    shift: u8,
+    is_encrypted: bool,
     longest: usize,
 ) -> io::Result<()> {
     let (mut from, mut to) = (BufReader::new(from), BufWriter::new(to));
@@ -354,8 +365,13 @@ async fn answers(
             }
             is_honest(packet.body())
         } else {
+            // Without TLS nobody has shown who they are: the client would ask for a key, take whatever it is named, and
+            // show the password under that. A key that is none makes it panic.
+            if !is_encrypted && packet.body().starts_with(&FULL) {
+                return Err(io::Error::other(InTheClear));
+            }
             is_in = packet.body().first() == Some(&OK);
-            packet.renumber(0_u8.wrapping_sub(shift));
+            packet.renumber(0_u8.wrapping_sub(u8::from(is_encrypted)));
             // An answer to a command is the first after it. Where the client believes that it is in, and the server
             // has not said so, it would be held to nothing.
             !packet.body().is_empty() && packet.number() > 1
@@ -441,7 +457,7 @@ mod tests {
     async fn numbers_differ_until_the_client_is_let_in_and_a_lie_ends_it() {
         let (mut client, near) = duplex(4096);
         let (far, mut server) = duplex(4096);
-        let carried = tokio::spawn(carry(near, far, 1, 4096));
+        let carried = tokio::spawn(carry(near, far, true, 4096));
         let say = [
             packet(3, &[END, b'x', 0]),
             packet(5, &[1, 3]),
@@ -480,7 +496,7 @@ mod tests {
         for (shift, number) in [(0, 1), (1, 2)] {
             let (mut client, near) = duplex(4096);
             let (far, mut server) = duplex(4096);
-            let carried = tokio::spawn(carry(near, far, shift, 4096));
+            let carried = tokio::spawn(carry(near, far, shift == 1, 4096));
             for said in [packet(2 + shift, &[1, 3]), packet(3 + shift, &[1, 0])] {
                 said.send(&mut server).await.unwrap();
                 Packet::read(&mut client, 4096).await.unwrap();
@@ -499,7 +515,7 @@ mod tests {
     async fn what_was_not_asked_for_ends_the_connection() {
         let (mut client, near) = duplex(4096);
         let (far, mut server) = duplex(4096);
-        let carried = tokio::spawn(carry(near, far, 0, 4096));
+        let carried = tokio::spawn(carry(near, far, false, 4096));
         packet(2, &[OK, 0, 0, 2, 0, 0, 0])
             .send(&mut server)
             .await

@@ -8,10 +8,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures_util::future::BoxFuture;
 use rusqlite::Connection;
 
+pub(super) use reader::Part;
 use reader::{Reader, Reading};
 
 use super::{DbError, Row, Sql, Tx, Value};
 
+pub(super) mod apart;
 mod drive;
 mod open;
 mod plan;
@@ -26,6 +28,7 @@ pub(super) struct Sqlite {
     // Readers are closed before the writer ends (it ends when its queue does), so that the last
     // connection to close is one that may empty the log.
     readers: Vec<Arc<Reader>>,
+    of_people: Vec<Arc<Reader>>,
     next: AtomicUsize,
     pub(super) writer: writer::Writer,
 }
@@ -34,15 +37,19 @@ impl Sqlite {
     /// Opens or creates the database at `path`; its folder must exist.
     pub(super) fn open(path: &Path, readers: usize) -> Result<Self, DbError> {
         let (writer, second) = open::writers(path)?;
-        let readers = (0..readers.max(1))
-            .map(|_| Ok(Arc::new(Reader::new(open::reader(path)?))))
-            .collect::<Result<Vec<_>, DbError>>()?;
-        let in_the_way = readers.iter().map(Arc::downgrade).collect();
+        let some = |reads| {
+            (0..readers.max(1))
+                .map(|_| Ok(Arc::new(Reader::new(open::reader(path)?, reads))))
+                .collect::<Result<Vec<_>, DbError>>()
+        };
+        let (readers, of_people) = (some(Part::All)?, some(Part::People)?);
+        let in_the_way = readers.iter().chain(&of_people).map(Arc::downgrade).collect();
         let write_back = write_back::WriteBack::start(second, in_the_way)?;
         let writer = writer::Writer::start(writer, write_back)?;
         Ok(Self {
             path: path.to_owned(),
             readers,
+            of_people,
             next: AtomicUsize::new(0),
             writer,
         })
@@ -61,27 +68,36 @@ impl Sqlite {
     where
         F: for<'t> FnOnce(&'t Tx<'t>) -> BoxFuture<'t, Result<T, DbError>>,
     {
-        let reading = self.reader();
+        let reading = self.reader(&self.readers);
         reading.read(|connection| {
-            let tx = Tx::sqlite(connection);
+            let tx = Tx::sqlite(connection, Part::All);
             catch_unwind(AssertUnwindSafe(|| drive::drive(work(&tx)))).unwrap_or(Err(DbError::Panicked))
         })
     }
 
     /// The rows of one statement, on this thread.
     pub(super) fn query(&self, sql: &Sql, params: &[Value]) -> Result<Vec<Row>, DbError> {
-        let reading = self.reader();
+        let reading = self.reader(&self.readers);
+        reading.read(|connection| statement::query(&locked(connection), sql.sqlite, params))
+    }
+
+    /// The same of a statement that reads nothing of the log.
+    pub(super) fn query_people(&self, sql: &Sql, params: &[Value]) -> Result<Vec<Row>, DbError> {
+        if cfg!(debug_assertions) {
+            apart::must_read_people_alone(sql.sqlite)?;
+        }
+        let reading = self.reader(&self.of_people);
         reading.read(|connection| statement::query(&locked(connection), sql.sqlite, params))
     }
 
     /// The first free reader, because its cache is the warmest; if none is free, one after the other
     /// is waited for.
-    fn reader(&self) -> Reading<'_> {
-        if let Some(free) = self.readers.iter().find_map(Reader::try_enter) {
+    fn reader<'a>(&self, readers: &'a [Arc<Reader>]) -> Reading<'a> {
+        if let Some(free) = readers.iter().find_map(Reader::try_enter) {
             return free;
         }
-        let at = self.next.fetch_add(1, Ordering::Relaxed) % self.readers.len();
-        Reader::enter(&self.readers[at])
+        let at = self.next.fetch_add(1, Ordering::Relaxed) % readers.len();
+        Reader::enter(&readers[at])
     }
 }
 

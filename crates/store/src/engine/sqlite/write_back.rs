@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode};
 
-use super::reader::{self, Reader};
+use super::reader::{self, Part, Reader};
 use crate::engine::DbError;
 
 /// Pages by which the log grows until they are copied (4 MB with pages of 4 KB). Commits share the disk with the copy:
@@ -103,7 +103,7 @@ fn serve(
 
 /// Waits until no reader is where it was when this began, for as long as a read takes.
 fn leave(readers: &[Weak<Reader>]) {
-    reader::committed();
+    reader::committed(Part::All);
     for reader in readers.iter().filter_map(Weak::upgrade) {
         for _ in 0..TRIES {
             if reader.leave() {
@@ -125,7 +125,7 @@ mod tests {
         let path = folder.path().join("log.sqlite");
         let (writer, second) = open::writers(&path).unwrap();
         writer.execute_batch("CREATE TABLE thing (id)").unwrap();
-        let reader = Arc::new(Reader::new(open::reader(&path).unwrap()));
+        let reader = Arc::new(Reader::new(open::reader(&path).unwrap(), Part::People));
         let mut write_back = WriteBack::start(second, vec![Arc::downgrade(&reader)]).unwrap();
         let log = || {
             std::fs::metadata(path.with_extension("sqlite-wal"))

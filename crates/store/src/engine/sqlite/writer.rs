@@ -8,7 +8,14 @@ use futures_util::future::BoxFuture;
 use rusqlite::{Connection, ffi};
 use tokio::sync::{mpsc, oneshot};
 
-use super::{drive::drive, locked, open::opening, reader, statement, write_back::WriteBack};
+use super::{
+    drive::drive,
+    locked,
+    open::opening,
+    reader::{self, Part},
+    statement,
+    write_back::WriteBack,
+};
 use crate::engine::{DbError, Tx};
 
 /// Bodies that may wait for the writer; more wait for a place.
@@ -26,12 +33,15 @@ pub(crate) struct Writer {
 trait Job: Send {
     /// Runs the body in the open transaction and keeps its value.
     fn run(&mut self, connection: &Mutex<Connection>) -> Result<(), DbError>;
+    /// What it changes.
+    fn changes(&self) -> Part;
     /// Answers, once the transaction is durable or is known to have failed.
     fn answer(self: Box<Self>, outcome: Result<(), DbError>);
 }
 
 struct Task<T, F> {
     work: F,
+    changes: Part,
     value: Option<T>,
     reply: oneshot::Sender<Result<T, DbError>>,
 }
@@ -42,11 +52,15 @@ where
     T: Send,
 {
     fn run(&mut self, connection: &Mutex<Connection>) -> Result<(), DbError> {
-        let tx = Tx::sqlite(connection);
+        let tx = Tx::sqlite(connection, self.changes);
         let result =
             catch_unwind(AssertUnwindSafe(|| drive((self.work)(&tx)))).unwrap_or(Err(DbError::Panicked));
         self.value = Some(tx.outcome(result)?);
         Ok(())
+    }
+
+    fn changes(&self) -> Part {
+        self.changes
     }
 
     fn answer(self: Box<Self>, outcome: Result<(), DbError>) {
@@ -79,7 +93,7 @@ impl Writer {
 
     /// Runs a body in a transaction and answers when it is durable. Once queued it runs to its end,
     /// even if the caller goes away.
-    pub(crate) async fn write<T, F>(&self, work: F) -> Result<T, DbError>
+    pub(in crate::engine) async fn write<T, F>(&self, changes: Part, work: F) -> Result<T, DbError>
     where
         F: for<'t> Fn(&'t Tx<'t>) -> BoxFuture<'t, Result<T, DbError>> + Send + 'static,
         T: Send + 'static,
@@ -88,6 +102,7 @@ impl Writer {
         let (reply, answer) = oneshot::channel();
         let job = Box::new(Task {
             work,
+            changes,
             value: None,
             reply,
         });
@@ -161,6 +176,8 @@ fn commit(
     connection: &Mutex<Connection>,
     jobs: &mut [Box<dyn Job>],
 ) -> Result<Vec<Result<(), DbError>>, DbError> {
+    let all_of_log = jobs.iter().all(|job| job.changes() == Part::Log);
+    let changed = if all_of_log { Part::Log } else { Part::All };
     execute(connection, "BEGIN IMMEDIATE")?;
     let mut outcomes = Vec::with_capacity(jobs.len());
     // A savepoint keeps a copy of every page that is changed after it; who is alone can roll back all.
@@ -171,7 +188,7 @@ fn commit(
             return Ok(vec![outcome]);
         }
         outcomes.push(outcome);
-        return end(connection).map(|()| outcomes);
+        return end(connection, changed).map(|()| outcomes);
     }
     for job in jobs {
         execute(connection, "SAVEPOINT one").inspect_err(|_| roll_back(connection))?;
@@ -191,16 +208,16 @@ fn commit(
         }
         outcomes.push(outcome);
     }
-    end(connection).map(|()| outcomes)
+    end(connection, changed).map(|()| outcomes)
 }
 
-/// Commits.
-fn end(connection: &Mutex<Connection>) -> Result<(), DbError> {
+/// Commits what was `changed`.
+fn end(connection: &Mutex<Connection>, changed: Part) -> Result<(), DbError> {
     let committed = locked(connection)
         .prepare_cached("COMMIT")
         .and_then(|mut commit| commit.execute([]));
     // Whether it happened or not: nobody reads on in what was before it.
-    reader::committed();
+    reader::committed(changed);
     committed.map(drop).map_err(|error| {
         roll_back(connection);
         at_commit(&error)
