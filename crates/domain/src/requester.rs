@@ -51,6 +51,6 @@ pub struct Standing {
     pub subject: SubjectId,
     /// Until when the session lives.
     pub expires: Timestamp,
-    /// How many entries the log had when they were read.
+    /// How many entries the log had at the moment as of which they were read.
     pub log_size: u64,
 }

@@ -1,9 +1,9 @@
 //! What the last commits of this process left, so that what was written or read just before need not be searched for
 //! again: the ends of chains, the look-ups that have begun, and since when nothing but look-ups was entered.
 //!
-//! Nobody adds an entry without moving the log's head, and an owner stops being active, and a session ends before its
-//! time, only together with an entry (what comes of an erasure later finds the owner inactive already). So what is
-//! known of chains and of look-ups that have begun holds while the head is where this process left it and nothing else
+//! Nobody adds an entry without moving the log's head; and an owner stops being active, a session ends before its time,
+//! and a look-up begins or ends only together with an entry (what comes of an erasure later finds the owner inactive
+//! already). So what is known of chains and of look-ups that have begun holds while the head is where this process left it and nothing else
 //! was changed, and what a requester was found to be ([`Standing`]) holds if it was read after the last such change.
 
 use std::collections::BTreeMap;
@@ -80,8 +80,8 @@ impl Known {
         }
     }
 
-    /// What of it these seals may use once they have met a log of `size`: nothing but of requesters where somebody else has committed,
-    /// and nothing where one of the seals changes other rows.
+    /// What of it these seals may use once they have met a log of `size`: where somebody else has committed nothing but
+    /// of requesters, and nothing where one of the seals changes other rows.
     pub(super) fn usable(&self, seals: &[Seal], size: u64) -> Usable {
         if change(seals) {
             return Usable::default();

@@ -216,6 +216,13 @@ impl<'a> Rows<'a> {
             tx.execute_many(&END_LOOKUP, &self.ends),
             tx.insert_many(&OUTBOX, &self.outbox),
         );
-        try_join(in_log, beside).await.map(|_| ())
+        let (_, (_, _, ended, _)) = try_join(in_log, beside).await?;
+        // That they are open may be known from before instead of read.
+        if ended.iter().any(|rows| *rows != 1) {
+            return Err(DbError::NotFound {
+                sql: END_LOOKUP.sqlite,
+            });
+        }
+        Ok(())
     }
 }

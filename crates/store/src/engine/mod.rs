@@ -37,7 +37,7 @@ pub use tx::{MAX_ROWS, Tx};
 pub use value::{Row, Value};
 
 use postgres::Postgres;
-use sqlite::{Part, Sqlite};
+use sqlite::{Changes, Sqlite};
 
 /// Which database a [`Db`] speaks to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +55,8 @@ pub enum DbConfig {
     Sqlite {
         /// The file.
         path: PathBuf,
-        /// Connections for readers; as many as there are threads that read at once.
+        /// Connections for readers, as many as there are threads that read at once; and as many again for who reads
+        /// people alone.
         readers: usize,
     },
     /// A server, on this machine or at the local end of an encrypted tunnel.
@@ -144,10 +145,11 @@ impl Db {
         F: for<'t> Fn(&'t Tx<'t>) -> BoxFuture<'t, Result<T, DbError>> + Send + Sync + 'static,
         T: Send + 'static,
     {
-        self.write_part(Part::All, work).await
+        self.write_part(Changes::Anything, work).await
     }
 
-    /// The same, which changes nothing but the log: whoever reads by [`Db::query_people`] is not disturbed.
+    /// The same, which changes nothing but the log: whoever reads by [`Db::query_people`] is not disturbed, and would go on
+    /// reading what was before if it changed anything else. With debug assertions such a statement is refused.
     ///
     /// # Errors
     /// As of [`Db::write`].
@@ -156,10 +158,10 @@ impl Db {
         F: for<'t> Fn(&'t Tx<'t>) -> BoxFuture<'t, Result<T, DbError>> + Send + Sync + 'static,
         T: Send + 'static,
     {
-        self.write_part(Part::Log, work).await
+        self.write_part(Changes::Log, work).await
     }
 
-    async fn write_part<T, F>(&self, changes: Part, work: F) -> Result<T, DbError>
+    async fn write_part<T, F>(&self, changes: Changes, work: F) -> Result<T, DbError>
     where
         F: for<'t> Fn(&'t Tx<'t>) -> BoxFuture<'t, Result<T, DbError>> + Send + Sync + 'static,
         T: Send + 'static,
@@ -218,7 +220,8 @@ impl Db {
     }
 
     /// Reads by one statement about people, their accounts, sessions and keys, and nothing of the log but how far it has
-    /// grown. On SQLite it may be of a moment before, up to the last change of any of these by this process.
+    /// grown. On SQLite it is as of the last change of any of these by this process, and misses what another process has
+    /// changed in the last 50 ms.
     ///
     /// # Errors
     /// As of [`Db::query`].
@@ -245,7 +248,7 @@ impl Db {
         T: Send + 'static,
     {
         match &self.on {
-            On::Sqlite(sqlite) => sqlite.writer.write(Part::All, work).await,
+            On::Sqlite(sqlite) => sqlite.writer.write(Changes::Anything, work).await,
             On::Postgres(postgres) => {
                 let postgres = Arc::clone(postgres);
                 detached(async move { postgres.migrate(work).await }).await

@@ -5,7 +5,7 @@ use std::sync::{Mutex, OnceLock};
 use deadpool_postgres::ClientWrapper;
 use rusqlite::Connection;
 
-use super::sqlite::{Part, apart, locked, statement as sqlite};
+use super::sqlite::{Changes, apart, locked, statement as sqlite};
 use super::{DbError, Engine, Insert, Row, Sql, Value, postgres::statement as postgres};
 
 /// The greatest number of rows one statement may return; more is [`DbError::TooMany`]. Whoever has to
@@ -19,7 +19,7 @@ pub const MAX_ROWS: usize = 65_536;
 /// ends in that first error even if it returns a value.
 pub struct Tx<'a> {
     on: On<'a>,
-    changes: Part,
+    changes: Changes,
     failed: OnceLock<DbError>,
 }
 
@@ -29,7 +29,7 @@ enum On<'a> {
 }
 
 impl<'a> Tx<'a> {
-    pub(super) fn sqlite(connection: &'a Mutex<Connection>, changes: Part) -> Self {
+    pub(super) fn sqlite(connection: &'a Mutex<Connection>, changes: Changes) -> Self {
         Self {
             on: On::Sqlite(connection),
             changes,
@@ -40,7 +40,7 @@ impl<'a> Tx<'a> {
     pub(super) fn postgres(client: &'a ClientWrapper) -> Self {
         Self {
             on: On::Postgres(client),
-            changes: Part::All,
+            changes: Changes::Anything,
             failed: OnceLock::new(),
         }
     }
@@ -127,7 +127,7 @@ impl<'a> Tx<'a> {
 
     /// With debug assertions: whether this statement changes nothing but what the transaction said that it would.
     fn may_change(&self, sql: &str) -> Result<(), DbError> {
-        if cfg!(debug_assertions) && self.changes == Part::Log {
+        if cfg!(debug_assertions) && self.changes == Changes::Log {
             return self.note(apart::must_change_log_alone(sql));
         }
         Ok(())

@@ -1,5 +1,6 @@
 //! What only SQLite can do wrong.
 
+use std::sync::{Mutex, mpsc};
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -262,4 +263,79 @@ async fn no_reader_stays_where_it_is_for_long() {
     // It cannot empty the log while a reader is in it, and waits five seconds for each.
     let emptied = tokio::time::timeout(Duration::from_secs(3), db.scrub()).await;
     emptied.unwrap().unwrap();
+}
+
+/// Whoever reads people stays in a snapshot while the log alone grows, and here it does not grow alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_shares_a_commit_with_the_log_is_seen_at_once() {
+    const SESSIONS: Sql = Sql::both("SELECT count(*) FROM session");
+    const SESSION: Sql = Sql::both("INSERT INTO session VALUES ($1)");
+    const TILE: Sql = Sql::both("INSERT INTO tile VALUES ($1)");
+    let (_folder, config) = sqlite().await;
+    let db = Db::open(&config).await.unwrap();
+    run(
+        &db,
+        Sql::both("CREATE TABLE session (n INTEGER NOT NULL PRIMARY KEY)"),
+    )
+    .await;
+    run(
+        &db,
+        Sql::both("CREATE TABLE tile (n INTEGER NOT NULL PRIMARY KEY)"),
+    )
+    .await;
+    let sessions = async || {
+        let rows = db.query_people(&SESSIONS, &[]).await.unwrap();
+        rows[0].int(0, "session.count").unwrap()
+    };
+    for n in 0..10_i64 {
+        // While the writer is busy with the first, both others come to wait, and share its next transaction.
+        let (go_on, wait) = mpsc::channel::<()>();
+        let wait = Mutex::new(wait);
+        let (one, two, three) = (db.clone(), db.clone(), db.clone());
+        let busy = tokio::spawn(async move {
+            let held = one.write_log(move |_| {
+                wait.lock().unwrap().recv().unwrap();
+                Box::pin(async { Ok(()) })
+            });
+            held.await
+        });
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        let log = tokio::spawn(async move {
+            two.write_log(move |tx| Box::pin(async move { tx.execute(&TILE, &[n.into()]).await }))
+                .await
+        });
+        let people = tokio::spawn(async move {
+            three
+                .write(move |tx| Box::pin(async move { tx.execute(&SESSION, &[n.into()]).await }))
+                .await
+        });
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        assert_eq!(sessions().await, n);
+        go_on.send(()).unwrap();
+        busy.await.unwrap().unwrap();
+        assert_eq!((log.await.unwrap(), people.await.unwrap()), (Ok(1), Ok(1)));
+        assert_eq!(sessions().await, n + 1);
+    }
+}
+
+#[tokio::test]
+async fn the_log_and_people_are_not_mixed_up() {
+    let (_folder, config) = sqlite().await;
+    let db = Db::open(&config).await.unwrap();
+    run(
+        &db,
+        Sql::both("CREATE TABLE session (n INTEGER NOT NULL PRIMARY KEY)"),
+    )
+    .await;
+    run(
+        &db,
+        Sql::both("CREATE TABLE tile (n INTEGER NOT NULL PRIMARY KEY)"),
+    )
+    .await;
+    let changed = db
+        .write_log(|tx| Box::pin(async move { tx.execute(&Sql::both("DELETE FROM session"), &[]).await }))
+        .await;
+    assert!(matches!(changed, Err(DbError::Statement { .. })), "{changed:?}");
+    let read = db.query_people(&Sql::both("SELECT n FROM tile"), &[]).await;
+    assert!(matches!(read, Err(DbError::Statement { .. })));
 }

@@ -94,6 +94,29 @@ async fn whoever_comes_after_the_job_answers_nothing() {
     .await;
 }
 
+/// What the committer remembers of a look-up that has begun is of that look-up alone, and of none that was refused.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_ends_a_look_up_that_is_not_theirs_or_never_began() {
+    each_world(|world| async move {
+        let store = world.open().await;
+        let (person, gone) = (prove(&store, 1).await, prove(&store, 2).await);
+        let by = person.holder;
+        let new = new_lookup(&store, by);
+        let lookup = new.lookup;
+        sealed(store.seal(begin(person.subject, new)).await);
+        nothing(store.seal(end(gone.subject, by, lookup, true)).await);
+        sealed(store.seal(end(person.subject, by, lookup, true)).await);
+        let erase = store.erase(gone.subject, gone.account);
+        sealed(store.seal(change(gone.subject, "person-erased", erase)).await);
+        let new = new_lookup(&store, by);
+        let lookup = new.lookup;
+        refused(store.seal(begin(gone.subject, new)).await);
+        nothing(store.seal(end(gone.subject, by, lookup, false)).await);
+        check(&store).await;
+    })
+    .await;
+}
+
 /// The releases of look-ups whose session is gone, or whose subject is, become refusals that tell nothing.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_release_whose_ground_is_gone_becomes_a_refusal() {

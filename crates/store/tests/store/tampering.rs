@@ -511,3 +511,24 @@ async fn nonsense_is_told_by_name() {
     })
     .await;
 }
+
+/// The committer knows from its own entries which look-ups are open; one that is not any more, without an entry that says
+/// so, is not ended either.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_look_up_that_somebody_else_ended_is_not_released() {
+    each_world(|world| async move {
+        let store = world.open().await;
+        let person = prove(&store, 1).await;
+        let by = person.holder;
+        let new = new_lookup(&store, by);
+        let lookup = new.lookup;
+        sealed(store.seal(begin(person.subject, new)).await);
+        let db = world.data().await;
+        let fail = "UPDATE lookup SET state = 'failed' WHERE lookup_id = $1";
+        assert_eq!(run(&db, fail, &[lookup.bytes().into()]).await, 1);
+        let release = || store.seal(end(person.subject, by, lookup, true));
+        assert!(release().await.is_err());
+        nothing(release().await);
+    })
+    .await;
+}

@@ -3,13 +3,13 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use futures_util::future::BoxFuture;
 use rusqlite::Connection;
 
-pub(super) use reader::Part;
-use reader::{Reader, Reading};
+pub(super) use reader::Changes;
+use reader::{Reader, Reading, Reads};
 
 use super::{DbError, Row, Sql, Tx, Value};
 
@@ -42,9 +42,8 @@ impl Sqlite {
                 .map(|_| Ok(Arc::new(Reader::new(open::reader(path)?, reads))))
                 .collect::<Result<Vec<_>, DbError>>()
         };
-        let (readers, of_people) = (some(Part::All)?, some(Part::People)?);
-        let in_the_way = readers.iter().chain(&of_people).map(Arc::downgrade).collect();
-        let write_back = write_back::WriteBack::start(second, in_the_way)?;
+        let (readers, of_people) = (some(Reads::Anything)?, some(Reads::People)?);
+        let write_back = write_back::WriteBack::start(second, in_the_way(&readers, &of_people))?;
         let writer = writer::Writer::start(writer, write_back)?;
         Ok(Self {
             path: path.to_owned(),
@@ -58,7 +57,12 @@ impl Sqlite {
     /// Empties the log, on a thread that may wait.
     pub(super) async fn scrub(&self) -> Result<(), DbError> {
         let path = self.path.clone();
-        let scrubbed = tokio::task::spawn_blocking(move || open::scrub(&path));
+        let readers = in_the_way(&self.readers, &self.of_people);
+        let scrubbed = tokio::task::spawn_blocking(move || {
+            // While it waits for one of them nobody can write.
+            reader::leave(&readers);
+            open::scrub(&path)
+        });
         scrubbed.await.unwrap_or(Err(DbError::Panicked))
     }
 
@@ -70,7 +74,7 @@ impl Sqlite {
     {
         let reading = self.reader(&self.readers);
         reading.read(|connection| {
-            let tx = Tx::sqlite(connection, Part::All);
+            let tx = Tx::sqlite(connection, Changes::Anything);
             catch_unwind(AssertUnwindSafe(|| drive::drive(work(&tx)))).unwrap_or(Err(DbError::Panicked))
         })
     }
@@ -99,6 +103,11 @@ impl Sqlite {
         let at = self.next.fetch_add(1, Ordering::Relaxed) % readers.len();
         Reader::enter(&readers[at])
     }
+}
+
+/// All who may be in a snapshot. Those who stay longest leave first: the others may have to share a mark with them.
+fn in_the_way(readers: &[Arc<Reader>], of_people: &[Arc<Reader>]) -> Vec<Weak<Reader>> {
+    of_people.iter().chain(readers).map(Arc::downgrade).collect()
 }
 
 /// The connection behind its lock. A panic cannot leave it half-changed (SQLite is in C), so a

@@ -14,7 +14,7 @@ use rusqlite::Connection;
 use tokio::{
     runtime::Handle,
     task::JoinHandle,
-    time::{Instant, sleep},
+    time::{Instant, sleep_until},
 };
 
 use super::{locked, statement};
@@ -26,42 +26,66 @@ static COMMITS: AtomicU64 = AtomicU64::new(0);
 /// How often one of them changed more than the log.
 static CHANGES: AtomicU64 = AtomicU64::new(0);
 
-/// What a transaction changes, or a reader reads.
+/// How often it is looked whether a reader has left, and how long apart: a read takes less. A longer one is not waited
+/// for.
+const TRIES: u32 = 50;
+const BETWEEN: Duration = Duration::from_millis(1);
+
+/// What a transaction changes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(in crate::engine) enum Part {
-    /// The log alone; read by nobody who does not read the rest too.
+pub(in crate::engine) enum Changes {
+    /// Nothing but the log.
     Log,
-    /// All but the log.
-    People,
-    /// Anything.
-    All,
+    /// It is not said.
+    Anything,
 }
 
-impl Part {
-    /// How often what is read was changed.
-    fn changes(self) -> &'static AtomicU64 {
+/// What a connection reads.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Reads {
+    /// Nothing of the log.
+    People,
+    /// It is not said.
+    Anything,
+}
+
+impl Reads {
+    /// How often it was changed.
+    fn counted(self) -> &'static AtomicU64 {
         match self {
-            Part::People => &CHANGES,
-            Part::Log | Part::All => &COMMITS,
+            Reads::People => &CHANGES,
+            Reads::Anything => &COMMITS,
         }
     }
 
     /// How long a reader stays in its snapshot at most. So late is seen what another process commits; and meanwhile the
-    /// write-ahead log cannot be copied back beyond it, which matters nothing for as long as it takes to grow by some
-    /// megabytes.
+    /// write-ahead log is not copied back beyond it, which matters nothing while it grows by a few megabytes.
     fn stays(self) -> Duration {
         match self {
-            Part::People => Duration::from_millis(50),
-            Part::Log | Part::All => Duration::from_millis(5),
+            Reads::People => Duration::from_millis(50),
+            Reads::Anything => Duration::from_millis(5),
         }
     }
 }
 
 /// Takes note of a commit, before anybody is told of it: nobody who reads what it changed stays in a snapshot of before.
-pub(super) fn committed(changed: Part) {
+pub(super) fn committed(changed: Changes) {
     COMMITS.fetch_add(1, Ordering::Release);
-    if changed != Part::Log {
+    if changed == Changes::Anything {
         CHANGES.fetch_add(1, Ordering::Release);
+    }
+}
+
+/// Waits until none of these is where it was when this began, for as long as a read takes.
+pub(super) fn leave(readers: &[Weak<Reader>]) {
+    committed(Changes::Anything);
+    for reader in readers.iter().filter_map(Weak::upgrade) {
+        for _ in 0..TRIES {
+            if reader.leave() {
+                break;
+            }
+            std::thread::sleep(BETWEEN);
+        }
     }
 }
 
@@ -70,8 +94,8 @@ pub(super) struct Reader {
     /// Held while somebody reads, so that their statements share a snapshot where they ask for one.
     state: Mutex<State>,
     connection: Mutex<Connection>,
-    reads: Part,
-    /// The count of changes before its snapshot was taken; the highest where it is in none.
+    reads: Reads,
+    /// The count of what it reads before its snapshot was taken; the highest where it is in none.
     since: AtomicU64,
 }
 
@@ -84,8 +108,8 @@ struct State {
 
 /// A snapshot in which a reader stayed.
 struct Snapshot {
-    /// The count of changes before it was taken.
-    changes: u64,
+    /// The count of what its reader reads, before it was taken.
+    count: u64,
     until: Instant,
 }
 
@@ -96,7 +120,7 @@ pub(super) struct Reading<'a> {
 }
 
 impl Reader {
-    pub(super) fn new(connection: Connection, reads: Part) -> Self {
+    pub(super) fn new(connection: Connection, reads: Reads) -> Self {
         Reader {
             state: Mutex::default(),
             connection: Mutex::new(connection),
@@ -126,15 +150,15 @@ impl Reader {
     /// Ends the snapshot in which it stays, if it is outdated; whether it is in none that is. Whoever reads in one ends it
     /// with their read.
     pub(super) fn leave(self: &Arc<Self>) -> bool {
-        if self.since.load(Ordering::Acquire) >= self.changes() {
+        if self.since.load(Ordering::Acquire) >= self.count() {
             return true;
         }
         self.try_enter().is_some_and(|mut reading| reading.end().is_ok())
     }
 
     /// How often what it reads was changed.
-    fn changes(&self) -> u64 {
-        self.reads.changes().load(Ordering::Acquire)
+    fn count(&self) -> u64 {
+        self.reads.counted().load(Ordering::Acquire)
     }
 }
 
@@ -158,25 +182,24 @@ impl Reading<'_> {
     /// Takes a snapshot, in which the reader stays where there is a runtime that ends it in time.
     fn begin(&mut self) -> Result<(), DbError> {
         self.end()?;
-        let changes = self.reader.changes();
-        self.reader.since.store(changes, Ordering::Release);
+        let count = self.reader.count();
+        self.reader.since.store(count, Ordering::Release);
         statement::execute(&locked(&self.reader.connection), "BEGIN DEFERRED", &[])?;
         let Ok(runtime) = Handle::try_current() else {
             return Ok(());
         };
-        let stays = self.reader.reads.stays();
-        let until = Instant::now() + stays;
-        self.state.snapshot = Some(Snapshot { changes, until });
+        let until = Instant::now() + self.reader.reads.stays();
+        self.state.snapshot = Some(Snapshot { count, until });
         // One may have ended with its runtime.
         if self.state.timer.as_ref().is_none_or(JoinHandle::is_finished) {
-            self.state.timer = Some(runtime.spawn(end_in_time(Arc::downgrade(self.reader), stays)));
+            self.state.timer = Some(runtime.spawn(end_in_time(Arc::downgrade(self.reader), until)));
         }
         Ok(())
     }
 
     /// It is in a snapshot since which nothing of what it reads was committed here, and whose time is not over.
     fn stays(&self) -> bool {
-        let is_fresh = |s: &Snapshot| s.changes == self.reader.changes() && Instant::now() < s.until;
+        let is_fresh = |s: &Snapshot| s.count == self.reader.count() && Instant::now() < s.until;
         self.state.snapshot.as_ref().is_some_and(is_fresh)
     }
 
@@ -192,34 +215,40 @@ impl Reading<'_> {
     }
 }
 
-/// Looks after a reader until it is in no snapshot.
-async fn end_in_time(reader: Weak<Reader>, stays: Duration) {
+/// Looks after a reader until it is in no snapshot, at first when its present one is over.
+async fn end_in_time(reader: Weak<Reader>, until: Instant) {
+    let mut next = until;
     loop {
-        sleep(stays).await;
+        sleep_until(next).await;
         let Some(reader) = reader.upgrade() else { return };
         let Some(mut reading) = reader.try_enter() else {
+            next = Instant::now() + BETWEEN;
             continue;
         };
-        if !reading.stays() {
-            drop(reading.end());
-            // While nobody can begin another one.
-            reading.state.timer = None;
-            return;
+        match &reading.state.snapshot {
+            Some(snapshot) if reading.stays() => next = snapshot.until,
+            _ => {
+                drop(reading.end());
+                // While nobody can begin another one.
+                reading.state.timer = None;
+                return;
+            }
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use tokio::time::timeout;
+    use tokio::time::{sleep, timeout};
 
+    use super::super::{Sqlite, in_the_way};
     use super::*;
 
     fn is_in_a_snapshot(reader: &Reader) -> bool {
         !locked(&reader.connection).is_autocommit()
     }
 
-    fn reader(reads: Part) -> Arc<Reader> {
+    fn reader(reads: Reads) -> Arc<Reader> {
         Arc::new(Reader::new(Connection::open_in_memory().unwrap(), reads))
     }
 
@@ -237,29 +266,61 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_reader_stays_until_a_commit_or_for_a_moment() {
-        let reader = reader(Part::All);
+    async fn a_reader_stays_until_a_commit() {
+        let reader = reader(Reads::Anything);
         assert!(stays_after(&reader, || ()));
-        for changed in [Part::Log, Part::All] {
+        for changed in [Changes::Log, Changes::Anything] {
             assert!(!stays_after(&reader, || committed(changed)), "{changed:?}");
         }
         read(&reader);
-        let left = async {
-            while is_in_a_snapshot(&reader) {
-                sleep(Part::All.stays()).await;
-            }
-        };
-        timeout(1000 * Part::All.stays(), left).await.unwrap();
-        read(&reader);
-        committed(Part::All);
+        committed(Changes::Log);
         assert!(reader.leave());
         assert!(!is_in_a_snapshot(&reader));
     }
 
     #[tokio::test]
     async fn whoever_reads_people_stays_while_the_log_grows_and_no_longer() {
-        let reader = reader(Part::People);
-        assert!(stays_after(&reader, || committed(Part::Log)));
-        assert!(!stays_after(&reader, || committed(Part::All)));
+        let reader = reader(Reads::People);
+        assert!(stays_after(&reader, || committed(Changes::Log)));
+        assert!(!stays_after(&reader, || committed(Changes::Anything)));
+    }
+
+    #[tokio::test]
+    async fn a_reader_stays_for_a_moment() {
+        for reads in [Reads::People, Reads::Anything] {
+            let reader = reader(reads);
+            read(&reader);
+            let left = async {
+                while is_in_a_snapshot(&reader) {
+                    sleep(BETWEEN).await;
+                }
+            };
+            timeout(1000 * reads.stays(), left).await.unwrap();
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_idle_reader_leaves_when_its_time_is_over() {
+        let reader = reader(Reads::People);
+        let stays = Reads::People.stays();
+        read(&reader);
+        // The snapshot of before is ended by a change; the next one begins just before its timer looks.
+        sleep(stays.saturating_sub(BETWEEN)).await;
+        committed(Changes::Anything);
+        read(&reader);
+        sleep(stays + 2 * BETWEEN).await;
+        assert!(!is_in_a_snapshot(&reader));
+    }
+    #[tokio::test]
+    async fn all_leave_who_may_be_in_a_snapshot() {
+        let folder = tempfile::tempdir().unwrap();
+        let sqlite = Sqlite::open(&folder.path().join("a.sqlite"), 1).unwrap();
+        let all = [&sqlite.readers[0], &sqlite.of_people[0]];
+        // Nothing here waits for their timers.
+        all.into_iter().for_each(read);
+        leave(&in_the_way(&sqlite.readers, &sqlite.of_people));
+        for reader in all {
+            assert!(!is_in_a_snapshot(reader), "{:?}", reader.reads);
+        }
     }
 }

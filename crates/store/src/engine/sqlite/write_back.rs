@@ -5,11 +5,10 @@
 
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, OnceLock, Weak};
-use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode};
 
-use super::reader::{self, Part, Reader};
+use super::reader::{Reader, leave};
 use crate::engine::DbError;
 
 /// Pages by which the log grows until they are copied (4 MB with pages of 4 KB). Commits share the disk with the copy:
@@ -19,11 +18,6 @@ const COPY: i32 = 1000;
 /// Pages in the log at which the writer waits for the copy, so that the log starts again from its
 /// beginning (64 MB). It is also what a start after a crash has to read.
 const WAIT: i32 = 16_000;
-
-/// How often it is looked whether a reader has left, and how long apart: a read takes less. A longer one is not waited
-/// for, and a later commit asks again.
-const TRIES: u32 = 50;
-const BETWEEN: Duration = Duration::from_millis(1);
 
 /// The way to the thread, which ends when this is dropped.
 pub(super) struct WriteBack {
@@ -101,23 +95,10 @@ fn serve(
     }
 }
 
-/// Waits until no reader is where it was when this began, for as long as a read takes.
-fn leave(readers: &[Weak<Reader>]) {
-    reader::committed(Part::All);
-    for reader in readers.iter().filter_map(Weak::upgrade) {
-        for _ in 0..TRIES {
-            if reader.leave() {
-                break;
-            }
-            std::thread::sleep(BETWEEN);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::sqlite::{locked, open};
+    use crate::engine::sqlite::{locked, open, reader::Reads};
 
     #[tokio::test]
     async fn a_reader_that_stays_does_not_keep_the_log_from_starting_again() {
@@ -125,7 +106,7 @@ mod tests {
         let path = folder.path().join("log.sqlite");
         let (writer, second) = open::writers(&path).unwrap();
         writer.execute_batch("CREATE TABLE thing (id)").unwrap();
-        let reader = Arc::new(Reader::new(open::reader(&path).unwrap(), Part::People));
+        let reader = Arc::new(Reader::new(open::reader(&path).unwrap(), Reads::People));
         let mut write_back = WriteBack::start(second, vec![Arc::downgrade(&reader)]).unwrap();
         let log = || {
             std::fs::metadata(path.with_extension("sqlite-wal"))

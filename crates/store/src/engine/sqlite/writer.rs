@@ -12,7 +12,7 @@ use super::{
     drive::drive,
     locked,
     open::opening,
-    reader::{self, Part},
+    reader::{self, Changes},
     statement,
     write_back::WriteBack,
 };
@@ -34,14 +34,14 @@ trait Job: Send {
     /// Runs the body in the open transaction and keeps its value.
     fn run(&mut self, connection: &Mutex<Connection>) -> Result<(), DbError>;
     /// What it changes.
-    fn changes(&self) -> Part;
+    fn changes(&self) -> Changes;
     /// Answers, once the transaction is durable or is known to have failed.
     fn answer(self: Box<Self>, outcome: Result<(), DbError>);
 }
 
 struct Task<T, F> {
     work: F,
-    changes: Part,
+    changes: Changes,
     value: Option<T>,
     reply: oneshot::Sender<Result<T, DbError>>,
 }
@@ -59,7 +59,7 @@ where
         Ok(())
     }
 
-    fn changes(&self) -> Part {
+    fn changes(&self) -> Changes {
         self.changes
     }
 
@@ -93,7 +93,7 @@ impl Writer {
 
     /// Runs a body in a transaction and answers when it is durable. Once queued it runs to its end,
     /// even if the caller goes away.
-    pub(in crate::engine) async fn write<T, F>(&self, changes: Part, work: F) -> Result<T, DbError>
+    pub(in crate::engine) async fn write<T, F>(&self, changes: Changes, work: F) -> Result<T, DbError>
     where
         F: for<'t> Fn(&'t Tx<'t>) -> BoxFuture<'t, Result<T, DbError>> + Send + 'static,
         T: Send + 'static,
@@ -176,8 +176,12 @@ fn commit(
     connection: &Mutex<Connection>,
     jobs: &mut [Box<dyn Job>],
 ) -> Result<Vec<Result<(), DbError>>, DbError> {
-    let all_of_log = jobs.iter().all(|job| job.changes() == Part::Log);
-    let changed = if all_of_log { Part::Log } else { Part::All };
+    let all_of_log = jobs.iter().all(|job| job.changes() == Changes::Log);
+    let changed = if all_of_log {
+        Changes::Log
+    } else {
+        Changes::Anything
+    };
     execute(connection, "BEGIN IMMEDIATE")?;
     let mut outcomes = Vec::with_capacity(jobs.len());
     // A savepoint keeps a copy of every page that is changed after it; who is alone can roll back all.
@@ -212,7 +216,7 @@ fn commit(
 }
 
 /// Commits what was `changed`.
-fn end(connection: &Mutex<Connection>, changed: Part) -> Result<(), DbError> {
+fn end(connection: &Mutex<Connection>, changed: Changes) -> Result<(), DbError> {
     let committed = locked(connection)
         .prepare_cached("COMMIT")
         .and_then(|mut commit| commit.execute([]));
