@@ -23,6 +23,8 @@ pub(super) struct CoverageView {
 /// One kind and who is asked for it.
 #[derive(Debug)]
 pub(super) struct CoveredKind {
+    /// Its id, to which the list on top leads.
+    pub(super) id: String,
     pub(super) name: String,
     pub(super) about: String,
     pub(super) level: String,
@@ -87,6 +89,7 @@ pub(crate) async fn coverage(State(app): Shared, guest: Guest) -> Answer {
     let covered = |loaded: &std::sync::Arc<LoadedKind>| {
         let k = &loaded.kind;
         CoveredKind {
+            id: k.id.clone(),
             name: page.of(&k.name).to_owned(),
             about: page.of(&k.about).to_owned(),
             level: page.level_name(&kinds::card(&app, &page, loaded).level),

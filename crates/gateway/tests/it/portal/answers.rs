@@ -244,6 +244,16 @@ async fn coverage_says_what_each_source_delivers_of_each_kind(bed: Arc<Bed>) {
     ] {
         assert!(page.contains(said), "{said}");
     }
+    // On a phone the page is long: the list on top leads to each of its parts.
+    let leads: Vec<&str> = page
+        .split("href=\"#")
+        .skip(1)
+        .filter_map(|rest| rest.split('"').next())
+        .collect();
+    assert!(leads.len() > 8, "{leads:?}");
+    for lead in leads {
+        assert!(page.contains(&format!("id=\"{lead}\"")), "{lead}");
+    }
 }
 
 async fn coverage_tells_what_was_measured_over_a_day_7_and_30_days(bed: Arc<Bed>) {
