@@ -369,7 +369,7 @@ fn coverage_page(p: &Page, add: Add<'_>) -> Vec<SourceLine> {
     };
     let sources = || vec![source(Some(("1".into(), "2".into()))), source(None)];
     let covered = |lines| CoveredKind {
-        id: "driving-licence".to_owned(),
+        id: "sample".into(),
         name: "sample".into(),
         about: "sample".into(),
         level: "sample".into(),

@@ -21,6 +21,7 @@ on_both!(
     a_province_is_named_alone_however_it_is_written,
     what_was_chosen_is_part_of_the_question,
     coverage_says_what_each_source_delivers_of_each_kind,
+    coverage_leads_from_its_top_to_each_of_its_parts,
     coverage_tells_what_was_measured_over_a_day_7_and_30_days,
 );
 
@@ -244,7 +245,12 @@ async fn coverage_says_what_each_source_delivers_of_each_kind(bed: Arc<Bed>) {
     ] {
         assert!(page.contains(said), "{said}");
     }
-    // On a phone the page is long: the list on top leads to each of its parts.
+}
+
+/// On a phone they are far below.
+async fn coverage_leads_from_its_top_to_each_of_its_parts(bed: Arc<Bed>) {
+    let app = bed.app().start().await;
+    let page = Browser::new(&app).get("/coverage").await.expect(200).text;
     let leads: Vec<&str> = page
         .split("href=\"#")
         .skip(1)
