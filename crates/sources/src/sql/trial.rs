@@ -7,6 +7,7 @@ use tokio::time::timeout;
 
 use super::{Engine, SqlWay, mysql::Mysql, postgres::Postgres};
 use crate::{
+    ask::unharmed,
     report::{Failure, Problem},
     request::Scope,
     route::Route,
@@ -43,6 +44,12 @@ pub(super) enum Refusal {
     Failed(Failure),
 }
 
+impl From<Failure> for Refusal {
+    fn from(failure: Failure) -> Self {
+        Refusal::Failed(failure)
+    }
+}
+
 impl Sources {
     /// Lets the databases of all sources prepare every statement.
     pub async fn try_statements(&self) -> Vec<Trial> {
@@ -50,7 +57,7 @@ impl Sources {
         for source in self.all() {
             for route in source.routes.iter() {
                 let Way::Sql(way) = &route.way else { continue };
-                let described = timeout(source.deadline, way.describe()).await;
+                let described = timeout(source.deadline, unharmed(way.describe())).await;
                 let described = described.unwrap_or_else(|_| {
                     let failure = Failure::new(domain::outcome::Outcome::TimedOut, Problem::DeadlinePassed);
                     Err(Refusal::Failed(failure))

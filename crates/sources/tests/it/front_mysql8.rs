@@ -10,7 +10,7 @@ use tokio_rustls::rustls::ServerConfig;
 use crate::{
     certificates::{Ca, Files, Key, params, server_config},
     front::files,
-    front_mysql8_peer::{Manners, MySql8, PASSWORD},
+    front_mysql8_peer::{EXECUTE, Manners, MySql8, PASSWORD},
     front_tls::ca,
     world::{list_question, sources},
 };
@@ -60,6 +60,8 @@ async fn over_tls_the_proof_lets_in_and_otherwise_the_password() {
         let is_shown = |said: &Vec<u8>| said.starts_with(PASSWORD.as_bytes());
         let shown = heard.iter().filter(|said| is_shown(said)).count();
         assert_eq!(shown, usize::from(!manners.remembers), "{manners:?}");
+        let asked = heard.iter().filter(|said| said.first() == Some(&EXECUTE)).count();
+        assert_eq!(asked, 2, "{manners:?}: by one connection");
         let bound = b"\x03SET SESSION max_execution_time = ";
         assert!(
             heard.iter().any(|said| said.starts_with(bound)),

@@ -47,7 +47,8 @@ const KEY_WANTED: &[u8] = &[2];
 
 const QUERY: u8 = 0x03;
 const PREPARE: u8 = 0x16;
-const EXECUTE: u8 = 0x17;
+/// The command by which a prepared statement runs.
+pub(crate) const EXECUTE: u8 = 0x17;
 const OK: &[u8] = &[0, 0, 0, 2, 0, 0, 0];
 const END: &[u8] = &[254, 0, 0, 2, 0];
 /// What may be set here; `max_statement_time` is MariaDB's.

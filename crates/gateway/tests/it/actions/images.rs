@@ -8,7 +8,7 @@ use gateway::{actions::view_image::view_image, api::request::requester_of_token,
 use sandbox::{Fault, Persona, Switch};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::{
     app::TestApp,
@@ -263,14 +263,19 @@ async fn who_signed_out_meanwhile_is_shown_none(bed: Arc<Bed>) {
     // Another session of the same person ends while the authority sends it.
     app.switch(Switch {
         path: Some(PATH.to_owned()),
-        delay_ms: 400,
+        delay_ms: 2000,
         ..Switch::default()
     });
     let before = streamed(&app);
     let (reply, ()) = tokio::join!(view(&app, &other, &given.lookup, given.first()), async {
-        while streamed(&app) == before {
-            sleep(Duration::from_millis(2)).await;
-        }
+        let asked = async {
+            while streamed(&app) == before {
+                sleep(Duration::from_millis(2)).await;
+            }
+        };
+        timeout(Duration::from_secs(30), asked)
+            .await
+            .expect("it is asked");
         app.delete(&other, "/v1/account/sessions").await.expect(204);
     });
     reply.expect_problem(401, "NOT_SIGNED_IN");

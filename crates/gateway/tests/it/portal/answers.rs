@@ -251,15 +251,22 @@ async fn coverage_says_what_each_source_delivers_of_each_kind(bed: Arc<Bed>) {
 async fn coverage_leads_from_its_top_to_each_of_its_parts(bed: Arc<Bed>) {
     let app = bed.app().start().await;
     let page = Browser::new(&app).get("/coverage").await.expect(200).text;
-    let leads: Vec<&str> = page
-        .split("href=\"#")
-        .skip(1)
-        .filter_map(|rest| rest.split('"').next())
-        .collect();
-    assert!(leads.len() > 8, "{leads:?}");
-    for lead in leads {
-        assert!(page.contains(&format!("id=\"{lead}\"")), "{lead}");
-    }
+    let between = |before: &str| -> Vec<String> {
+        let found = page
+            .split(before)
+            .skip(1)
+            .filter_map(|rest| rest.split('"').next());
+        found.map(str::to_owned).collect()
+    };
+    let mut leads = between("href=\"#");
+    // The first is the one past the menu.
+    assert_eq!(leads.remove(0), "main");
+    assert_eq!(leads, between("<section class=\"group\" id=\""));
+    assert_eq!(
+        leads.len(),
+        app.app.kinds.in_order().len() + 1,
+        "each kind, and the sources"
+    );
 }
 
 async fn coverage_tells_what_was_measured_over_a_day_7_and_30_days(bed: Arc<Bed>) {

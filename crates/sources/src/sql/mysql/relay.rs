@@ -7,7 +7,6 @@
 
 use std::{
     env, fs, io,
-    net::Ipv4Addr,
     os::unix::fs::DirBuilderExt,
     path::PathBuf,
     process,
@@ -21,7 +20,7 @@ use domain::outcome::Outcome;
 use mysql_async::OptsBuilder;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader, BufWriter, split},
-    net::{TcpListener, UnixListener},
+    net::UnixListener,
     task::JoinHandle,
 };
 use tokio_postgres::tls::TlsConnect;
@@ -56,6 +55,8 @@ const END_BYTES: usize = 5;
 const ERROR: u8 = 255;
 /// How `caching_sha2_password` asks for the password itself, where the server does not know its hash by heart.
 const FULL: [u8; 2] = [1, 4];
+/// The ways of showing who one is that the client can be turned to; of others some make it panic.
+const WAYS_IN: [&[u8]; 2] = [b"caching_sha2_password", b"mysql_native_password"];
 
 /// The bit in the second byte of the capabilities that stands for TLS.
 const SSL: u8 = 0x08;
@@ -80,18 +81,23 @@ pub(super) struct Word {
 #[error("no honest database says that")]
 struct Lie(Problem);
 
-/// A database wants the password itself, and the way to it is not encrypted.
-#[derive(Debug, thiserror::Error)]
-#[error("the password is shown over TLS only")]
-struct InTheClear;
+/// Nobody is let in here, though the database may be honest.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+enum Closed {
+    #[error("MySQL wants the password itself, which is shown over TLS only: name its `ca`")]
+    InTheClear,
+    #[error("MySQL wants another kind of account than caching_sha2_password or mysql_native_password")]
+    OtherWay,
+}
 
 /// A packet with its head.
 struct Packet(Vec<u8>);
 
-/// Where the client finds the relay, once.
-enum Door {
-    Socket(UnixListener, Folder),
-    Loopback(TcpListener),
+/// Where the client finds the relay, once: a socket in a folder of its own, where nobody else can come first or listen in
+/// its place.
+struct Door {
+    listener: UnixListener,
+    _folder: Folder,
 }
 
 /// A folder for this process's user alone, removed when it is dropped.
@@ -119,8 +125,7 @@ impl Relay {
         };
         let tls = target.handshake()?;
         let server = target.dial(word.allowance.clone()).await?;
-        let opened = Door::open(tls.is_some()).await;
-        let (door, opts) = opened.map_err(|error| {
+        let (door, path) = Door::open().map_err(|error| {
             tracing::error!(%error, "no way for the client of MySQL can be opened here");
             Failure::new(Outcome::Broken, Problem::NotConnected)
         })?;
@@ -130,24 +135,14 @@ impl Relay {
             longest,
             named: Arc::clone(&word.named),
         };
-        let task = match door {
-            Door::Socket(listener, folder) => tokio::spawn(async move {
-                let came = listener.accept().await;
-                drop((listener, folder));
-                if let Ok((client, _)) = came {
-                    course.run(client).await;
-                }
-            }),
-            Door::Loopback(listener) => tokio::spawn(async move {
-                let came = listener.accept().await;
-                drop(listener);
-                if let Ok((client, _)) = came
-                    && client.set_nodelay(true).is_ok()
-                {
-                    course.run(client).await;
-                }
-            }),
-        };
+        let task = tokio::spawn(async move {
+            let came = door.listener.accept().await;
+            drop(door);
+            if let Ok((client, _)) = came {
+                course.run(client).await;
+            }
+        });
+        let opts = OptsBuilder::default().prefer_socket(false).socket(Some(path));
         Ok((Relay { task, word }, opts))
     }
 
@@ -189,48 +184,34 @@ impl Word {
 }
 
 impl Door {
-    /// The client shows its password as it is to a socket, which is what a server expects where the way is encrypted.
-    /// To an address it would show it under a key that it asks for; it does not come to that.
-    async fn open(is_encrypted: bool) -> io::Result<(Self, OptsBuilder)> {
-        let opts = OptsBuilder::default().prefer_socket(false);
-        if is_encrypted {
-            let (listener, folder, path) = open_socket()?;
-            return Ok((Door::Socket(listener, folder), opts.socket(Some(path))));
-        }
+    /// The door, and its path. To a socket the client shows its password as it is, which is what a server expects where the
+    /// way to it is encrypted; where it is not, it does not come to that.
+    fn open() -> io::Result<(Self, String)> {
+        static OPENED: AtomicU64 = AtomicU64::new(0);
+        let folder = loop {
+            let count = OPENED.fetch_add(1, Ordering::Relaxed);
+            let folder = env::temp_dir().join(format!("mingcha-relay-{}-{count}", process::id()));
+            match fs::DirBuilder::new().mode(0o700).create(&folder) {
+                Ok(()) => break Folder(folder),
+                // One of a process that was killed, or somebody else's.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+            }
+        };
+        let path = folder.0.join("socket");
         #[expect(
             clippy::disallowed_methods,
             reason = "the driver dials nothing but this: what lies behind is dialled by ours"
         )]
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-        let port = listener.local_addr()?.port();
-        let opts = opts
-            .ip_or_hostname(Ipv4Addr::LOCALHOST.to_string())
-            .tcp_port(port);
-        Ok((Door::Loopback(listener), opts.tcp_nodelay(true)))
+        let listener = UnixListener::bind(&path)?;
+        let path = path.into_os_string().into_string();
+        let path = path.map_err(|_| io::ErrorKind::InvalidInput)?;
+        let door = Door {
+            listener,
+            _folder: folder,
+        };
+        Ok((door, path))
     }
-}
-
-fn open_socket() -> io::Result<(UnixListener, Folder, String)> {
-    static OPENED: AtomicU64 = AtomicU64::new(0);
-    let folder = loop {
-        let count = OPENED.fetch_add(1, Ordering::Relaxed);
-        let folder = env::temp_dir().join(format!("mingcha-relay-{}-{count}", process::id()));
-        match fs::DirBuilder::new().mode(0o700).create(&folder) {
-            Ok(()) => break Folder(folder),
-            // One of a process that was killed, or somebody else's.
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(error),
-        }
-    };
-    let path = folder.0.join("socket");
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the driver dials nothing but this: what lies behind is dialled by ours"
-    )]
-    let listener = UnixListener::bind(&path)?;
-    let path = path.into_os_string().into_string();
-    let path = path.map_err(|_| io::ErrorKind::InvalidInput)?;
-    Ok((listener, folder, path))
 }
 
 impl Drop for Folder {
@@ -256,8 +237,8 @@ fn name(error: &io::Error) -> Option<Failure> {
     if let Some(problem) = tls::refused(error) {
         return Some(Failure::new(Outcome::Broken, problem));
     }
-    if cause::<InTheClear>(error).is_some() {
-        tracing::error!("MySQL wants the password itself, which is shown over TLS only: name its `ca`");
+    if let Some(why) = cause::<Closed>(error) {
+        tracing::error!(%why, "nobody is let in");
         return Some(Failure::new(Outcome::Broken, Problem::NotConnected));
     }
     cause::<Lie>(error).map(|lie| Failure::bad_answer(lie.0))
@@ -365,22 +346,35 @@ async fn answers(
             }
             is_honest(packet.body())
         } else {
-            // Without TLS nobody has shown who they are: the client would ask for a key, take whatever it is named, and
-            // show the password under that. A key that is none makes it panic.
-            if !is_encrypted && packet.body().starts_with(&FULL) {
-                return Err(io::Error::other(InTheClear));
-            }
             is_in = packet.body().first() == Some(&OK);
             packet.renumber(0_u8.wrapping_sub(u8::from(is_encrypted)));
             // An answer to a command is the first after it. Where the client believes that it is in, and the server
             // has not said so, it would be held to nothing.
-            !packet.body().is_empty() && packet.number() > 1
+            let is_sound = !packet.body().is_empty() && packet.number() > 1;
+            if is_sound && let Some(closed) = closed(packet.body(), is_encrypted) {
+                return Err(io::Error::other(closed));
+            }
+            is_sound
         };
         if !is_sound {
             return Err(lie(Problem::BadRows));
         }
         last = number;
         to.write_all(&packet.0).await?;
+    }
+}
+
+/// Why the client must not hear this before it is let in, if it must not.
+fn closed(said: &[u8], is_encrypted: bool) -> Option<Closed> {
+    match said {
+        // Without TLS nobody has shown who they are.
+        _ if said.starts_with(&FULL) && !is_encrypted => Some(Closed::InTheClear),
+        [END, way @ ..] => {
+            let name = way.split(|byte| *byte == 0).next();
+            let is_known = name.is_some_and(|name| WAYS_IN.contains(&name));
+            (!is_known).then_some(Closed::OtherWay)
+        }
+        _ => None,
     }
 }
 
@@ -459,7 +453,7 @@ mod tests {
         let (far, mut server) = duplex(4096);
         let carried = tokio::spawn(carry(near, far, true, 4096));
         let say = [
-            packet(3, &[END, b'x', 0]),
+            packet(3, b"\xfecaching_sha2_password\0"),
             packet(5, &[1, 3]),
             packet(6, &[OK, 0, 0, 2, 0, 0, 0]),
         ];
@@ -508,6 +502,36 @@ mod tests {
                 .expect("it is cut off");
             let error = ended.unwrap().unwrap_err();
             assert_eq!(name(&error).unwrap(), Failure::bad_answer(Problem::BadRows));
+        }
+    }
+
+    #[tokio::test]
+    async fn what_the_client_must_not_hear_closes_the_door() {
+        let unheard: [&[u8]; 3] = [&FULL, b"\xfeclient_ed25519\0nonce", b"\xfe"];
+        for said in unheard {
+            let (mut client, near) = duplex(4096);
+            let (far, mut server) = duplex(4096);
+            let carried = tokio::spawn(carry(near, far, false, 4096));
+            packet(2, said).send(&mut server).await.unwrap();
+            let error = carried.await.unwrap().unwrap_err();
+            let refused = Failure::new(Outcome::Broken, Problem::NotConnected);
+            assert_eq!(
+                (cause::<Closed>(&error).is_some(), name(&error)),
+                (true, Some(refused))
+            );
+            assert!(Packet::read(&mut client, 4096).await.is_err(), "nothing of it");
+        }
+        let told: [(&[u8], bool, Option<Closed>); 7] = [
+            (&FULL, false, Some(Closed::InTheClear)),
+            (&FULL, true, None),
+            (&[1, 3], false, None),
+            (b"\xfecaching_sha2_password\0nonce\0", false, None),
+            (b"\xfemysql_native_password\0nonce\0", false, None),
+            (b"\xfeparsec\0", true, Some(Closed::OtherWay)),
+            (b"\xff\x15\x04#28000no", false, None),
+        ];
+        for (said, is_encrypted, why) in told {
+            assert_eq!(closed(said, is_encrypted), why, "{said:?}");
         }
     }
 
