@@ -513,7 +513,10 @@ mod tests {
             let (far, mut server) = duplex(4096);
             let carried = tokio::spawn(carry(near, far, false, 4096));
             packet(2, said).send(&mut server).await.unwrap();
-            let error = carried.await.unwrap().unwrap_err();
+            let ended = timeout(Duration::from_secs(5), carried)
+                .await
+                .expect("it is cut off");
+            let error = ended.unwrap().unwrap_err();
             let refused = Failure::new(Outcome::Broken, Problem::NotConnected);
             assert_eq!(
                 (cause::<Closed>(&error).is_some(), name(&error)),
