@@ -23,7 +23,7 @@ use crate::{
     },
     api::turns::{meanwhile, narrow},
     app::TestApp,
-    bed::{self, Bed, Engine},
+    bed::Bed,
     cast::{about_me, chen, gulbahar, my_vehicle, subject, with},
     told::told,
 };
@@ -347,17 +347,4 @@ async fn keys_that_were_kept_long_enough_leave_memory(bed: Arc<Bed>) {
     assert!(forgotten > 0);
 }
 
-/// Where there is one thread alone, the runtime's clock can be moved.
-mod on_one_thread {
-    use super::{Engine, bed, keys_that_were_kept_long_enough_leave_memory as case};
-
-    #[tokio::test]
-    async fn sqlite() {
-        bed::run(Engine::Sqlite, case).await;
-    }
-
-    #[tokio::test]
-    async fn postgres() {
-        bed::run(Engine::Postgres, case).await;
-    }
-}
+on_one_thread!(keys_that_were_kept_long_enough_leave_memory);

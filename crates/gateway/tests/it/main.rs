@@ -26,6 +26,23 @@ macro_rules! on_both {
     };
 }
 
+/// Makes a test of a case on each database, with one thread alone: only there the runtime's clock can be moved.
+macro_rules! on_one_thread {
+    ($case:ident) => {
+        mod on_one_thread {
+            #[tokio::test]
+            async fn sqlite() {
+                $crate::bed::run($crate::bed::Engine::Sqlite, super::$case).await;
+            }
+
+            #[tokio::test]
+            async fn postgres() {
+                $crate::bed::run($crate::bed::Engine::Postgres, super::$case).await;
+            }
+        }
+    };
+}
+
 mod actions;
 mod api;
 mod api_guide;

@@ -1,5 +1,6 @@
 //! A front-end database on MySQL or MariaDB.
 
+mod door;
 mod relay;
 
 use std::{

@@ -265,14 +265,9 @@ async fn no_reader_stays_where_it_is_for_long() {
     emptied.unwrap().unwrap();
 }
 
-/// Whoever reads people stays in a snapshot while the log alone grows, and here it does not grow alone.
-#[tokio::test(flavor = "multi_thread")]
-async fn what_shares_a_commit_with_the_log_is_seen_at_once() {
-    const SESSIONS: Sql = Sql::both("SELECT count(*) FROM session");
-    const SESSION: Sql = Sql::both("INSERT INTO session VALUES ($1)");
-    const TILE: Sql = Sql::both("INSERT INTO tile VALUES ($1)");
-    let (_folder, config) = sqlite().await;
-    let db = Db::open(&config).await.unwrap();
+/// A database with a table of people and one of the log.
+async fn of_two_parts(config: &DbConfig) -> Db {
+    let db = Db::open(config).await.unwrap();
     run(
         &db,
         Sql::both("CREATE TABLE session (n INTEGER NOT NULL PRIMARY KEY)"),
@@ -283,6 +278,17 @@ async fn what_shares_a_commit_with_the_log_is_seen_at_once() {
         Sql::both("CREATE TABLE tile (n INTEGER NOT NULL PRIMARY KEY)"),
     )
     .await;
+    db
+}
+
+/// Whoever reads people stays in a snapshot while the log alone grows, and here it does not grow alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_shares_a_commit_with_the_log_is_seen_at_once() {
+    const SESSIONS: Sql = Sql::both("SELECT count(*) FROM session");
+    const SESSION: Sql = Sql::both("INSERT INTO session VALUES ($1)");
+    const TILE: Sql = Sql::both("INSERT INTO tile VALUES ($1)");
+    let (_folder, config) = sqlite().await;
+    let db = of_two_parts(&config).await;
     let sessions = async || {
         let rows = db.query_people(&SESSIONS, &[]).await.unwrap();
         rows[0].int(0, "session.count").unwrap()
@@ -321,17 +327,7 @@ async fn what_shares_a_commit_with_the_log_is_seen_at_once() {
 #[tokio::test]
 async fn the_log_and_people_are_not_mixed_up() {
     let (_folder, config) = sqlite().await;
-    let db = Db::open(&config).await.unwrap();
-    run(
-        &db,
-        Sql::both("CREATE TABLE session (n INTEGER NOT NULL PRIMARY KEY)"),
-    )
-    .await;
-    run(
-        &db,
-        Sql::both("CREATE TABLE tile (n INTEGER NOT NULL PRIMARY KEY)"),
-    )
-    .await;
+    let db = of_two_parts(&config).await;
     let changed = db
         .write_log(|tx| Box::pin(async move { tx.execute(&Sql::both("DELETE FROM session"), &[]).await }))
         .await;

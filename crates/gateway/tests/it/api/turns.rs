@@ -241,18 +241,4 @@ async fn the_time_runs_from_the_arrival_or_from_the_turn_that_was_told(bed: Arc<
     }
 }
 
-/// Where there is one thread alone, the runtime's clock can be moved.
-mod on_one_thread {
-    use super::the_time_runs_from_the_arrival_or_from_the_turn_that_was_told as case;
-    use crate::bed::{self, Engine};
-
-    #[tokio::test]
-    async fn sqlite() {
-        bed::run(Engine::Sqlite, case).await;
-    }
-
-    #[tokio::test]
-    async fn postgres() {
-        bed::run(Engine::Postgres, case).await;
-    }
-}
+on_one_thread!(the_time_runs_from_the_arrival_or_from_the_turn_that_was_told);

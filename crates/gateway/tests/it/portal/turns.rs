@@ -137,18 +137,4 @@ async fn the_time_of_a_form_runs_from_its_arrival(bed: Arc<Bed>) {
     assert_eq!(app.sandbox.journal().len(), before + 1);
 }
 
-/// Where there is one thread alone, the runtime's clock can be moved.
-mod on_one_thread {
-    use super::the_time_of_a_form_runs_from_its_arrival as case;
-    use crate::bed::{self, Engine};
-
-    #[tokio::test]
-    async fn sqlite() {
-        bed::run(Engine::Sqlite, case).await;
-    }
-
-    #[tokio::test]
-    async fn postgres() {
-        bed::run(Engine::Postgres, case).await;
-    }
-}
+on_one_thread!(the_time_of_a_form_runs_from_its_arrival);

@@ -6,25 +6,19 @@
 //! 250 the number of columns, among them the 3 of a column's definition, 254 an end, 255 an error. All else is a lie.
 
 use std::{
-    env, fs, io,
-    os::unix::fs::DirBuilderExt,
-    path::PathBuf,
-    process,
-    sync::{
-        Arc, OnceLock,
-        atomic::{AtomicU64, Ordering},
-    },
+    io,
+    sync::{Arc, OnceLock},
 };
 
 use domain::outcome::Outcome;
 use mysql_async::OptsBuilder;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader, BufWriter, split},
-    net::UnixListener,
     task::JoinHandle,
 };
 use tokio_postgres::tls::TlsConnect;
 
+use super::door::Door;
 use crate::{
     dial::cause,
     report::{Failure, Problem},
@@ -93,16 +87,6 @@ enum Closed {
 /// A packet with its head.
 struct Packet(Vec<u8>);
 
-/// Where the client finds the relay, once: a socket in a folder of its own, where nobody else can come first or listen in
-/// its place.
-struct Door {
-    listener: UnixListener,
-    _folder: Folder,
-}
-
-/// A folder for this process's user alone, removed when it is dropped.
-struct Folder(PathBuf);
-
 /// What a relay does once the client has come.
 struct Course {
     server: Allowed,
@@ -136,9 +120,7 @@ impl Relay {
             named: Arc::clone(&word.named),
         };
         let task = tokio::spawn(async move {
-            let came = door.listener.accept().await;
-            drop(door);
-            if let Ok((client, _)) = came {
+            if let Ok(client) = door.client().await {
                 course.run(client).await;
             }
         });
@@ -180,43 +162,6 @@ impl Word {
             return Failure::bad_answer(Problem::BodyTooLarge);
         }
         self.named.get().cloned().unwrap_or(failure)
-    }
-}
-
-impl Door {
-    /// The door, and its path. To a socket the client shows its password as it is, which is what a server expects where the
-    /// way to it is encrypted; where it is not, it does not come to that.
-    fn open() -> io::Result<(Self, String)> {
-        static OPENED: AtomicU64 = AtomicU64::new(0);
-        let folder = loop {
-            let count = OPENED.fetch_add(1, Ordering::Relaxed);
-            let folder = env::temp_dir().join(format!("mingcha-relay-{}-{count}", process::id()));
-            match fs::DirBuilder::new().mode(0o700).create(&folder) {
-                Ok(()) => break Folder(folder),
-                // One of a process that was killed, or somebody else's.
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(error),
-            }
-        };
-        let path = folder.0.join("socket");
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "the driver dials nothing but this: what lies behind is dialled by ours"
-        )]
-        let listener = UnixListener::bind(&path)?;
-        let path = path.into_os_string().into_string();
-        let path = path.map_err(|_| io::ErrorKind::InvalidInput)?;
-        let door = Door {
-            listener,
-            _folder: folder,
-        };
-        Ok((door, path))
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        drop(fs::remove_dir_all(&self.0));
     }
 }
 
