@@ -132,12 +132,13 @@ impl Lang {
 /// Lower-case hexadecimal.
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |half: u8| DIGITS[usize::from(half & 15)];
-    let mut digits = Vec::with_capacity(2 * bytes.len());
-    for byte in bytes {
-        digits.extend([digit(byte >> 4), digit(*byte)]);
-    }
+    let digits = bytes.iter().flat_map(|byte| hex_digits(*byte)).collect();
     // They are ASCII.
     String::from_utf8(digits).unwrap_or_default()
+}
+
+/// The two digits of a byte in lower-case hexadecimal.
+pub(crate) fn hex_digits(byte: u8) -> [u8; 2] {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    [byte >> 4, byte & 15].map(|half| DIGITS[usize::from(half)])
 }

@@ -2,39 +2,55 @@
 //! that must not be forgotten (codes, proofs, questions about others) are counted in the database instead.
 
 use std::{
-    collections::BTreeMap,
-    sync::{Mutex, PoisonError},
+    num::NonZeroUsize,
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use domain::{ids::AccountId, time::Timestamp};
+use lru::LruCache;
 
-/// How many accounts are counted at once; beyond it, those whose minute is over are forgotten.
-const COUNTED: usize = 100_000;
+/// How many accounts are counted at once. Beyond it whoever has not asked for the longest time is forgotten, so that
+/// whoever asks again and again never is.
+// INVARIANT: not zero, or it does not compile.
+const COUNTED: NonZeroUsize = NonZeroUsize::new(100_000).unwrap();
 
 /// Counts look-ups per account and minute.
-#[derive(Debug, Default)]
-pub struct Limiter(Mutex<BTreeMap<AccountId, (i64, u32)>>);
+#[derive(Debug)]
+pub struct Limiter(Mutex<LruCache<AccountId, Counted>>);
+
+/// How many there were in which minute.
+#[derive(Debug, Clone, Copy)]
+struct Counted {
+    minute: i64,
+    times: u32,
+}
+
+impl Default for Limiter {
+    fn default() -> Self {
+        Limiter::of(COUNTED)
+    }
+}
 
 impl Limiter {
+    fn of(accounts: NonZeroUsize) -> Self {
+        Limiter(Mutex::new(LruCache::new(accounts)))
+    }
+
     /// Counts one look-up; `Err` with the seconds to wait when there were too many in this minute.
     ///
     /// # Errors
     /// The seconds until the next minute begins.
     pub fn count(&self, account: AccountId, per_minute: u32, now: Timestamp) -> Result<(), i64> {
-        let seconds = now.0.div_euclid(1_000_000);
-        let minute = seconds.div_euclid(60);
-        let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if counted.len() >= COUNTED {
-            counted.retain(|_, (m, _)| *m == minute);
+        let (minute, wait) = minute_of(now);
+        let mut accounts = self.accounts();
+        let counted = accounts.get_or_insert_mut(account, || Counted { minute, times: 0 });
+        if counted.minute != minute {
+            *counted = Counted { minute, times: 0 };
         }
-        let entry = counted.entry(account).or_insert((minute, 0));
-        if entry.0 != minute {
-            *entry = (minute, 0);
+        if counted.times >= per_minute {
+            return Err(wait);
         }
-        if entry.1 >= per_minute {
-            return Err(60 - seconds.rem_euclid(60));
-        }
-        entry.1 += 1;
+        counted.times += 1;
         Ok(())
     }
 
@@ -43,15 +59,22 @@ impl Limiter {
     /// # Errors
     /// The seconds until the next minute begins.
     pub fn look(&self, account: AccountId, per_minute: u32, now: Timestamp) -> Result<(), i64> {
-        let seconds = now.0.div_euclid(1_000_000);
-        let counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match counted.get(&account) {
-            Some((minute, count)) if *minute == seconds.div_euclid(60) && *count >= per_minute => {
-                Err(60 - seconds.rem_euclid(60))
-            }
+        let (minute, wait) = minute_of(now);
+        match self.accounts().peek(&account) {
+            Some(counted) if counted.minute == minute && counted.times >= per_minute => Err(wait),
             _ => Ok(()),
         }
     }
+
+    fn accounts(&self) -> MutexGuard<'_, LruCache<AccountId, Counted>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The minute of that time, and how many seconds of it are left.
+fn minute_of(now: Timestamp) -> (i64, i64) {
+    let seconds = now.0.div_euclid(1_000_000);
+    (seconds.div_euclid(60), 60 - seconds.rem_euclid(60))
 }
 
 #[cfg(test)]
@@ -69,5 +92,22 @@ mod tests {
         assert_eq!(limiter.count(AccountId::from_bytes([2; 16]), 2, at(150)), Ok(()));
         assert_eq!(limiter.look(account, 2, at(180)), Ok(()));
         assert_eq!(limiter.count(account, 2, at(180)), Ok(()));
+    }
+
+    #[test]
+    fn whoever_asks_again_and_again_is_not_forgotten_among_many() {
+        let limiter = Limiter::of(NonZeroUsize::new(4).unwrap());
+        let busy = AccountId::from_bytes([255; 16]);
+        let counts = (0..100).map(|n| {
+            let others = AccountId::from_bytes([n; 16]);
+            limiter.count(others, 5, Timestamp(0)).unwrap();
+            limiter.count(busy, 5, Timestamp(0))
+        });
+        assert_eq!(counts.filter(Result::is_ok).count(), 5);
+        assert_eq!(
+            limiter.accounts().len(),
+            4,
+            "no more are counted than it has room for"
+        );
     }
 }

@@ -25,6 +25,7 @@ use sources::AskedBeside;
 use store::{Act, EndLookup, NewLookup, Seal, SealedPerson, StoreError};
 use tokio::time::Instant;
 
+pub(crate) use answered::write_salt;
 pub use answered::{Answered, AnsweredElsewhere, AnsweredField, AnsweredOther, AnsweredSource};
 use minimise::{minimise, not_compared};
 pub(super) use openings::wanted_of;

@@ -10,6 +10,7 @@ use domain::{
     time::Timestamp,
     words::{LegalBasis, Mode},
 };
+use ledger::Salt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json_, value::RawValue};
 use sha2::{Digest, Sha256};
@@ -198,7 +199,9 @@ pub struct FieldBody {
     pub freshness: Option<Arc<str>>,
     /// The salt of its commitment in the receipt, hexadecimal. There it stands under the field's id, and under
     /// `field@source` where it is of another source than the answer.
-    pub salt: String,
+    #[serde(serialize_with = "look_up::write_salt")]
+    #[schema(value_type = String)]
+    pub salt: Salt,
     /// Another source says something else; `value` is of the one that leads.
     #[serde(skip_serializing_if = "is_false")]
     pub disagrees: bool,
@@ -223,7 +226,9 @@ pub struct OtherBody {
     #[schema(value_type = String)]
     pub freshness: Arc<str>,
     /// The salt of its commitment in the receipt, hexadecimal.
-    pub salt: String,
+    #[serde(serialize_with = "look_up::write_salt")]
+    #[schema(value_type = String)]
+    pub salt: Salt,
 }
 
 impl LookupBody {

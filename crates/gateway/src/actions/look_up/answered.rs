@@ -9,8 +9,10 @@ use domain::{
     record::Provenance,
     words::Bilingual,
 };
-use ledger::Receipt;
-use serde::{Deserialize, Serialize};
+use ledger::{Receipt, Salt};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+
+use crate::app::hex_digits;
 
 /// What may leave, with its proof.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -80,8 +82,9 @@ pub struct AnsweredField {
     pub value: serde_json::Value,
     /// A mask hides part of it.
     pub masked: bool,
-    /// The salt of its commitment, hexadecimal: with it the holder can prove this field alone.
-    pub salt: String,
+    /// The salt of its commitment: with it the holder can prove this field alone.
+    #[serde(serialize_with = "write_salt", deserialize_with = "read_salt")]
+    pub salt: Salt,
     /// Who says so, where it is not the source of the answer.
     #[serde(default)]
     pub by: Option<AnsweredSource>,
@@ -98,8 +101,9 @@ pub struct AnsweredField {
 pub struct AnsweredOther {
     /// Its value as the API gives it, behind the field's mask.
     pub value: serde_json::Value,
-    /// The salt of its commitment, hexadecimal.
-    pub salt: String,
+    /// The salt of its commitment.
+    #[serde(serialize_with = "write_salt", deserialize_with = "read_salt")]
+    pub salt: Salt,
     /// Who says so; `None` is the source of the answer.
     pub by: Option<AnsweredSource>,
 }
@@ -156,5 +160,55 @@ impl std::fmt::Debug for AnsweredField {
 impl std::fmt::Debug for AnsweredOther {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("AnsweredOther(redacted)")
+    }
+}
+
+/// Writes a salt as 64 hexadecimal digits: in memory of its own it would be one piece more for each field.
+pub(crate) fn write_salt<S: Serializer>(salt: &Salt, serializer: S) -> Result<S::Ok, S::Error> {
+    let mut digits = [0; 64];
+    for (two, byte) in digits.chunks_exact_mut(2).zip(salt.expose()) {
+        two.copy_from_slice(&hex_digits(*byte));
+    }
+    // They are ASCII.
+    serializer.serialize_str(std::str::from_utf8(&digits).unwrap_or_default())
+}
+
+/// Reads what [`write_salt`] has written.
+fn read_salt<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Salt, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let mut bytes = [0; 32];
+    let wrong = || D::Error::custom("a salt is 64 hexadecimal digits");
+    if text.len() != 64 || !text.is_ascii() {
+        return Err(wrong());
+    }
+    for (at, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(&text[2 * at..2 * at + 2], 16).map_err(|_| wrong())?;
+    }
+    Ok(Salt::new(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kept_salt_is_read_as_it_was_written() {
+        let bytes: [u8; 32] = std::array::from_fn(|at| 8 * at as u8);
+        let other = AnsweredOther {
+            value: "1".into(),
+            salt: Salt::new(bytes),
+            by: None,
+        };
+        let written = serde_json::to_string(&other).unwrap();
+        assert!(
+            written.contains(&format!("\"{}\"", crate::app::hex(&bytes))),
+            "{written}"
+        );
+        let read: AnsweredOther = serde_json::from_str(&written).unwrap();
+        assert_eq!(read.salt.expose(), &bytes);
+        for wrong in ["00", "0g08", "éé"] {
+            let wrong = written.replacen("0008", wrong, 1);
+            assert!(serde_json::from_str::<AnsweredOther>(&wrong).is_err(), "{wrong}");
+        }
     }
 }

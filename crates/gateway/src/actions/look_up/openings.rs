@@ -150,10 +150,10 @@ pub(super) fn say_beside(chain: &mut Chain, asked: Vec<AskedBeside>) {
 pub(super) fn commit_fields(app: &App, shared: &mut Shared, disclosed: Vec<Disclosed>) -> Vec<AnsweredField> {
     let mut commit = |field: &str, value: &Value, by: Option<&Provenance>| {
         let name = by.map_or_else(|| field.to_owned(), |by| format!("{field}@{}", by.source));
-        let salt: [u8; 32] = app.store.random().bytes();
-        let commitment = opening::field_commitment(&name, &value.text(), &Salt::new(salt));
+        let salt = Salt::new(app.store.random().bytes());
+        let commitment = opening::field_commitment(&name, &value.text(), &salt);
         shared.disclosed.insert(name, commitment);
-        hex(&salt)
+        salt
     };
     let mut fields = Vec::with_capacity(disclosed.len());
     for d in disclosed {
