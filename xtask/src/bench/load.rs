@@ -1,6 +1,7 @@
 //! One run of the load generator (`crates/gateway/examples/load`) against one server.
 
 use std::{
+    cell::Cell,
     fmt,
     path::{Path, PathBuf},
 };
@@ -18,6 +19,8 @@ pub(crate) struct Target {
     pub(crate) address: String,
     /// Its process.
     pub(crate) pid: u32,
+    /// The number of its next question: it meets nobody again whom it has met a moment ago.
+    pub(crate) next: Cell<u64>,
 }
 
 /// What the load has to know.
@@ -72,6 +75,7 @@ impl Load<'_> {
                     .arg(sources);
             }
         }
+        command.args(["--first", &target.next.get().to_string()]);
         command.args(["--connections", &self.connections.to_string()]);
         command.args(["--seconds", &self.seconds.to_string()]);
         command.args(["--warm-up", &(self.seconds / 4.0).to_string()]);
@@ -81,7 +85,9 @@ impl Load<'_> {
         }
         let told = run::output(&mut command)?;
         let told: Value = serde_json::from_str(&told).map_err(|e| format!("the load told nonsense: {e}"))?;
-        Measured::read(&told).ok_or_else(|| format!("the load left something out: {told}"))
+        let left_out = || format!("the load left something out: {told}");
+        target.next.set(told["next"].as_u64().ok_or_else(left_out)?);
+        Measured::read(&told).ok_or_else(left_out)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The servers of a run: simulated authorities, proxy, gateways. Each ends when it is dropped.
 
 use std::{
+    cell::Cell,
     fs::{self, File},
     io::{BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpStream},
@@ -137,6 +138,7 @@ impl Proxy {
             what,
             address: process.address()?,
             pid: process.0.id(),
+            next: Cell::new(0),
         };
         Ok(Proxy {
             target,
@@ -189,6 +191,7 @@ impl Gateway {
             what: Asked::Gateway(tokens),
             address: address.to_string(),
             pid: process.0.id(),
+            next: Cell::new(0),
         };
         Ok(Gateway {
             target,

@@ -19,7 +19,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -51,6 +51,9 @@ struct Args {
     /// The fields that are asked of the gateway; all where none is named
     #[arg(long, value_delimiter = ',')]
     fields: Vec<String>,
+    /// The number of the first question: whom the questions of another run were about is not asked about again
+    #[arg(long, default_value_t = 0)]
+    first: u64,
     /// Connections that are kept
     #[arg(long, default_value_t = 64)]
     connections: usize,
@@ -99,7 +102,7 @@ async fn main() -> Result<(), Problem> {
         address: args.address,
         counting: AtomicBool::new(false),
         stopped: AtomicBool::new(false),
-        next: AtomicU64::new(0),
+        next: AtomicU64::new(args.first),
     });
     let workers: Vec<_> = (0..args.connections)
         .map(|_| tokio::spawn(worker::work(Arc::clone(&run))))
@@ -131,7 +134,7 @@ async fn main() -> Result<(), Problem> {
     println!(
         "{}",
         json!({
-            "answers": micros.len(), "wrong": wrong, "seconds": seconds,
+            "next": run.next.load(Ordering::Relaxed), "answers": micros.len(), "wrong": wrong, "seconds": seconds,
             "per_second": micros.len() as f64 / seconds,
             "p50_ms": percentile(&micros, 0.5), "p99_ms": percentile(&micros, 0.99), "cpu_seconds": cpu,
         })
