@@ -142,3 +142,37 @@ pub(crate) fn hex_digits(byte: u8) -> [u8; 2] {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     [byte >> 4, byte & 15].map(|half| DIGITS[usize::from(half)])
 }
+
+/// Thirty-two bytes from lower-case hexadecimal.
+#[must_use]
+pub(crate) fn unhex(text: &str) -> Option<[u8; 32]> {
+    let digit = |b: u8| char::from(b).to_digit(16).filter(|_| !b.is_ascii_uppercase());
+    let mut bytes = [0; 32];
+    if text.len() != 64 {
+        return None;
+    }
+    for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+        *byte = u8::try_from(digit(pair[0])? * 16 + digit(pair[1])?).ok()?;
+    }
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hexadecimal_has_one_form() {
+        assert_eq!(unhex(&"0a".repeat(32)), Some([10; 32]));
+        for bad in [
+            "",
+            "0A",
+            &"0A".repeat(32),
+            &"zz".repeat(32),
+            &"+8".repeat(32),
+            &"0a".repeat(33),
+        ] {
+            assert_eq!(unhex(bad), None, "{bad}");
+        }
+    }
+}

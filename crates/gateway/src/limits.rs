@@ -9,8 +9,8 @@ use std::{
 use domain::{ids::AccountId, time::Timestamp};
 use lru::LruCache;
 
-/// How many accounts are counted at once. Beyond it whoever has not asked for the longest time is forgotten, so that
-/// whoever asks again and again never is.
+/// How many accounts are counted at once: 7 MB. Beyond it whoever has not asked for the longest time is forgotten, which
+/// is nobody who asks again before 100,000 others have.
 // INVARIANT: not zero, or it does not compile.
 const COUNTED: NonZeroUsize = NonZeroUsize::new(100_000).unwrap();
 
@@ -33,7 +33,7 @@ impl Default for Limiter {
 
 impl Limiter {
     fn of(accounts: NonZeroUsize) -> Self {
-        Limiter(Mutex::new(LruCache::new(accounts)))
+        Limiter(Mutex::new(LruCache::sparse(accounts)))
     }
 
     /// Counts one look-up; `Err` with the seconds to wait when there were too many in this minute.

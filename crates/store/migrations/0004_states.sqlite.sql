@@ -1,9 +1,9 @@
--- The states of a look-up are compared one by one: of a list of more than two SQLite makes a table of its own, at each
--- row that is written. The table is made anew, because SQLite cannot change what it checks.
+-- The states of a look-up are compared one by one: for a list of more than two SQLite makes a table of its own, at each
+-- row that is written. The table is made anew, because a check without a name cannot be changed; now it has one.
 CREATE TABLE lookup_anew (
   subject_id BLOB NOT NULL,
   lookup_id BLOB NOT NULL,
-  state TEXT NOT NULL CHECK (
+  state TEXT NOT NULL CONSTRAINT lookup_state CHECK (
     state = 'held' OR state = 'intended' OR state = 'released' OR state = 'refused' OR state = 'failed'
   ),
   requester_id BLOB NOT NULL,
@@ -30,6 +30,8 @@ INSERT INTO lookup_anew (
   subject_id, lookup_id, state, requester_id, session_id, node_id, created_us, deadline_us, intent_seq,
   intent_leaf, outcome_seq, repeat_key, request_hash, answer, answer_until_us, hidden
 FROM lookup;
+-- Emptied first: each page that a table loses by being dropped is kept in memory until then.
+DELETE FROM lookup;
 DROP TABLE lookup;
 ALTER TABLE lookup_anew RENAME TO lookup;
 CREATE UNIQUE INDEX lookup_repeat ON lookup (subject_id, repeat_key) WHERE repeat_key IS NOT NULL;

@@ -9,7 +9,7 @@ use crate::run;
 
 /// The programs.
 pub(crate) struct Programs {
-    /// The gateway as a newcomer builds it.
+    /// The gateway with everything that a demo needs.
     pub(crate) gateway: PathBuf,
     /// The gateway that seals no look-up.
     pub(crate) unsealed: PathBuf,
@@ -22,9 +22,9 @@ pub(crate) struct Programs {
 }
 
 impl Programs {
-    /// Builds them: what is measured as it is shipped, gateway and proxy alike. The one that does not seal is built first
-    /// and moved away at once, so that it never stays where somebody looks for the gateway; it shares the build of
-    /// everything else. No tests' dependencies are built with the gateway, or it would not be what is shipped.
+    /// Builds them: what is measured with the profile of what is shipped, gateway and proxy alike. The one that does not
+    /// seal is built first and moved away at once, so that it never stays where somebody looks for the gateway; it shares
+    /// the build of everything else. What only tests need is built into neither.
     ///
     /// # Errors
     /// It does not compile.

@@ -10,7 +10,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use super::{Failed, Guest};
 use crate::{
-    app::{App, hex},
+    app::{App, hex, unhex},
     error::Error,
 };
 
@@ -49,20 +49,6 @@ pub(crate) fn is_ours(app: &App, binding: &str, token: &str) -> bool {
             .root_keys()
             .cookies()
             .verify("form", binding.as_bytes(), &digest)
-}
-
-/// Thirty-two bytes from lower-case hexadecimal.
-#[must_use]
-pub(crate) fn unhex(text: &str) -> Option<[u8; 32]> {
-    let digit = |b: u8| char::from(b).to_digit(16).filter(|_| !b.is_ascii_uppercase());
-    let mut bytes = [0; 32];
-    if text.len() != 64 {
-        return None;
-    }
-    for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-        *byte = u8::try_from(digit(pair[0])? * 16 + digit(pair[1])?).ok()?;
-    }
-    Some(bytes)
 }
 
 impl FromRequest<Arc<App>> for Form {
@@ -145,14 +131,6 @@ mod tests {
         assert!(Form::parse("a=1&".repeat(129).as_bytes()).is_none());
         assert!(Form::parse(format!("a={}", "x".repeat(5000)).as_bytes()).is_none());
         assert_eq!(format!("{form:?}"), "Form(4 values, redacted)");
-    }
-
-    #[test]
-    fn hexadecimal_has_one_form() {
-        assert_eq!(unhex(&"0a".repeat(32)), Some([10; 32]));
-        for bad in ["", "0A", &"0A".repeat(32), &"zz".repeat(32), &"0a".repeat(33)] {
-            assert_eq!(unhex(bad), None, "{bad}");
-        }
     }
 
     /// Also where it is taken out of what was kept for a turn.

@@ -12,7 +12,7 @@ use domain::{
 use ledger::{Receipt, Salt};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
-use crate::app::hex_digits;
+use crate::app::{hex_digits, unhex};
 
 /// What may leave, with its proof.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -163,7 +163,7 @@ impl std::fmt::Debug for AnsweredOther {
     }
 }
 
-/// Writes a salt as 64 hexadecimal digits: in memory of its own it would be one piece more for each field.
+/// Writes a salt as 64 hexadecimal digits, without memory of its own for them: an answer has one for each field.
 pub(crate) fn write_salt<S: Serializer>(salt: &Salt, serializer: S) -> Result<S::Ok, S::Error> {
     let mut digits = [0; 64];
     for (two, byte) in digits.chunks_exact_mut(2).zip(salt.expose()) {
@@ -175,16 +175,8 @@ pub(crate) fn write_salt<S: Serializer>(salt: &Salt, serializer: S) -> Result<S:
 
 /// Reads what [`write_salt`] has written.
 fn read_salt<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Salt, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    let mut bytes = [0; 32];
-    let wrong = || D::Error::custom("a salt is 64 hexadecimal digits");
-    if text.len() != 64 || !text.is_ascii() {
-        return Err(wrong());
-    }
-    for (at, byte) in bytes.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(&text[2 * at..2 * at + 2], 16).map_err(|_| wrong())?;
-    }
-    Ok(Salt::new(bytes))
+    let bytes = unhex(&String::deserialize(deserializer)?).map(Salt::new);
+    bytes.ok_or_else(|| D::Error::custom("a salt is 64 hexadecimal digits"))
 }
 
 #[cfg(test)]
@@ -206,7 +198,7 @@ mod tests {
         );
         let read: AnsweredOther = serde_json::from_str(&written).unwrap();
         assert_eq!(read.salt.expose(), &bytes);
-        for wrong in ["00", "0g08", "éé"] {
+        for wrong in ["00", "0g08", "+008", "éé"] {
             let wrong = written.replacen("0008", wrong, 1);
             assert!(serde_json::from_str::<AnsweredOther>(&wrong).is_err(), "{wrong}");
         }
