@@ -37,7 +37,7 @@ turn-place = Before you
 turn-next = Nobody: you are next
 turn-before = { $value }
 turn-time = About
-turn-seconds = { $value } seconds
+turn-seconds = { $value } s
 turn-by-itself = This page goes on by itself: no need to reload or to fill in anything again.
 turn-not-yet = Nothing was looked up yet, and nothing recorded. If you close this page, your place is kept for 10 to 15 seconds only.
 turn-leave = Stop waiting
@@ -631,7 +631,7 @@ erased-title = Your account is erased
 erased-text = Your data are deleted. You can sign in and start anew at any time.
 
 ## When something goes wrong
-error-wait = Please wait { $value } minutes.
+error-wait = Please wait { $value } min.
 error-code = Code: { $value }.
 error-look-up = Look-up number: { $value }.
 error-trace = Report number: { $value }.
@@ -656,7 +656,7 @@ error-next-IMAGE_UNAVAILABLE = The source did not give it. Please try again in a
 error-INTERNAL = Something went wrong
 error-next-INTERNAL = It is our fault, and nothing was disclosed. Try again later; if it stays so, tell us the report number.
 error-NOT_PERMITTED = This look-up is not permitted
-error-next-NOT_PERMITTED = You may look up your own records. For somebody else's, that person looks them up, or the authority does with a notarised power of attorney or a court's letter.
+error-next-NOT_PERMITTED = You may look up your own records. If you signed out meanwhile, sign in and ask again. For somebody else's, that person looks them up, or the authority does with a notarised power of attorney or a court's letter.
 error-LEVEL_TOO_LOW = The level is too low
 error-next-LEVEL_TOO_LOW = Prove your real name first; more private content needs the stronger check.
 error-PURPOSE_NOT_REGISTERED = The purpose is not registered

@@ -25,6 +25,13 @@ struct Counted {
     times: u32,
 }
 
+impl Counted {
+    /// Whoever has looked at the clock just before a minute began, and comes just after another, counts in the new one.
+    fn is_of(self, minute: i64) -> bool {
+        self.minute == minute || self.minute == minute + 1
+    }
+}
+
 impl Default for Limiter {
     fn default() -> Self {
         Limiter::of(COUNTED)
@@ -44,7 +51,7 @@ impl Limiter {
         let (minute, wait) = minute_of(now);
         let mut accounts = self.accounts();
         let counted = accounts.get_or_insert_mut(account, || Counted { minute, times: 0 });
-        if counted.minute != minute {
+        if !counted.is_of(minute) {
             *counted = Counted { minute, times: 0 };
         }
         if counted.times >= per_minute {
@@ -61,7 +68,7 @@ impl Limiter {
     pub fn look(&self, account: AccountId, per_minute: u32, now: Timestamp) -> Result<(), i64> {
         let (minute, wait) = minute_of(now);
         match self.accounts().peek(&account) {
-            Some(counted) if counted.minute == minute && counted.times >= per_minute => Err(wait),
+            Some(counted) if counted.is_of(minute) && counted.times >= per_minute => Err(wait),
             _ => Ok(()),
         }
     }
@@ -92,6 +99,18 @@ mod tests {
         assert_eq!(limiter.count(AccountId::from_bytes([2; 16]), 2, at(150)), Ok(()));
         assert_eq!(limiter.look(account, 2, at(180)), Ok(()));
         assert_eq!(limiter.count(account, 2, at(180)), Ok(()));
+    }
+
+    #[test]
+    fn who_comes_with_the_time_of_before_gives_no_new_minute() {
+        let (limiter, account) = (Limiter::default(), AccountId::from_bytes([1; 16]));
+        let at = |s: i64| Timestamp(s * 1_000_000);
+        assert_eq!(limiter.count(account, 2, at(180)), Ok(()));
+        assert_eq!(limiter.count(account, 2, at(179)), Ok(()));
+        assert_eq!(limiter.count(account, 2, at(180)), Err(60));
+        assert_eq!(limiter.look(account, 2, at(179)), Err(1));
+        // A clock that was wrong by an hour keeps nobody out for an hour.
+        assert_eq!(limiter.count(account, 2, at(180 - 3600)), Ok(()));
     }
 
     #[test]

@@ -25,8 +25,7 @@ use sources::AskedBeside;
 use store::{Act, EndLookup, NewLookup, Seal, SealedPerson, StoreError};
 use tokio::time::Instant;
 
-pub(crate) use answered::write_salt;
-pub use answered::{Answered, AnsweredElsewhere, AnsweredField, AnsweredOther, AnsweredSource};
+pub use answered::{Answered, AnsweredElsewhere, AnsweredField, AnsweredOther, AnsweredSource, WrittenSalt};
 use minimise::{minimise, not_compared};
 pub(super) use openings::wanted_of;
 use openings::{chain_of, commit_fields, commit_rows, say_beside, say_provenance, shared_of, withheld};

@@ -10,7 +10,6 @@ use domain::{
     time::Timestamp,
     words::{LegalBasis, Mode},
 };
-use ledger::Salt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json_, value::RawValue};
 use sha2::{Digest, Sha256};
@@ -25,7 +24,7 @@ use super::{
 };
 use crate::{
     actions::{
-        look_up::{self, Answered, Ask},
+        look_up::{self, Answered, Ask, WrittenSalt},
         my_records as mine, report as reporting,
     },
     app::{App, Lang},
@@ -122,7 +121,8 @@ pub struct LookupBody {
     /// The salt of the commitment `rows` in the receipt, hexadecimal. It is over the rows as JSON without spaces, the
     /// members of each in the order of their names.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub rows_salt: Option<String>,
+    #[schema(value_type = Option<String>)]
+    pub rows_salt: Option<WrittenSalt>,
     /// A fresher source covers the question and could not answer it; this is staler.
     #[serde(skip_serializing_if = "is_false")]
     pub staler: bool,
@@ -199,9 +199,8 @@ pub struct FieldBody {
     pub freshness: Option<Arc<str>>,
     /// The salt of its commitment in the receipt, hexadecimal. There it stands under the field's id, and under
     /// `field@source` where it is of another source than the answer.
-    #[serde(serialize_with = "look_up::write_salt")]
     #[schema(value_type = String)]
-    pub salt: Salt,
+    pub salt: WrittenSalt,
     /// Another source says something else; `value` is of the one that leads.
     #[serde(skip_serializing_if = "is_false")]
     pub disagrees: bool,
@@ -226,9 +225,8 @@ pub struct OtherBody {
     #[schema(value_type = String)]
     pub freshness: Arc<str>,
     /// The salt of its commitment in the receipt, hexadecimal.
-    #[serde(serialize_with = "look_up::write_salt")]
     #[schema(value_type = String)]
-    pub salt: Salt,
+    pub salt: WrittenSalt,
 }
 
 impl LookupBody {

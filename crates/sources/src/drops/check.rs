@@ -82,7 +82,8 @@ fn read_small(path: &Path) -> Option<Vec<u8>> {
 
 fn from_hex(text: &str) -> Option<[u8; 32]> {
     let mut digest = [0; 32];
-    if text.len() != 64 || !text.is_ascii() {
+    // A number may have a sign, and these are none.
+    if text.len() != 64 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
         return None;
     }
     for (byte, at) in digest.iter_mut().zip((0..64).step_by(2)) {

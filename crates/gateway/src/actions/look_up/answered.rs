@@ -29,9 +29,9 @@ pub struct Answered {
     pub withheld: Vec<String>,
     /// Keys, in mode `list`.
     pub rows: Vec<BTreeMap<String, serde_json::Value>>,
-    /// The salt of the commitment to the keys, hexadecimal.
+    /// The salt of the commitment to the keys.
     #[serde(default)]
-    pub rows_salt: Option<String>,
+    pub rows_salt: Option<WrittenSalt>,
     /// Where it came from.
     pub source: Option<AnsweredSource>,
     /// Sources that were asked too and could not say anything in time, so that nothing is known of whether they
@@ -83,8 +83,7 @@ pub struct AnsweredField {
     /// A mask hides part of it.
     pub masked: bool,
     /// The salt of its commitment: with it the holder can prove this field alone.
-    #[serde(serialize_with = "write_salt", deserialize_with = "read_salt")]
-    pub salt: Salt,
+    pub salt: WrittenSalt,
     /// Who says so, where it is not the source of the answer.
     #[serde(default)]
     pub by: Option<AnsweredSource>,
@@ -102,8 +101,7 @@ pub struct AnsweredOther {
     /// Its value as the API gives it, behind the field's mask.
     pub value: serde_json::Value,
     /// The salt of its commitment.
-    #[serde(serialize_with = "write_salt", deserialize_with = "read_salt")]
-    pub salt: Salt,
+    pub salt: WrittenSalt,
     /// Who says so; `None` is the source of the answer.
     pub by: Option<AnsweredSource>,
 }
@@ -163,20 +161,28 @@ impl std::fmt::Debug for AnsweredOther {
     }
 }
 
-/// Writes a salt as 64 hexadecimal digits, without memory of its own for them: an answer has one for each field.
-pub(crate) fn write_salt<S: Serializer>(salt: &Salt, serializer: S) -> Result<S::Ok, S::Error> {
-    let mut digits = [0; 64];
-    for (two, byte) in digits.chunks_exact_mut(2).zip(salt.expose()) {
-        two.copy_from_slice(&hex_digits(*byte));
+/// A salt that is written as 64 hexadecimal digits.
+#[derive(Debug, Clone)]
+pub struct WrittenSalt(pub Salt);
+
+impl Serialize for WrittenSalt {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        // Without memory of its own for them: an answer has a salt for each field.
+        let mut digits = [0; 64];
+        for (two, byte) in digits.chunks_exact_mut(2).zip(self.0.expose()) {
+            two.copy_from_slice(&hex_digits(*byte));
+        }
+        // They are ASCII.
+        serializer.serialize_str(std::str::from_utf8(&digits).unwrap_or_default())
     }
-    // They are ASCII.
-    serializer.serialize_str(std::str::from_utf8(&digits).unwrap_or_default())
 }
 
-/// Reads what [`write_salt`] has written.
-fn read_salt<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Salt, D::Error> {
-    let bytes = unhex(&String::deserialize(deserializer)?).map(Salt::new);
-    bytes.ok_or_else(|| D::Error::custom("a salt is 64 hexadecimal digits"))
+impl<'de> Deserialize<'de> for WrittenSalt {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let bytes = unhex(&String::deserialize(deserializer)?);
+        let salt = bytes.map(|bytes| WrittenSalt(Salt::new(bytes)));
+        salt.ok_or_else(|| D::Error::custom("a salt is 64 hexadecimal digits"))
+    }
 }
 
 #[cfg(test)]
@@ -188,7 +194,7 @@ mod tests {
         let bytes: [u8; 32] = std::array::from_fn(|at| 8 * at as u8);
         let other = AnsweredOther {
             value: "1".into(),
-            salt: Salt::new(bytes),
+            salt: WrittenSalt(Salt::new(bytes)),
             by: None,
         };
         let written = serde_json::to_string(&other).unwrap();
@@ -197,7 +203,7 @@ mod tests {
             "{written}"
         );
         let read: AnsweredOther = serde_json::from_str(&written).unwrap();
-        assert_eq!(read.salt.expose(), &bytes);
+        assert_eq!(read.salt.0.expose(), &bytes);
         for wrong in ["00", "0g08", "+008", "éé"] {
             let wrong = written.replacen("0008", wrong, 1);
             assert!(serde_json::from_str::<AnsweredOther>(&wrong).is_err(), "{wrong}");

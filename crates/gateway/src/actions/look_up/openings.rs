@@ -17,9 +17,9 @@ use sources::{AskedBeside, Wanted};
 
 use super::{
     Ask,
-    answered::{AnsweredField, AnsweredOther, AnsweredSource},
+    answered::{AnsweredField, AnsweredOther, AnsweredSource, WrittenSalt},
 };
-use crate::app::{App, hex};
+use crate::app::App;
 
 /// Under which names the chain opening tells what was wanted of whoever answers.
 const WANTED_FRESHNESS: &str = "wanted.freshness";
@@ -153,7 +153,7 @@ pub(super) fn commit_fields(app: &App, shared: &mut Shared, disclosed: Vec<Discl
         let salt = Salt::new(app.store.random().bytes());
         let commitment = opening::field_commitment(&name, &value.text(), &salt);
         shared.disclosed.insert(name, commitment);
-        salt
+        WrittenSalt(salt)
     };
     let mut fields = Vec::with_capacity(disclosed.len());
     for d in disclosed {
@@ -186,7 +186,7 @@ pub(super) fn commit_rows(
     app: &App,
     shared: &mut Shared,
     rows: Vec<Row>,
-) -> (Vec<BTreeMap<String, serde_json::Value>>, Option<String>) {
+) -> (Vec<BTreeMap<String, serde_json::Value>>, Option<WrittenSalt>) {
     if rows.is_empty() {
         return (vec![], None);
     }
@@ -195,10 +195,10 @@ pub(super) fn commit_rows(
         .map(|r| r.into_iter().map(|(k, v)| (k, v.into_json())).collect())
         .collect();
     let text = serde_json::to_string(&rows).unwrap_or_default();
-    let salt: [u8; 32] = app.store.random().bytes();
-    let commitment = opening::field_commitment("rows", &text, &Salt::new(salt));
+    let salt = Salt::new(app.store.random().bytes());
+    let commitment = opening::field_commitment("rows", &text, &salt);
     shared.disclosed.insert("rows".into(), commitment);
-    (rows, Some(hex(&salt)))
+    (rows, Some(WrittenSalt(salt)))
 }
 
 pub(super) fn withheld(request: &LookupRequest, disclosed: &[AnsweredField]) -> Vec<String> {
