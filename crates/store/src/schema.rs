@@ -28,6 +28,12 @@ pub(crate) const DATA: &[Migration] = &[
         sqlite: include_str!("../migrations/0004_states.sqlite.sql"),
         postgres: include_str!("../migrations/0004_states.postgres.sql"),
     },
+    Migration {
+        version: 5,
+        name: "sessions",
+        sqlite: include_str!("../migrations/0005_sessions.sqlite.sql"),
+        postgres: include_str!("../migrations/0005_sessions.postgres.sql"),
+    },
 ];
 
 /// Migrations of the wrapped keys.
@@ -89,15 +95,32 @@ mod tests {
         (rows, indexes)
     }
 
+    fn migrate(connection: &Connection, steps: &[Migration]) {
+        let mut texts = steps.iter().map(|step| step.sqlite);
+        texts.try_for_each(|text| connection.execute_batch(text)).unwrap();
+    }
+
+    #[test]
+    fn sessions_of_before_name_the_person_of_their_account() {
+        let connection = Connection::open_in_memory().unwrap();
+        let (before, rest) = DATA.split_at(4);
+        migrate(&connection, before);
+        let rows = "INSERT INTO account VALUES (x'01', 'active', x'aa', 'L2', x'', 0), (x'02', 'active', NULL, 'L1', x'', 0);
+            INSERT INTO session VALUES (x'11', x'21', x'01', 'L2', 0, 1, NULL), (x'12', x'22', x'02', 'L1', 0, 1, NULL);";
+        connection.execute_batch(rows).unwrap();
+        migrate(&connection, rest);
+        let mut statement = connection
+            .prepare("SELECT hex(subject_id) FROM session ORDER BY token_digest")
+            .unwrap();
+        let named = statement.query_map([], |row| row.get::<_, String>(0)).unwrap();
+        assert_eq!(named.map(Result::unwrap).collect::<Vec<_>>(), ["AA", ""]);
+    }
+
     #[test]
     fn look_ups_of_before_the_table_was_made_anew_are_in_it() {
         let connection = Connection::open_in_memory().unwrap();
         let (before, rest) = DATA.split_at(3);
-        let migrate = |steps: &[Migration]| {
-            let mut texts = steps.iter().map(|step| step.sqlite);
-            texts.try_for_each(|text| connection.execute_batch(text)).unwrap();
-        };
-        migrate(before);
+        migrate(&connection, before);
         for (n, state) in ["held", "intended", "released", "refused", "failed"]
             .iter()
             .enumerate()
@@ -115,7 +138,7 @@ mod tests {
         }
         let held = look_ups(&connection);
         assert_eq!((held.0.len(), held.1.len()), (5, 5));
-        migrate(rest);
+        migrate(&connection, rest);
         assert_eq!(look_ups(&connection), held);
         let unknown = connection
             .execute("UPDATE lookup SET state = 'lost'", [])

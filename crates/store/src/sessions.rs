@@ -63,6 +63,7 @@ const INSERT: Insert = Insert {
         "level",
         "created_us",
         "expires_us",
+        "subject_id",
     ],
     tail: "ON CONFLICT DO NOTHING",
 };
@@ -70,6 +71,8 @@ const LIVES: Sql = Sql::both(
     "SELECT session_id FROM session \
      WHERE session_id = $1 AND account_id = $2 AND ended_us IS NULL AND expires_us > $3",
 );
+const ACCOUNT: Sql =
+    Sql::both("SELECT subject_id FROM account WHERE account_id = $1 AND state = 'active'");
 const END: Sql = Sql::both("UPDATE session SET ended_us = $1 WHERE session_id = $2 AND ended_us IS NULL");
 const RAISE: Sql = Sql::both("UPDATE account SET level = $1 WHERE account_id = $2 AND level < $3");
 
@@ -96,13 +99,13 @@ impl Store {
         Ok(self.read_opt(&LIVES, of).await?.is_some())
     }
 
-    /// The session of a token, if it lives and its account is active.
+    /// The session of a token, if it lives; with its account it ends.
     ///
-    /// A person is told only where person and account name each other: the person's side is authenticated with the
-    /// profile, so that a changed row of an account makes nobody somebody else.
+    /// A person is told only where session and person name the same account: the person's side is authenticated with
+    /// the profile, so that a changed row of a session makes nobody somebody else.
     ///
     /// # Errors
-    /// The database, or an account that names a person who does not name it.
+    /// The database, or a session that names a person who does not name its account.
     pub async fn session(&self, token_digest: [u8; 32]) -> Result<Option<SessionView>, StoreError> {
         let found = self.session_and_person(token_digest).await?;
         Ok(found.map(|(session, _)| session))
@@ -117,11 +120,10 @@ impl Store {
         token_digest: [u8; 32],
     ) -> Result<Option<(SessionView, Option<SealedPerson>)>, StoreError> {
         const READ: Sql = Sql::both(
-            "SELECT s.session_id, s.account_id, a.subject_id, p.subject_id, s.level, s.expires_us, p.state, h.size, p.profile \
-             FROM session s JOIN account a ON a.account_id = s.account_id \
-             LEFT JOIN subject p ON p.subject_id = a.subject_id AND p.account_id = a.account_id \
+            "SELECT s.session_id, s.account_id, s.subject_id, p.subject_id, s.level, s.expires_us, p.state, h.size, p.profile \
+             FROM session s LEFT JOIN subject p ON p.subject_id = s.subject_id AND p.account_id = s.account_id \
              LEFT JOIN log_head h ON h.log_id = p.log_id \
-             WHERE s.token_digest = $1 AND s.ended_us IS NULL AND s.expires_us > $2 AND a.state = 'active'",
+             WHERE s.token_digest = $1 AND s.ended_us IS NULL AND s.expires_us > $2",
         );
         let now = self.inner.now();
         let rows = self
@@ -132,10 +134,11 @@ impl Store {
         let Some(row) = rows.first() else {
             return Ok(None);
         };
-        if row.opt_id(2, "account.subject_id")? != row.opt_id(3, "account.subject_id")? {
-            return Err(row.corrupt("account.subject_id").into());
+        let subject = row.opt_id(2, "session.subject_id")?;
+        if subject != row.opt_id(3, "subject.subject_id")? {
+            return Err(row.corrupt("session.subject_id").into());
         }
-        let subject = row.opt_id(2, "account.subject_id")?.map(SubjectId::from_bytes);
+        let subject = subject.map(SubjectId::from_bytes);
         let expires = Timestamp(row.int(5, "session.expires_us")?);
         let standing = match (subject, row.opt_int(7, "log_head.size")?) {
             (Some(subject), Some(size)) if row.text(6, "subject.state")? == "active" => Some(Standing {
@@ -167,7 +170,7 @@ impl Store {
     }
 
     /// Starts a session, and ends the one of the same account that it replaces, in the transaction of the returned
-    /// effect. Its condition is that the replaced one lives and the token is new.
+    /// effect. Its condition is that the account is active, the replaced one lives and the token is new.
     #[must_use]
     pub fn start_session(&self, new: NewSession) -> Effect {
         let replaces = new.replaces;
@@ -175,6 +178,9 @@ impl Store {
             let new = new.clone();
             Box::pin(async move {
                 let account = Value::from(new.account.bytes());
+                let Some(of) = tx.query_opt(&ACCOUNT, std::slice::from_ref(&account)).await? else {
+                    return Ok(false);
+                };
                 if let Some(old) = new.replaces {
                     let old = [old.bytes().into(), account.clone(), time.0.into()];
                     if tx.query_opt(&LIVES, &old).await?.is_none() {
@@ -188,6 +194,7 @@ impl Store {
                     new.level.code().into(),
                     time.0.into(),
                     time.plus_seconds(new.seconds.min(MAX_SESSION_SECONDS)).0.into(),
+                    of.opt_id(0, "account.subject_id")?.into(),
                 ];
                 if tx.insert_many(&INSERT, &[row]).await? == 0 {
                     return Ok(false);

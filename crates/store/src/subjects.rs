@@ -251,6 +251,8 @@ impl Store {
         const LEVEL: Sql = Sql::both(
             "UPDATE account SET subject_id = $1, level = 'L2' WHERE account_id = $2 AND subject_id IS NULL",
         );
+        const SESSIONS: Sql =
+            Sql::both("UPDATE session SET subject_id = $1 WHERE account_id = $2 AND ended_us IS NULL");
         const FREE: Sql = Sql::both(
             "SELECT account_id FROM account WHERE account_id = $1 AND subject_id IS NULL AND state = 'active'",
         );
@@ -285,7 +287,8 @@ impl Store {
                     tx.execute(&ON_THE_WAY, &[new.clone(), old]).await?;
                     tx.execute(&FORGET, &[closed.into()]).await?;
                 }
-                tx.execute(&LEVEL, &[person, new]).await?;
+                tx.execute(&LEVEL, &[person.clone(), new.clone()]).await?;
+                tx.execute(&SESSIONS, &[person, new]).await?;
                 Ok(true)
             })
         }))

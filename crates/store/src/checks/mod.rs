@@ -52,8 +52,8 @@ impl Check {
 
 impl Store {
     /// Checks everything: every leaf and cached tile, the published checkpoint, every chain, every opening whose key
-    /// still exists, every look-up's row, that persons and accounts name each other, and directories. For `doctor`; it may run
-    /// while others write. `progress` is told how many of how many leaves are done.
+    /// still exists, every look-up's row, that persons, accounts and sessions name each other, and directories. For
+    /// `doctor`; it may run while others write. `progress` is told how many of how many leaves are done.
     ///
     /// # Errors
     /// The database cannot be read; what is wrong with its content is told in the result, not as an error.
@@ -69,6 +69,7 @@ impl Store {
         checks.push(self.check_chains(size.min(walked), Timestamp(head.1)).await?);
         checks.push(self.check_lookups().await?);
         checks.push(self.check_people().await?);
+        checks.push(self.check_sessions().await?);
         checks.push(self.check_directory().await?);
         Ok(checks)
     }

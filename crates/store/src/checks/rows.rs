@@ -1,4 +1,4 @@
-//! Rows that refer to each other: look-ups to their entries, persons and accounts to each other.
+//! Rows that refer to each other: look-ups to their entries, persons, accounts and sessions to each other.
 
 use domain::ids::{AccountId, DEPLOYMENT, SubjectId};
 
@@ -35,6 +35,12 @@ const ACCOUNTS: Sql = Sql::both(
     "SELECT a.account_id, a.subject_id, s.account_id FROM account a \
      LEFT JOIN subject s ON s.subject_id = a.subject_id \
      WHERE a.account_id > $1 ORDER BY a.account_id LIMIT $2",
+);
+
+const SESSIONS: Sql = Sql::both(
+    "SELECT s.token_digest, s.subject_id, a.account_id, a.subject_id FROM session s \
+     LEFT JOIN account a ON a.account_id = s.account_id AND a.state = 'active' \
+     WHERE s.token_digest > $1 AND s.ended_us IS NULL ORDER BY s.token_digest LIMIT $2",
 );
 
 impl Store {
@@ -108,6 +114,23 @@ impl Store {
         }
     }
 
+    /// A session that has not ended is of an active account, and names its person.
+    pub(super) async fn check_sessions(&self) -> Result<Check, StoreError> {
+        let mut check = Check::of("sessions");
+        let mut after = Value::from([].as_slice());
+        loop {
+            let rows = self.read_all(&SESSIONS, vec![after, PAGE.into()]).await?;
+            let Some(last) = rows.last() else { return Ok(check) };
+            after = last.blob(0, "session.token_digest")?.into();
+            for row in &rows {
+                check.count += 1;
+                if !names_its_person(row).unwrap_or(false) {
+                    check.tell(row.corrupt("session.subject_id").to_string());
+                }
+            }
+        }
+    }
+
     async fn check_person(&self, row: &Row) -> Result<(), StoreError> {
         let id = row.id(0, "subject.subject_id")?;
         let (account, theirs) = (
@@ -137,6 +160,11 @@ impl Store {
         }
         self.account(AccountId::from_bytes(id)).await.map(|_| ())
     }
+}
+
+fn names_its_person(row: &Row) -> Result<bool, DbError> {
+    let theirs = row.opt_id(3, "account.subject_id")?;
+    Ok(row.opt_id(2, "account.account_id")?.is_some() && row.opt_id(1, "session.subject_id")? == theirs)
 }
 
 /// The entries that a look-up's row names are there and are that look-up's.

@@ -3,6 +3,7 @@
 
 use std::fs;
 
+use domain::words::Level;
 use futures_util::future::join_all;
 use store::{
     Store, StoreError,
@@ -459,7 +460,21 @@ async fn an_account_cannot_be_made_another_person() {
         let db = world.data().await;
         let (subject, account): (Value, Value) =
             (victim.subject.bytes().into(), thief.account.bytes().into());
+        // Their account names somebody, and with it whoever signs in anew.
         let steal = "UPDATE account SET subject_id = $1 WHERE account_id = $2";
+        run(&db, steal, &[subject.clone(), account.clone()]).await;
+        let session = store.session(token_of(thief.session)).await.unwrap().unwrap();
+        assert_eq!(session.subject, None, "the session is as it was begun");
+        let told = problems(&store).await;
+        assert!(told.iter().any(|problem| problem.contains("session")), "{told:?}");
+        let thief = sign_in(&store, thief.account, Level::L2, None).await;
+        let session = store.session(token_of(thief.session)).await;
+        assert!(session.is_err(), "{session:?}");
+        let none = "UPDATE account SET subject_id = NULL WHERE account_id = $1";
+        run(&db, none, std::slice::from_ref(&account)).await;
+        // The session itself names them.
+        let thief = sign_in(&store, thief.account, Level::L2, None).await;
+        let steal = "UPDATE session SET subject_id = $1 WHERE account_id = $2";
         run(&db, steal, &[subject.clone(), account.clone()]).await;
         let session = store.session(token_of(thief.session)).await;
         assert!(session.is_err(), "{session:?}");

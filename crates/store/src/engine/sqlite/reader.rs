@@ -62,7 +62,7 @@ impl Reads {
     /// write-ahead log is not copied back beyond it, which matters nothing while it grows by a few megabytes.
     fn stays(self) -> Duration {
         match self {
-            Reads::People => Duration::from_millis(50),
+            Reads::People => Duration::from_millis(250),
             Reads::Anything => Duration::from_millis(5),
         }
     }
