@@ -39,8 +39,9 @@ pub(crate) use openings::{Opened, Place, open_entry};
 pub(crate) const LOG: i64 = 0;
 /// How many entries share a transaction at most: 256 entries are about 200 kB to sync.
 const MAX_BATCH: usize = 256;
-/// How often those who are ready to run go first.
-const YIELDS: usize = 2;
+/// How often those who are ready to run go first: what is written once for a batch is written for more of them. Where
+/// nobody is ready it makes no difference.
+const YIELDS: usize = 4;
 /// How many may wait before the next one is told that there is no place.
 const QUEUE: usize = 4096;
 
