@@ -101,19 +101,34 @@ mod tests {
     }
 
     #[test]
-    fn sessions_of_before_name_the_person_of_their_account() {
+    fn sessions_of_before_name_the_person_of_their_account_and_end_without_one() {
         let connection = Connection::open_in_memory().unwrap();
         let (before, rest) = DATA.split_at(4);
         migrate(&connection, before);
-        let rows = "INSERT INTO account VALUES (x'01', 'active', x'aa', 'L2', x'', 0), (x'02', 'active', NULL, 'L1', x'', 0);
-            INSERT INTO session VALUES (x'11', x'21', x'01', 'L2', 0, 1, NULL), (x'12', x'22', x'02', 'L1', 0, 1, NULL);";
+        let rows = "INSERT INTO account VALUES (x'01', 'active', x'aa', 'L2', x'', 0), (x'02', 'active', NULL, 'L1', x'', 0), \
+                    (x'03', 'closed', x'bb', 'L2', x'', 0); \
+                    INSERT INTO session VALUES (x'11', x'21', x'01', 'L2', 5, 9, NULL), (x'12', x'22', x'02', 'L1', 5, 9, NULL), \
+                    (x'13', x'23', x'03', 'L1', 5, 9, NULL), (x'14', x'24', x'04', 'L1', 5, 9, NULL), \
+                    (x'15', x'25', x'03', 'L1', 5, 9, 7);";
         connection.execute_batch(rows).unwrap();
         migrate(&connection, rest);
         let mut statement = connection
-            .prepare("SELECT hex(subject_id) FROM session ORDER BY token_digest")
+            .prepare("SELECT hex(subject_id), ended_us FROM session ORDER BY token_digest")
             .unwrap();
-        let named = statement.query_map([], |row| row.get::<_, String>(0)).unwrap();
-        assert_eq!(named.map(Result::unwrap).collect::<Vec<_>>(), ["AA", ""]);
+        let session = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
+        let found: Vec<(String, Option<i64>)> = statement
+            .query_map([], session)
+            .unwrap()
+            .map(Result::unwrap)
+            .collect();
+        let expected = [
+            ("AA", None),
+            ("", None),
+            ("BB", Some(5)),
+            ("", Some(5)),
+            ("BB", Some(7)),
+        ];
+        assert_eq!(found, expected.map(|(person, ended)| (person.to_owned(), ended)));
     }
 
     #[test]

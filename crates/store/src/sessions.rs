@@ -71,8 +71,7 @@ const LIVES: Sql = Sql::both(
     "SELECT session_id FROM session \
      WHERE session_id = $1 AND account_id = $2 AND ended_us IS NULL AND expires_us > $3",
 );
-const ACCOUNT: Sql =
-    Sql::both("SELECT subject_id FROM account WHERE account_id = $1 AND state = 'active'");
+const ACCOUNT: Sql = Sql::both("SELECT subject_id FROM account WHERE account_id = $1 AND state = 'active'");
 const END: Sql = Sql::both("UPDATE session SET ended_us = $1 WHERE session_id = $2 AND ended_us IS NULL");
 const RAISE: Sql = Sql::both("UPDATE account SET level = $1 WHERE account_id = $2 AND level < $3");
 
@@ -102,7 +101,7 @@ impl Store {
     /// The session of a token, if it lives; with its account it ends.
     ///
     /// A person is told only where session and person name the same account: the person's side is authenticated with
-    /// the profile, so that a changed row of a session makes nobody somebody else.
+    /// the profile, so that a session whose person alone was changed is nobody's.
     ///
     /// # Errors
     /// The database, or a session that names a person who does not name its account.

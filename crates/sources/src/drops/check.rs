@@ -91,3 +91,18 @@ fn from_hex(text: &str) -> Option<[u8; 32]> {
     }
     Some(digest)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_digest_is_hexadecimal_digits_alone() {
+        for digits in ["0a", "0A"] {
+            assert_eq!(from_hex(&digits.repeat(32)), Some([10; 32]), "{digits}");
+        }
+        for wrong in ["+a", " a", "0g", "é", ""] {
+            assert_eq!(from_hex(&wrong.repeat(32)), None, "{wrong}");
+        }
+    }
+}

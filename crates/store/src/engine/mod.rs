@@ -221,7 +221,7 @@ impl Db {
 
     /// Reads by one statement about people, their accounts, sessions and keys, and nothing of the log but how far it has
     /// grown. On SQLite it is as of the last change of any of these by this process, and misses what another process has
-    /// changed in the last 50 ms.
+    /// changed in the last quarter of a second.
     ///
     /// # Errors
     /// As of [`Db::query`].

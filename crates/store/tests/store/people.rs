@@ -137,7 +137,11 @@ async fn a_closed_account_is_followed_by_another() {
         sealed(store.seal(close(first.subject)).await);
         nothing(store.seal(close(first.subject)).await);
         let effect = store.start_session(new_session(&store, first.account, Level::L2, None));
-        nothing(store.seal(change(first.account.chain(), "signed-in", effect)).await);
+        nothing(
+            store
+                .seal(change(first.account.chain(), "signed-in", effect))
+                .await,
+        );
         store
             .destroy_account_key(first.account, first.subject)
             .await

@@ -494,6 +494,28 @@ async fn an_account_cannot_be_made_another_person() {
     .await;
 }
 
+/// An account ends with its sessions; one that was left over would still be somebody's.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_without_an_active_account_is_told() {
+    each_world(|world| async move {
+        let store = world.open().await;
+        let (left, other) = (sign_up(&store, 1).await, sign_up(&store, 2).await);
+        let db = world.data().await;
+        check(&store).await;
+        let close = "UPDATE account SET state = 'closed' WHERE account_id = $1";
+        run(&db, close, &[left.account.bytes().into()]).await;
+        let told = async || {
+            let found = problems(&store).await;
+            found.iter().filter(|problem| problem.contains("session")).count()
+        };
+        assert_eq!(told().await, 1, "and not the other one's");
+        sign_out(&store, left).await;
+        assert_eq!(told().await, 0);
+        assert!(store.session(token_of(other.session)).await.unwrap().is_some());
+    })
+    .await;
+}
+
 /// A column that the program did not write is told by its name, and nothing panics.
 #[tokio::test(flavor = "multi_thread")]
 async fn nonsense_is_told_by_name() {

@@ -60,8 +60,7 @@ impl Sqlite {
         let readers = in_the_way(&self.readers, &self.of_people);
         let scrubbed = tokio::task::spawn_blocking(move || {
             // While it waits for one of them nobody can write.
-            reader::leave(&readers);
-            open::scrub(&path)
+            open::scrub(&path, || reader::leave(&readers))
         });
         scrubbed.await.unwrap_or(Err(DbError::Panicked))
     }

@@ -149,12 +149,17 @@ fn pragma<T: rusqlite::types::FromSql>(connection: &Connection, text: &str) -> R
         .map_err(|error| opening(&error))
 }
 
-/// Copies the log back into the file and empties it, so that nothing that was deleted is left in it.
-pub(super) fn scrub(path: &Path) -> Result<(), DbError> {
+/// Copies the log back into the file and empties it, so that nothing that was deleted is left in it. `leave` lets readers
+/// go of what was before.
+pub(super) fn scrub(path: &Path, leave: impl Fn()) -> Result<(), DbError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = connect(path, flags)?;
     synchronous(&connection)?;
     for _ in 0..SCRUBS {
+        // While it is emptied nobody can write, so that all is copied before; who begins to read then reads none of it.
+        leave();
+        pragma::<i64>(&connection, "PRAGMA wal_checkpoint(PASSIVE)")?;
+        leave();
         if pragma::<i64>(&connection, "PRAGMA wal_checkpoint(TRUNCATE)")? == 0 {
             return Ok(());
         }
