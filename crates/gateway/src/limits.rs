@@ -88,10 +88,13 @@ fn minute_of(now: Timestamp) -> (i64, i64) {
 mod tests {
     use super::*;
 
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp(seconds * 1_000_000)
+    }
+
     #[test]
     fn a_minute_has_so_many_and_the_next_one_again() {
         let (limiter, account) = (Limiter::default(), AccountId::from_bytes([1; 16]));
-        let at = |s: i64| Timestamp(s * 1_000_000);
         assert_eq!(limiter.count(account, 2, at(120)), Ok(()));
         assert_eq!(limiter.count(account, 2, at(121)), Ok(()));
         assert_eq!(limiter.look(account, 2, at(150)), Err(30));
@@ -104,7 +107,6 @@ mod tests {
     #[test]
     fn who_comes_with_the_time_of_before_gives_no_new_minute() {
         let (limiter, account) = (Limiter::default(), AccountId::from_bytes([1; 16]));
-        let at = |s: i64| Timestamp(s * 1_000_000);
         assert_eq!(limiter.count(account, 2, at(180)), Ok(()));
         assert_eq!(limiter.count(account, 2, at(179)), Ok(()));
         assert_eq!(limiter.count(account, 2, at(180)), Err(60));

@@ -58,10 +58,7 @@ impl Sqlite {
     pub(super) async fn scrub(&self) -> Result<(), DbError> {
         let path = self.path.clone();
         let readers = in_the_way(&self.readers, &self.of_people);
-        let scrubbed = tokio::task::spawn_blocking(move || {
-            // While it waits for one of them nobody can write.
-            open::scrub(&path, || reader::leave(&readers))
-        });
+        let scrubbed = tokio::task::spawn_blocking(move || open::scrub(&path, || reader::leave(&readers)));
         scrubbed.await.unwrap_or(Err(DbError::Panicked))
     }
 

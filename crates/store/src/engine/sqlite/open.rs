@@ -156,7 +156,8 @@ pub(super) fn scrub(path: &Path, leave: impl Fn()) -> Result<(), DbError> {
     let connection = connect(path, flags)?;
     synchronous(&connection)?;
     for _ in 0..SCRUBS {
-        // While it is emptied nobody can write, so that all is copied before; who begins to read then reads none of it.
+        // While it is emptied, and waits for whoever reads in it, nobody can write. So all is copied before, and whoever
+        // begins to read then reads none of it.
         leave();
         pragma::<i64>(&connection, "PRAGMA wal_checkpoint(PASSIVE)")?;
         leave();
