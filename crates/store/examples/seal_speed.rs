@@ -8,6 +8,7 @@ use std::{collections::BTreeMap, error::Error, path::Path, sync::Arc, time::Inst
 
 use crypto::{RootKeys, Suite};
 use domain::{
+    identifiers::Phone,
     ids::{AccountId, LookupId, SessionId, SubjectId},
     time::{ManualClock, Timestamp},
     words::Level,
@@ -17,7 +18,7 @@ use ledger::{Chain, EntryType, Hash, Shared, opening};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 use store::{
-    Act, EndLookup, NewLookup, NewSession, Outcome, Random, Seal, Store, StoreConfig,
+    Act, Effect, EndLookup, NewLookup, NewSession, Outcome, Random, Seal, Store, StoreConfig,
     engine::DbConfig,
     testing::{postgres, sqlite},
 };
@@ -88,11 +89,12 @@ async fn open(folder: &Path, data: DbConfig, keys: DbConfig) -> Result<Store, Bo
     Ok(Store::open(&config, Arc::new(root), clock, Arc::new(Random::new([2; 32]))).await?)
 }
 
+/// Signs somebody in who is new.
 async fn sign_in(store: &Store) -> Result<Holder, Box<dyn Error>> {
-    let account = store.random().id(NOW, AccountId::new);
+    let (account, created) = store.create_account(&Phone::parse("13800000000")?.value).await?;
+    change(store, account, "account-created", created).await?;
     let session = store.random().id(NOW, SessionId::new);
-    store.ensure_chain(account.chain()).await?;
-    let effect = store.start_session(NewSession {
+    let started = store.start_session(NewSession {
         id: session,
         token_digest: [1; 32],
         account,
@@ -100,8 +102,19 @@ async fn sign_in(store: &Store) -> Result<Holder, Box<dyn Error>> {
         seconds: 3600,
         replaces: None,
     });
+    change(store, account, "signed-in", started).await?;
+    Ok(Holder { account, session })
+}
+
+/// Seals a change in the account's own chain.
+async fn change(
+    store: &Store,
+    account: AccountId,
+    about: &str,
+    effect: Effect,
+) -> Result<(), Box<dyn Error>> {
     let mut shared = Shared::new(EntryType::Change, 0, vec![1]);
-    shared.about = Some("signed-in".into());
+    shared.about = Some(about.into());
     let (owner, chain, act) = (account.chain(), chain_of(account), Act::Change(effect));
     let outcome = store
         .seal(Seal {
@@ -112,7 +125,7 @@ async fn sign_in(store: &Store) -> Result<Holder, Box<dyn Error>> {
         })
         .await?;
     assert!(matches!(outcome, Outcome::Sealed(_)));
-    Ok(Holder { account, session })
+    Ok(())
 }
 
 fn chain_of(account: AccountId) -> Chain {
