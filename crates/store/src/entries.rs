@@ -35,10 +35,13 @@ pub struct EntryView {
     pub chain: Chain,
 }
 
-/// The newest entries of a chain before a number, the intents of open look-ups among them.
+/// The newest entries of a chain before a number, the intents of open look-ups among them. A place may be that of two
+/// entries, of which the intent stands right before the other.
 const COLUMNS_BEFORE: Sql = Sql::both(
     "SELECT e.seq, e.leaf_index, e.time_us, e.lookup_id, e.key_class, e.shared, e.chain FROM \
      (SELECT seq, leaf_index FROM chain_place WHERE subject_id = $1 AND seq < $2 \
+     UNION ALL SELECT seq, leaf_index FROM (SELECT seq - 1 AS seq, intent_leaf AS leaf_index FROM chain_place \
+     WHERE subject_id = $1 AND seq <= $2 AND intent_leaf IS NOT NULL ORDER BY chain_place.seq DESC LIMIT $3) i \
      UNION ALL SELECT intent_seq, intent_leaf FROM lookup \
      WHERE subject_id = $1 AND state = 'intended' AND intent_seq < $2 ORDER BY 1 DESC LIMIT $3) p \
      CROSS JOIN entry e WHERE e.log_id = $4 AND e.leaf_index = p.leaf_index ORDER BY e.seq DESC",
@@ -46,14 +49,17 @@ const COLUMNS_BEFORE: Sql = Sql::both(
 const ONE: Sql = Sql::both(
     "SELECT e.seq, e.leaf_index, e.time_us, e.lookup_id, e.key_class, e.shared, e.chain FROM \
      (SELECT leaf_index FROM chain_place WHERE subject_id = $1 AND seq = $2 \
+     UNION ALL SELECT intent_leaf FROM chain_place \
+     WHERE subject_id = $1 AND seq = $3 AND intent_leaf IS NOT NULL \
      UNION ALL SELECT intent_leaf FROM lookup \
      WHERE subject_id = $1 AND state = 'intended' AND intent_seq = $2) p \
-     CROSS JOIN entry e WHERE e.log_id = $3 AND e.leaf_index = p.leaf_index",
+     CROSS JOIN entry e WHERE e.log_id = $4 AND e.leaf_index = p.leaf_index",
 );
 
 /// The parameters of [`ONE`].
 fn one(owner: SubjectId, seq: u64) -> Vec<Value> {
-    vec![owner.bytes().into(), int(seq).into(), LOG.into()]
+    let next = int(seq.saturating_add(1));
+    vec![owner.bytes().into(), int(seq).into(), next.into(), LOG.into()]
 }
 
 impl Store {

@@ -34,6 +34,12 @@ pub(crate) const DATA: &[Migration] = &[
         sqlite: include_str!("../migrations/0005_sessions.sqlite.sql"),
         postgres: include_str!("../migrations/0005_sessions.postgres.sql"),
     },
+    Migration {
+        version: 6,
+        name: "pairs",
+        sqlite: include_str!("../migrations/0006_pairs.sqlite.sql"),
+        postgres: include_str!("../migrations/0006_pairs.postgres.sql"),
+    },
 ];
 
 /// Migrations of the wrapped keys.

@@ -22,10 +22,12 @@ const ENTRIES: Sql = Sql::both(
     "SELECT p.seq, e.leaf_index, e.time_us, e.lookup_id, e.key_class, e.shared, e.chain, l.leaf, \
      k.state, k.intent_seq, k.outcome_seq, e.subject_id, e.seq FROM \
      (SELECT seq, leaf_index FROM chain_place WHERE subject_id = $1 AND seq >= $2 \
+     UNION ALL SELECT seq, leaf_index FROM (SELECT seq - 1 AS seq, intent_leaf AS leaf_index FROM chain_place \
+     WHERE subject_id = $1 AND seq > $3 AND intent_leaf IS NOT NULL ORDER BY chain_place.seq LIMIT $4) i \
      UNION ALL SELECT intent_seq, intent_leaf FROM lookup \
-     WHERE subject_id = $1 AND state = 'intended' AND intent_seq >= $2 ORDER BY 1 LIMIT $3) p \
-     LEFT JOIN entry e ON e.log_id = $4 AND e.leaf_index = p.leaf_index \
-     LEFT JOIN leaf l ON l.log_id = $4 AND l.leaf_index = p.leaf_index \
+     WHERE subject_id = $1 AND state = 'intended' AND intent_seq >= $2 ORDER BY 1 LIMIT $4) p \
+     LEFT JOIN entry e ON e.log_id = $5 AND e.leaf_index = p.leaf_index \
+     LEFT JOIN leaf l ON l.log_id = $5 AND l.leaf_index = p.leaf_index \
      LEFT JOIN lookup k ON k.subject_id = $1 AND k.lookup_id = e.lookup_id ORDER BY p.seq",
 );
 
@@ -74,9 +76,13 @@ impl Store {
         };
         let mut asked_again = false;
         let row = loop {
+            let next = int(chain.next);
+            // Of a first entry that says that it has an intent before it, that one is told too.
+            let behind = if next == 0 { -1 } else { next };
             let params = vec![
                 owner.bytes().into(),
-                int(chain.next).into(),
+                next.into(),
+                behind.into(),
                 PAGE.into(),
                 LOG.into(),
             ];

@@ -36,7 +36,7 @@ const LEAF: Insert = Insert {
 };
 const PLACE: Insert = Insert {
     table: "chain_place",
-    columns: &["subject_id", "seq", "leaf_index"],
+    columns: &["subject_id", "seq", "leaf_index", "intent_leaf"],
     tail: "",
 };
 const LOOKUP: Insert = Insert {
@@ -142,18 +142,24 @@ impl<'a> Rows<'a> {
                     owner.into(),
                     end.lookup.bytes().into(),
                 ]);
-                if let Some(intent) = judged.intent {
-                    self.push_place(owner, intent.seq, intent.index);
-                }
                 self.push_outbox(owner, unlisted, end.requester.bytes(), end.lookup.bytes(), at);
+                match judged.intent {
+                    Some(intent) if intent.seq + 1 == at.seq => {
+                        return self.push_place(owner, at.seq, at.index, Some(intent.index));
+                    }
+                    Some(intent) => self.push_place(owner, intent.seq, intent.index, None),
+                    None => {}
+                }
             }
             Act::Change(_) => {}
         }
-        self.push_place(owner, at.seq, at.index);
+        self.push_place(owner, at.seq, at.index, None);
     }
 
-    fn push_place(&mut self, owner: [u8; 16], seq: u64, index: u64) {
-        self.places.push(vec![owner.into(), int(seq), int(index)]);
+    /// Where an entry lies, and its intent if that stands right before it.
+    fn push_place(&mut self, owner: [u8; 16], seq: u64, index: u64, intent: Option<u64>) {
+        let intent = intent.map_or(Value::Null, int);
+        self.places.push(vec![owner.into(), int(seq), int(index), intent]);
     }
 
     fn push_lookup(&mut self, owner: [u8; 16], state: &str, new: &NewLookup, at: Numbers) {

@@ -86,7 +86,11 @@ const TABLES: &[Table] = &[
             "chain",
         ],
     ),
-    ("chain_place", &["subject_id", "seq"], &["leaf_index"]),
+    (
+        "chain_place",
+        &["subject_id", "seq"],
+        &["leaf_index", "intent_leaf"],
+    ),
     (
         "lookup",
         &["subject_id", "lookup_id"],
@@ -232,7 +236,7 @@ async fn rows_that_are_gone_added_or_swapped_are_found() {
             ("DELETE FROM chain_place WHERE subject_id = $1 AND seq = 40", vec![chain.clone()]),
             ("DELETE FROM chain_place WHERE subject_id = $1 AND seq > 200", vec![chain.clone()]),
             (
-                "INSERT INTO chain_place SELECT subject_id, seq + 5000, leaf_index FROM chain_place \
+                "INSERT INTO chain_place (subject_id, seq, leaf_index) SELECT subject_id, seq + 5000, leaf_index FROM chain_place \
                  WHERE subject_id = $1 AND seq = 40",
                 vec![chain.clone()],
             ),
@@ -287,7 +291,11 @@ impl Snapshot {
                 "chain",
             ],
         ),
-        ("chain_place", &["subject_id", "seq"], &["leaf_index"]),
+        (
+            "chain_place",
+            &["subject_id", "seq"],
+            &["leaf_index", "intent_leaf"],
+        ),
         (
             "account",
             &["account_id"],
