@@ -37,13 +37,14 @@ impl Sqlite {
     /// Opens or creates the database at `path`; its folder must exist.
     pub(super) fn open(path: &Path, readers: usize) -> Result<Self, DbError> {
         let (writer, second) = open::writers(path)?;
+        let file = open::to_sync(path)?;
         let some = |reads| {
             (0..readers.max(1))
                 .map(|_| Ok(Arc::new(Reader::new(open::reader(path)?, reads))))
                 .collect::<Result<Vec<_>, DbError>>()
         };
         let (readers, of_people) = (some(Reads::Anything)?, some(Reads::People)?);
-        let write_back = write_back::WriteBack::start(second, in_the_way(&readers, &of_people))?;
+        let write_back = write_back::WriteBack::start(second, file, in_the_way(&readers, &of_people))?;
         let writer = writer::Writer::start(writer, write_back)?;
         Ok(Self {
             path: path.to_owned(),

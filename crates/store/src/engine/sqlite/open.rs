@@ -1,6 +1,6 @@
 //! Opens SQLite connections and sets them up.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -61,6 +61,12 @@ pub(super) fn reader(path: &Path) -> Result<Connection, DbError> {
         path,
         OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
     )
+}
+
+/// The database's file, for whoever syncs it beside SQLite. It must not be closed before the last connection is: that
+/// would take SQLite's locks away.
+pub(super) fn to_sync(path: &Path) -> Result<File, DbError> {
+    File::open(path).map_err(|error| DbError::Open(format!("{}: {}", path.display(), error.kind())))
 }
 
 /// Makes the file if it is not there, readable by its owner alone; SQLite gives its side files the same mode.

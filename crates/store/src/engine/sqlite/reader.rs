@@ -58,8 +58,8 @@ impl Reads {
         }
     }
 
-    /// How long a reader stays in its snapshot at most. So late is seen what another process commits; and meanwhile the
-    /// write-ahead log is not copied back beyond it, which matters nothing while it grows by a few megabytes.
+    /// How long a reader stays in its snapshot at most; it leaves sooner where the write-ahead log is to be copied back.
+    /// So late is seen what another process commits.
     fn stays(self) -> Duration {
         match self {
             Reads::People => Duration::from_millis(250),

@@ -86,7 +86,14 @@ impl Writer {
         let (queue, jobs) = mpsc::channel(QUEUE);
         std::thread::Builder::new()
             .name("store-writer".to_owned())
-            .spawn(move || serve(&Mutex::new(connection), jobs, &pages, write_back))
+            .spawn(move || {
+                let connection = Mutex::new(connection);
+                let mut write_back = write_back;
+                serve(&connection, jobs, &pages, &mut write_back);
+                // Closed before the other thread, which is told by this that it is the last one.
+                drop(connection);
+                drop(write_back);
+            })
             .map_err(|error| DbError::Open(format!("the writer thread does not start: {}", error.kind())))?;
         Ok(Self { queue })
     }
@@ -116,7 +123,7 @@ fn serve(
     connection: &Mutex<Connection>,
     mut jobs: mpsc::Receiver<Box<dyn Job>>,
     pages: &AtomicI32,
-    mut write_back: WriteBack,
+    write_back: &mut WriteBack,
 ) {
     let mut stopped: Option<DbError> = None;
     let mut waiting = Vec::with_capacity(SHARE);
