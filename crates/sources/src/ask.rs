@@ -70,7 +70,8 @@ impl Sources {
                 let order = self.order(candidates, &question);
                 match self.whom_beside(&question) {
                     others if others.is_empty() => self.ask_in_turn(&order, &question).await,
-                    others => self.ask_with_others(&order, others, &question).await,
+                    // In memory of its own, which most questions do not need.
+                    others => Box::pin(self.ask_with_others(&order, others, &question)).await,
                 }
             }
             None => Answer::bare(Outcome::NotCovered),
@@ -324,13 +325,13 @@ fn over_http(source: &Source) -> Result<&Http, Unasked> {
 
 /// What a source sends may bring about a panic of ours: then that source gave a bad answer, and who is asked beside it
 /// is not harmed. What the panic says is dropped, for it may hold what was sent.
-pub(crate) async fn unharmed<T, E: From<Failure>>(
+pub(crate) fn unharmed<T, E: From<Failure>>(
     asking: impl Future<Output = Result<T, E>>,
-) -> Result<T, E> {
+) -> impl Future<Output = Result<T, E>> {
     // Nothing half done outlives the question: what it holds is dropped, and what is shared stands behind locks that
-    // are taken over from whoever panicked.
-    let done = AssertUnwindSafe(asking).catch_unwind().await;
-    done.unwrap_or_else(|_| Err(Failure::bad_answer(Problem::Unforeseen).into()))
+    // are taken over from whoever panicked. No `async fn`, which would hold what is asked twice.
+    let done = AssertUnwindSafe(asking).catch_unwind();
+    done.map(|done| done.unwrap_or_else(|_| Err(Failure::bad_answer(Problem::Unforeseen).into())))
 }
 
 /// Whose fault a timeout is. A source is blamed only where it had at least half of its own time: as the second in

@@ -3,7 +3,7 @@
 //! Nothing is written and the receipts prove nothing. No build that is shipped has the feature `bench-unsealed`.
 
 use domain::time::Timestamp;
-use ledger::{Commitment, Receipt, Salt};
+use ledger::{Commitment, Proof, Salt};
 
 use crate::{Act, Outcome, Seal, Sealed};
 
@@ -16,11 +16,14 @@ pub(crate) fn unsealed(seal: &Seal) -> Option<Outcome> {
         seq: 0,
         leaf_index: 0,
         time: Timestamp(0),
-        receipt: Receipt {
-            shared: vec![],
-            shared_salt: Salt::new([0; 32]),
-            chain: Commitment([0; 32]),
-            proof: String::new(),
+        shared: vec![],
+        shared_salt: Salt::new([0; 32]),
+        chain: Commitment([0; 32]),
+        proof: Proof {
+            extra: None,
+            index: 0,
+            hashes: vec![],
+            checkpoint: String::new(),
         },
     }))
 }

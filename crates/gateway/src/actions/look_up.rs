@@ -131,7 +131,7 @@ pub fn wanted(freshness: Option<&str>, region: Option<&str>) -> Result<sources::
 /// Wrong input, a refusal (sealed), or nothing can be sealed now.
 pub async fn look_up(app: &App, requester: &Requester, question: Ask) -> Result<Answered, Error> {
     match ask(app, requester, question).await? {
-        Asked::Intended(intent) => release(app, *intent).await,
+        Asked::Intended(intent) => release(app, intent).await,
         Asked::Repeated(answered) => Ok(*answered),
     }
 }
@@ -394,7 +394,7 @@ async fn seal_intent(
 ///
 /// # Errors
 /// The session ended meanwhile (sealed as a refusal), or the outcome cannot be sealed: then nothing is answered.
-pub async fn release(app: &App, intent: Intent) -> Result<Answered, Error> {
+pub async fn release(app: &App, intent: Box<Intent>) -> Result<Answered, Error> {
     let request = &intent.request;
     let mut answer = app
         .sources
@@ -534,7 +534,7 @@ async fn seal_outcome(
     match app.store.seal(seal).await? {
         store::Outcome::Sealed(sealed) => {
             answered.time = sealed.time.0;
-            answered.receipt = Some(sealed.receipt);
+            answered.receipt = Some(sealed.receipt());
             Ok(answered)
         }
         // The session or the person ended meanwhile, or the job closed it first: nothing is answered.

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use ledger::{Proof, Receipt};
+use ledger::Proof;
 
 use super::{
     Act, Outcome, Seal, Sealed,
@@ -105,12 +105,10 @@ fn outcomes(written: Written, seen: &Seen) -> Vec<Outcome> {
             seq,
             leaf_index: proof.index,
             time,
-            receipt: Receipt {
-                shared: entry.shared_bytes,
-                shared_salt: entry.shared_salt,
-                chain: entry.chain_commitment,
-                proof: proof.to_text(),
-            },
+            shared: entry.shared_bytes,
+            shared_salt: entry.shared_salt,
+            chain: entry.chain_commitment,
+            proof,
         };
         if refused {
             Outcome::Refused(sealed)

@@ -12,7 +12,7 @@ mod openings;
 mod rows;
 mod uncertain;
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use domain::{
     ids::{AccountId, SubjectId},
@@ -21,7 +21,7 @@ use domain::{
 };
 use futures_util::future::BoxFuture;
 use known::Known;
-use ledger::{Chain, Receipt, Shared};
+use ledger::{Chain, Commitment, Proof, Receipt, Salt, Shared};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
@@ -154,7 +154,7 @@ pub enum Outcome {
 }
 
 /// A durable entry.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Sealed {
     /// Its number in the owner's chain.
     pub seq: u64,
@@ -162,12 +162,34 @@ pub struct Sealed {
     pub leaf_index: u64,
     /// Its time: never before that of any earlier entry.
     pub time: Timestamp,
-    /// What the requester can verify offline.
-    pub receipt: Receipt,
+    pub(crate) shared: Vec<u8>,
+    pub(crate) shared_salt: Salt,
+    pub(crate) chain: Commitment,
+    pub(crate) proof: Proof,
+}
+
+impl Sealed {
+    /// What the requester can verify offline. It is put together only where it is asked for, as for no intent.
+    #[must_use]
+    pub fn receipt(&self) -> Receipt {
+        Receipt {
+            shared: self.shared.clone(),
+            shared_salt: self.shared_salt.clone(),
+            chain: self.chain,
+            proof: self.proof.to_text(),
+        }
+    }
+}
+
+/// Shows the numbers only: the rest is the requester's.
+impl fmt::Debug for Sealed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Sealed(entry {}, leaf {})", self.seq, self.leaf_index)
+    }
 }
 
 struct Job {
-    seal: Seal,
+    seal: Box<Seal>,
     done: oneshot::Sender<Result<Outcome, StoreError>>,
 }
 
@@ -187,7 +209,7 @@ impl Committer {
     ///
     /// # Errors
     /// [`StoreError::Overloaded`] when the queue is full, [`StoreError::Stopping`] when the log cannot be written.
-    pub(crate) async fn seal(&self, seal: Seal) -> Result<Outcome, StoreError> {
+    pub(crate) async fn seal(&self, seal: Box<Seal>) -> Result<Outcome, StoreError> {
         let (done, answer) = oneshot::channel();
         self.0.try_send(Job { seal, done }).map_err(|e| match e {
             mpsc::error::TrySendError::Full(_) => StoreError::Overloaded,
@@ -202,7 +224,7 @@ async fn run(inner: Arc<Inner>, mut jobs: mpsc::Receiver<Job>) {
     let mut waiting = Vec::with_capacity(MAX_BATCH);
     while jobs.recv_many(&mut waiting, MAX_BATCH).await > 0 {
         come_along(&mut jobs, &mut waiting).await;
-        let (seals, answers): (Vec<_>, Vec<_>) = waiting.drain(..).map(|j| (j.seal, j.done)).unzip();
+        let (seals, answers): (Vec<_>, Vec<_>) = waiting.drain(..).map(|j| (*j.seal, j.done)).unzip();
         let outcomes = commit_or_split(&inner, &mut known, seals).await;
         for (answer, outcome) in answers.into_iter().zip(outcomes) {
             // Whoever asked may have gone away; the entry stands regardless.

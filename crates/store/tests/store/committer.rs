@@ -33,7 +33,7 @@ async fn a_look_up_begins_and_ends_once() {
         assert_eq!(intent.seq, 0);
         let release = sealed(store.seal(end(subject, by, lookup, true)).await);
         assert_eq!(release.seq, 1);
-        let verified = verify(&store, &release.receipt).unwrap();
+        let verified = verify(&store, &release.receipt()).unwrap();
         assert_eq!(verified.shared.entry_type, EntryType::Release);
         assert_eq!(verified.shared.time, release.time.0);
         assert_eq!(verified.index, release.leaf_index);
@@ -150,7 +150,7 @@ async fn a_release_whose_ground_is_gone_becomes_a_refusal() {
             };
             let answer = (b"an answer".to_vec(), world.now().plus_seconds(600));
             let refusal = refused(store.seal(end_with(person.subject, by, lookup, answer)).await);
-            let shared = verify(&store, &refusal.receipt).unwrap().shared;
+            let shared = verify(&store, &refusal.receipt()).unwrap().shared;
             assert_eq!(shared.entry_type, EntryType::Refusal, "{way}");
             assert_eq!(shared.reason.as_deref(), Some("NOT_PERMITTED"), "{way}");
             assert!(
@@ -382,7 +382,7 @@ async fn many_seals_at_once_leave_chains_without_gaps() {
                 assert!(seqs.iter().copied().eq(0..seqs.len() as u64), "{owner}: {seqs:?}");
             }
             for (n, sealed) in all.iter().enumerate() {
-                let verified = verify(&store, &sealed.receipt).unwrap();
+                let verified = verify(&store, &sealed.receipt()).unwrap();
                 assert_eq!(verified.shared.about, Some(format!("note {n}")));
                 assert_eq!(verified.index, sealed.leaf_index);
             }

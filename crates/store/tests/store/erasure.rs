@@ -76,7 +76,7 @@ async fn erasure_leaves_evidence_and_nothing_else() {
             .collect();
         use EntryType::{Change, Intent, Refusal, Release};
         assert_eq!(types, [Refusal, Change, Intent, Release, Intent, Release, Intent, Change]);
-        verify(&store, &release.receipt).unwrap();
+        verify(&store, &release.receipt()).unwrap();
         verify(&store, &store.receipt(person.subject, 0).await.unwrap().unwrap()).unwrap();
         // Once is enough; and nobody erases through another's account.
         let twice = store.erase(person.subject, person.account);
@@ -191,7 +191,7 @@ async fn outdated_evidence_is_closed_for_good() {
         assert_eq!(store.lookups_of(person.account, page).await.unwrap().len(), 1);
         let closed = store.receipt(person.subject, 0).await;
         assert!(matches!(closed, Err(StoreError::Erased)), "{closed:?}");
-        verify(&store, &young.receipt).unwrap();
+        verify(&store, &young.receipt()).unwrap();
         sealed(store.seal(note(person.subject, "goes on")).await);
         check(&store).await;
         close(store).await;

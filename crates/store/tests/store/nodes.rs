@@ -58,7 +58,7 @@ async fn nodes_share_one_log() {
         );
         assert!(all.is_sorted_by_key(|sealed| sealed.time), "times follow the log");
         for sealed in &all {
-            verify(&nodes[0], &sealed.receipt).unwrap();
+            verify(&nodes[0], &sealed.receipt()).unwrap();
         }
         for store in &nodes {
             let receipt = store.receipt(owners[0], 0).await.unwrap().unwrap();
@@ -305,7 +305,7 @@ async fn a_commit_without_an_answer_is_found_out() {
             if heard {
                 let last = answers.into_iter().map(sealed).next_back().unwrap();
                 assert_eq!(store.log_size().await.unwrap(), size + 3);
-                verify(&store, &last.receipt).unwrap();
+                verify(&store, &last.receipt()).unwrap();
             } else {
                 for answer in &answers[..1] {
                     assert!(matches!(answer, Err(StoreError::Db(_))), "{answer:?}");
@@ -369,7 +369,7 @@ async fn lost_connections_lose_nothing() {
         let entries = number_of(&world.data().await, "SELECT count(*) FROM entry").await;
         assert_eq!(entries as usize, 2 + answered.len(), "{failed} failed");
         for sealed in &answered {
-            verify(&store, &sealed.receipt).unwrap();
+            verify(&store, &sealed.receipt()).unwrap();
         }
         check(&store).await;
     })

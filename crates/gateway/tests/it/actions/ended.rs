@@ -263,13 +263,13 @@ async fn a_release_that_comes_late_loses(bed: Arc<Bed>) {
     app.clock.advance_seconds(9);
     assert_eq!(close_overdue(&app.app).await.unwrap(), 1);
     let before = app.entries().await;
-    let late = look_up::release(&app.app, *intent).await;
+    let late = look_up::release(&app.app, intent).await;
     assert!(matches!(late, Err(Error::Conflict("LOOKUP_CUT_OFF"))), "{late:?}");
     assert_eq!(app.entries().await, before, "at most one outcome for an intent");
     // And the other way round: what was released is not closed.
     let intent = intend(&app, &token).await;
     app.clock.advance_seconds(9);
-    look_up::release(&app.app, *intent).await.unwrap();
+    look_up::release(&app.app, intent).await.unwrap();
     assert_eq!(close_overdue(&app.app).await.unwrap(), 0);
 }
 
@@ -300,7 +300,7 @@ async fn what_was_read_of_somebody_else_is_not_used(bed: Arc<Bed>) {
         Ok(Asked::Intended(intent)) => intent,
         _ => panic!("it is permitted"),
     };
-    let answered = look_up::release(&app.app, *intent).await.unwrap();
+    let answered = look_up::release(&app.app, intent).await.unwrap();
     let own = answered.fields.iter().find(|f| f.id == "file_number").unwrap();
     let expected = &chen().licence.as_ref().unwrap().file_number;
     assert_eq!(own.value, json!(expected), "one's own record");
