@@ -36,12 +36,13 @@ pub struct EntryView {
 }
 
 /// The newest entries of a chain before a number, the intents of open look-ups among them. A place may be that of two
-/// entries, of which the intent stands right before the other.
+/// entries, of which the intent stands right before the other. So many places hold at least so many entries: no more
+/// of them are looked at, which in a chain without intents would be all.
 const COLUMNS_BEFORE: Sql = Sql::both(
     "SELECT e.seq, e.leaf_index, e.time_us, e.lookup_id, e.key_class, e.shared, e.chain FROM \
      (SELECT seq, leaf_index FROM chain_place WHERE subject_id = $1 AND seq < $2 \
-     UNION ALL SELECT seq, leaf_index FROM (SELECT seq - 1 AS seq, intent_leaf AS leaf_index FROM chain_place \
-     WHERE subject_id = $1 AND seq <= $2 AND intent_leaf IS NOT NULL ORDER BY chain_place.seq DESC LIMIT $3) i \
+     UNION ALL SELECT seq - 1, intent_leaf FROM (SELECT seq, intent_leaf FROM chain_place \
+     WHERE subject_id = $1 AND seq <= $2 ORDER BY seq DESC LIMIT $3) i WHERE intent_leaf IS NOT NULL \
      UNION ALL SELECT intent_seq, intent_leaf FROM lookup \
      WHERE subject_id = $1 AND state = 'intended' AND intent_seq < $2 ORDER BY 1 DESC LIMIT $3) p \
      CROSS JOIN entry e WHERE e.log_id = $4 AND e.leaf_index = p.leaf_index ORDER BY e.seq DESC",

@@ -110,7 +110,7 @@ pub struct LookupBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub freshness: Option<Arc<str>>,
-    /// Disclosed fields by id, in the kind's order.
+    /// Disclosed fields by id.
     #[serde(serialize_with = "as_members")]
     #[schema(value_type = BTreeMap<String, FieldBody>)]
     pub record: Vec<(String, FieldBody)>,

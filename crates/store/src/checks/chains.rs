@@ -22,8 +22,8 @@ const ENTRIES: Sql = Sql::both(
     "SELECT p.seq, e.leaf_index, e.time_us, e.lookup_id, e.key_class, e.shared, e.chain, l.leaf, \
      k.state, k.intent_seq, k.outcome_seq, e.subject_id, e.seq FROM \
      (SELECT seq, leaf_index FROM chain_place WHERE subject_id = $1 AND seq >= $2 \
-     UNION ALL SELECT seq, leaf_index FROM (SELECT seq - 1 AS seq, intent_leaf AS leaf_index FROM chain_place \
-     WHERE subject_id = $1 AND seq > $3 AND intent_leaf IS NOT NULL ORDER BY chain_place.seq LIMIT $4) i \
+     UNION ALL SELECT seq - 1, intent_leaf FROM (SELECT seq, intent_leaf FROM chain_place \
+     WHERE subject_id = $1 AND seq > $3 ORDER BY seq LIMIT $4) i WHERE intent_leaf IS NOT NULL \
      UNION ALL SELECT intent_seq, intent_leaf FROM lookup \
      WHERE subject_id = $1 AND state = 'intended' AND intent_seq >= $2 ORDER BY 1 LIMIT $4) p \
      LEFT JOIN entry e ON e.log_id = $5 AND e.leaf_index = p.leaf_index \

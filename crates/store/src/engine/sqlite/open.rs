@@ -63,10 +63,13 @@ pub(super) fn reader(path: &Path) -> Result<Connection, DbError> {
     )
 }
 
-/// The database's file, for whoever syncs it beside SQLite. It must not be closed before the last connection is: that
-/// would take SQLite's locks away.
+/// The database's file, made if it is not there, for whoever syncs it beside SQLite. It must not be closed before the last
+/// connection is: that would take SQLite's locks away.
 pub(super) fn to_sync(path: &Path) -> Result<File, DbError> {
-    File::open(path).map_err(|error| DbError::Open(format!("{}: {}", path.display(), error.kind())))
+    let _alone = OPENING.lock().unwrap_or_else(PoisonError::into_inner);
+    create(path)?;
+    let opened = OpenOptions::new().read(true).write(true).open(path);
+    opened.map_err(|error| DbError::Open(format!("{}: {}", path.display(), error.kind())))
 }
 
 /// Makes the file if it is not there, readable by its owner alone; SQLite gives its side files the same mode.

@@ -45,8 +45,8 @@ impl WriteBack {
             .name("store-write-back".to_owned())
             .spawn(move || {
                 serve(&connection, &file, &readers, &requests, &told);
-                // Whoever closes a file takes the locks away that this process has on it: SQLite's are not needed any
-                // more, because this is the last connection.
+                // Whoever closes a file takes the locks away that this process has on it. SQLite's are not needed any
+                // more, because nobody asks any more: this is the last connection.
                 drop(connection);
                 drop(file);
             })
@@ -62,7 +62,7 @@ impl WriteBack {
     pub(super) fn grown_to(&mut self, pages: i32) {
         if pages >= WAIT {
             let (done, wait) = channel();
-            // The thread ends only after a failure, which the next commit meets.
+            // After a failure nothing is copied any more, and the next commit meets it.
             if self.wanted.send(Some(done)).is_ok() {
                 wait.iter().for_each(drop);
             }
@@ -89,12 +89,16 @@ fn serve(
     failed: &OnceLock<DbError>,
 ) {
     while let Ok(waits) = requests.recv() {
+        // The thread stays without copying: with it the file would be closed while others are connected.
+        if failed.get().is_some() {
+            continue;
+        }
         // What is newer than a reader's snapshot would stay in the log, and be the more the next time.
         leave(readers);
         if !copy(connection) || file.sync_data().is_err() {
             let text = "the log could not be written back into the database's file".to_owned();
             failed.get_or_init(|| DbError::Uncertain(text));
-            return;
+            continue;
         }
         // Who reads on in the log keeps it from starting again; who begins when all was copied reads none of it.
         if waits.is_some() {
@@ -114,12 +118,15 @@ fn copy(connection: &Connection) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::{io::Read, os::fd::OwnedFd, time::Duration};
 
     use tokio::time::{sleep, timeout};
 
     use super::*;
-    use crate::engine::sqlite::{locked, open, reader::Reads};
+    use crate::engine::{
+        Sql,
+        sqlite::{Changes, locked, open, reader::Reads, writer::Writer},
+    };
 
     fn count(reader: &Arc<Reader>) -> Result<i64, DbError> {
         reader.enter().read(|connection| {
@@ -190,13 +197,31 @@ mod tests {
 
     #[tokio::test]
     async fn nothing_is_written_after_a_sync_that_failed() {
+        const GROW: Sql = Sql::both("INSERT INTO thing VALUES (zeroblob(3000000))");
         let folder = tempfile::tempdir().unwrap();
-        let (writer, second) = open::writers(&folder.path().join("log.sqlite")).unwrap();
-        writer.execute_batch("CREATE TABLE thing (id)").unwrap();
-        // The system syncs no such file.
-        let file = File::open("/dev/null").unwrap();
-        let mut write_back = WriteBack::start(second, file, vec![]).unwrap();
-        write_back.grown_to(COPY);
-        assert!(comes(|| write_back.failed().is_some()).await);
+        let (connection, second) = open::writers(&folder.path().join("log.sqlite")).unwrap();
+        connection.execute_batch("CREATE TABLE thing (id)").unwrap();
+        // The system syncs no pipe; and its other end tells when it is closed.
+        let (mut end, file) = std::io::pipe().unwrap();
+        let file = File::from(OwnedFd::from(file));
+        let write_back = WriteBack::start(second, file, vec![]).unwrap();
+        let writer = Writer::start(connection, write_back).unwrap();
+        let stops = async {
+            let grow = || {
+                writer.write(Changes::Anything, |tx| {
+                    Box::pin(async move { tx.execute(&GROW, &[]).await })
+                })
+            };
+            while !matches!(grow().await, Err(DbError::Uncertain(_))) {
+                sleep(Duration::from_millis(1)).await;
+            }
+        };
+        timeout(PATIENCE, stops).await.unwrap();
+        // The file stays open while there are connections, whose locks it would take away.
+        let closed = tokio::task::spawn_blocking(move || end.read(&mut [0]).unwrap());
+        sleep(Duration::from_millis(20)).await;
+        assert!(!closed.is_finished());
+        drop(writer);
+        assert_eq!(timeout(PATIENCE, closed).await.unwrap().unwrap(), 0);
     }
 }

@@ -87,12 +87,10 @@ impl Writer {
         std::thread::Builder::new()
             .name("store-writer".to_owned())
             .spawn(move || {
-                let connection = Mutex::new(connection);
+                // The connection is closed first, so that the other thread, which then ends, has the last one.
                 let mut write_back = write_back;
+                let connection = Mutex::new(connection);
                 serve(&connection, jobs, &pages, &mut write_back);
-                // Closed before the other thread, which is told by this that it is the last one.
-                drop(connection);
-                drop(write_back);
             })
             .map_err(|error| DbError::Open(format!("the writer thread does not start: {}", error.kind())))?;
         Ok(Self { queue })
