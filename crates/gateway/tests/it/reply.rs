@@ -82,9 +82,11 @@ impl Reply {
         self.text_at("/lookup_id")
     }
 
-    /// The ids of the disclosed fields.
+    /// The ids of the disclosed fields, sorted.
     pub(crate) fn disclosed(&self) -> Vec<&str> {
-        keys(&self.json["record"])
+        let mut ids = keys(&self.json["record"]);
+        ids.sort_unstable();
+        ids
     }
 
     /// Verifies the receipt in this reply with nothing but its bytes and the log's public keys.
