@@ -10,7 +10,7 @@ use domain::{
     time::Timestamp,
     words::{LegalBasis, Mode},
 };
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json_, value::RawValue};
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
@@ -111,9 +111,7 @@ pub struct LookupBody {
     #[schema(value_type = Option<String>)]
     pub freshness: Option<Arc<str>>,
     /// Disclosed fields by id.
-    #[serde(serialize_with = "as_members")]
-    #[schema(value_type = BTreeMap<String, FieldBody>)]
-    pub record: Vec<(String, FieldBody)>,
+    pub record: BTreeMap<String, FieldBody>,
     /// Fields of the kind that were not disclosed.
     pub withheld: Vec<String>,
     /// Keys of all records in one's name, in mode `list`.
@@ -156,11 +154,6 @@ pub struct ElsewhereBody {
     pub name: TextBody,
     /// Its address.
     pub address: String,
-}
-
-/// Members of an object, in this order.
-fn as_members<S: Serializer, T: Serialize>(members: &[(String, T)], to: S) -> Result<S::Ok, S::Error> {
-    to.collect_map(members.iter().map(|(name, value)| (name, value)))
 }
 
 fn is_false(value: &bool) -> bool {

@@ -82,11 +82,9 @@ impl Reply {
         self.text_at("/lookup_id")
     }
 
-    /// The ids of the disclosed fields, sorted.
+    /// The ids of the disclosed fields.
     pub(crate) fn disclosed(&self) -> Vec<&str> {
-        let mut ids = keys(&self.json["record"]);
-        ids.sort_unstable();
-        ids
+        keys(&self.json["record"])
     }
 
     /// Verifies the receipt in this reply with nothing but its bytes and the log's public keys.

@@ -36,9 +36,7 @@ pub(super) struct Sqlite {
 impl Sqlite {
     /// Opens or creates the database at `path`; its folder must exist.
     pub(super) fn open(path: &Path, readers: usize) -> Result<Self, DbError> {
-        // Dropped last where something fails.
-        let file = open::to_sync(path)?;
-        let (writer, second) = open::writers(path)?;
+        let (file, writer, second) = open::writers(path)?;
         let some = |reads| {
             (0..readers.max(1))
                 .map(|_| Ok(Arc::new(Reader::new(open::reader(path)?, reads))))

@@ -36,10 +36,14 @@ const SCRUBS: u32 = 6;
 /// One opens at a time, so that none meets a file that another has just made and not yet closed.
 static OPENING: Mutex<()> = Mutex::new(());
 
-/// The connections of the writer and of the thread that copies the log back.
-pub(super) fn writers(path: &Path) -> Result<(Connection, Connection), DbError> {
+/// The database's file, made if it is not there, and the connections of the writer and of the thread that copies the log
+/// back and syncs the file. It stands first, so that it is dropped last: closed while there are connections, it would
+/// take SQLite's locks away.
+pub(super) fn writers(path: &Path) -> Result<(File, Connection, Connection), DbError> {
     let _alone = OPENING.lock().unwrap_or_else(PoisonError::into_inner);
     create(path)?;
+    let file = OpenOptions::new().read(true).write(true).open(path);
+    let file = file.map_err(|error| DbError::Open(format!("{}: {}", path.display(), error.kind())))?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let writer = connect(path, flags)?;
     use_log(&writer)?;
@@ -52,7 +56,7 @@ pub(super) fn writers(path: &Path) -> Result<(Connection, Connection), DbError> 
     synchronous(&writer)?;
     let second = connect(path, flags)?;
     synchronous(&second)?;
-    Ok((writer, second))
+    Ok((file, writer, second))
 }
 
 /// A connection that cannot write.
@@ -61,15 +65,6 @@ pub(super) fn reader(path: &Path) -> Result<Connection, DbError> {
         path,
         OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
     )
-}
-
-/// The database's file, made if it is not there, for whoever syncs it beside SQLite. It must not be closed before the last
-/// connection is: that would take SQLite's locks away.
-pub(super) fn to_sync(path: &Path) -> Result<File, DbError> {
-    let _alone = OPENING.lock().unwrap_or_else(PoisonError::into_inner);
-    create(path)?;
-    let opened = OpenOptions::new().read(true).write(true).open(path);
-    opened.map_err(|error| DbError::Open(format!("{}: {}", path.display(), error.kind())))
 }
 
 /// Makes the file if it is not there, readable by its owner alone; SQLite gives its side files the same mode.

@@ -118,7 +118,7 @@ fn copy(connection: &Connection) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::{io::Read, os::fd::OwnedFd, time::Duration};
+    use std::{io::Read, os::fd::OwnedFd, path::Path, time::Duration};
 
     use tokio::time::{sleep, timeout};
 
@@ -127,6 +127,13 @@ mod tests {
         Sql,
         sqlite::{Changes, locked, open, reader::Reads, writer::Writer},
     };
+
+    /// A database with a table, and what writes and syncs it.
+    fn made(path: &Path) -> (File, Connection, Connection) {
+        let (file, writer, second) = open::writers(path).unwrap();
+        writer.execute_batch("CREATE TABLE thing (id)").unwrap();
+        (file, writer, second)
+    }
 
     fn count(reader: &Arc<Reader>) -> Result<i64, DbError> {
         reader.enter().read(|connection| {
@@ -152,10 +159,8 @@ mod tests {
     async fn a_reader_that_stays_does_not_keep_the_log_from_starting_again() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log.sqlite");
-        let (writer, second) = open::writers(&path).unwrap();
-        writer.execute_batch("CREATE TABLE thing (id)").unwrap();
+        let (file, writer, second) = made(&path);
         let reader = Arc::new(Reader::new(open::reader(&path).unwrap(), Reads::People));
-        let file = File::open(&path).unwrap();
         let mut write_back = WriteBack::start(second, file, vec![Arc::downgrade(&reader)]).unwrap();
         let log = || {
             std::fs::metadata(path.with_extension("sqlite-wal"))
@@ -178,17 +183,15 @@ mod tests {
     async fn a_reader_that_stays_keeps_nothing_from_being_copied() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log.sqlite");
-        let (writer, second) = open::writers(&path).unwrap();
-        writer.execute_batch("CREATE TABLE thing (id)").unwrap();
+        let (file, writer, second) = made(&path);
         let reader = Arc::new(Reader::new(open::reader(&path).unwrap(), Reads::People));
-        // Nothing here waits for the reader's timer, so that it stays in what was before the second thing.
+        // Nothing here waits for the reader's timer, so that it stays in what was before the thing.
         assert_eq!(count(&reader), Ok(0));
         writer
             .execute_batch("INSERT INTO thing VALUES (zeroblob(1000000))")
             .unwrap();
         let size = || std::fs::metadata(&path).unwrap().len();
         assert!(size() < 1_000_000);
-        let file = File::open(&path).unwrap();
         let mut write_back = WriteBack::start(second, file, vec![Arc::downgrade(&reader)]).unwrap();
         write_back.grown_to(COPY);
         assert!(comes(|| size() > 1_000_000).await);
@@ -199,8 +202,7 @@ mod tests {
     async fn nothing_is_written_after_a_sync_that_failed() {
         const GROW: Sql = Sql::both("INSERT INTO thing VALUES (zeroblob(3000000))");
         let folder = tempfile::tempdir().unwrap();
-        let (connection, second) = open::writers(&folder.path().join("log.sqlite")).unwrap();
-        connection.execute_batch("CREATE TABLE thing (id)").unwrap();
+        let (_file, connection, second) = made(&folder.path().join("log.sqlite"));
         // The system syncs no pipe; and its other end tells when it is closed.
         let (mut end, file) = std::io::pipe().unwrap();
         let file = File::from(OwnedFd::from(file));
