@@ -2,10 +2,20 @@
 //!
 //! Nothing is written and the receipts prove nothing. No build that is shipped has the feature `bench-unsealed`.
 
-use domain::time::Timestamp;
-use ledger::{Commitment, Proof, Salt};
+use std::sync::{Arc, LazyLock};
 
-use crate::{Act, Outcome, Seal, Sealed};
+use domain::time::Timestamp;
+use ledger::{Commitment, Frontier, Hash, Salt, tree::append_batch};
+
+use crate::{Act, Outcome, Seal, Sealed, committer::SignedBatch};
+
+/// A batch of one leaf that stands in no log.
+static BATCH: LazyLock<Arc<SignedBatch>> = LazyLock::new(|| {
+    Arc::new(SignedBatch {
+        tree: append_batch(&Frontier::new(), &[Hash::ZERO]),
+        checkpoint: String::new(),
+    })
+});
 
 /// The outcome of a seal that was never made, for the two seals of a look-up; nothing for any other.
 pub(crate) fn unsealed(seal: &Seal) -> Option<Outcome> {
@@ -19,12 +29,7 @@ pub(crate) fn unsealed(seal: &Seal) -> Option<Outcome> {
         shared: vec![],
         shared_salt: Salt::new([0; 32]),
         chain: Commitment([0; 32]),
-        proof: Proof {
-            extra: None,
-            index: 0,
-            hashes: vec![],
-            checkpoint: String::new(),
-        },
+        batch: Arc::clone(&BATCH),
     }))
 }
 

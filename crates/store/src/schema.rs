@@ -40,6 +40,12 @@ pub(crate) const DATA: &[Migration] = &[
         sqlite: include_str!("../migrations/0006_pairs.sqlite.sql"),
         postgres: include_str!("../migrations/0006_pairs.postgres.sql"),
     },
+    Migration {
+        version: 7,
+        name: "hashes",
+        sqlite: include_str!("../migrations/0007_hashes.sqlite.sql"),
+        postgres: include_str!("../migrations/0007_hashes.postgres.sql"),
+    },
 ];
 
 /// Migrations of the wrapped keys.

@@ -39,21 +39,18 @@ const PROVINCES: [(char, u32); 31] = [
     ('新', 65),
 ];
 
-/// Province character, authority letter, name of the city.
-static AUTHORITIES: LazyLock<Vec<(char, char, &'static str)>> = LazyLock::new(|| {
+/// The names of cities, by the province's character and the authority's letter.
+static AUTHORITIES: LazyLock<BTreeMap<(char, char), &'static str>> = LazyLock::new(|| {
     include_str!("../../data/plate_authorities.tsv")
         .lines()
         .filter_map(read)
         .collect()
 });
 
-fn read(line: &'static str) -> Option<(char, char, &'static str)> {
+fn read(line: &'static str) -> Option<((char, char), &'static str)> {
     let mut columns = line.split('\t');
-    Some((
-        columns.next()?.parse().ok()?,
-        columns.next()?.parse().ok()?,
-        columns.next()?,
-    ))
+    let place = (columns.next()?.parse().ok()?, columns.next()?.parse().ok()?);
+    Some((place, columns.next()?))
 }
 
 /// Whether this is the character of a province.
@@ -69,10 +66,7 @@ pub(super) fn province_name(character: char) -> Option<&'static str> {
 
 /// The city whose authority gives out plates with this province and letter.
 pub(super) fn city(province: char, letter: char) -> Option<&'static str> {
-    AUTHORITIES
-        .iter()
-        .find(|row| row.0 == province && row.1 == letter)
-        .map(|row| row.2)
+    AUTHORITIES.get(&(province, letter)).copied()
 }
 
 /// The area of that city; that of the province where the letter stands for no city.
@@ -80,7 +74,7 @@ pub(super) fn area(province: char, letter: Option<char>) -> Option<Area> {
     static CITIES: LazyLock<BTreeMap<(char, char), Area>> = LazyLock::new(|| {
         let known = AUTHORITIES.iter();
         known
-            .filter_map(|(province, letter, city)| Some(((*province, *letter), find(*province, city)?)))
+            .filter_map(|(place, city)| Some((*place, find(place.0, city)?)))
             .collect()
     });
     let city = letter.and_then(|letter| CITIES.get(&(province, letter)).copied());

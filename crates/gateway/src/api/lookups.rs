@@ -10,7 +10,7 @@ use domain::{
     time::Timestamp,
     words::{LegalBasis, Mode},
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Value as Json_, value::RawValue};
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
@@ -111,7 +111,9 @@ pub struct LookupBody {
     #[schema(value_type = Option<String>)]
     pub freshness: Option<Arc<str>>,
     /// Disclosed fields by id.
-    pub record: BTreeMap<String, FieldBody>,
+    #[serde(serialize_with = "by_id")]
+    #[schema(value_type = BTreeMap<String, FieldBody>)]
+    pub record: Vec<(String, FieldBody)>,
     /// Fields of the kind that were not disclosed.
     pub withheld: Vec<String>,
     /// Keys of all records in one's name, in mode `list`.
@@ -158,6 +160,13 @@ pub struct ElsewhereBody {
 
 fn is_false(value: &bool) -> bool {
     !value
+}
+
+/// Writes an object in the order of its ids; the fields, which are large, stay where they are.
+fn by_id<S: Serializer>(record: &[(String, FieldBody)], serializer: S) -> Result<S::Ok, S::Error> {
+    let mut fields: Vec<_> = record.iter().collect();
+    fields.sort_unstable_by_key(|(id, _)| id);
+    serializer.collect_map(fields.into_iter().map(|(id, field)| (id, field)))
 }
 
 /// A text in both languages.

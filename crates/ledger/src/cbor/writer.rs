@@ -66,21 +66,32 @@ pub(crate) fn put_array_head(out: &mut Vec<u8>, items: usize) {
 }
 
 /// Writes a map whose keys the caller names in their order, without building a [`Value`].
-#[derive(Default)]
 pub(crate) struct MapWriter {
-    body: Vec<u8>,
+    /// A byte in place of the head, and the entries.
+    out: Vec<u8>,
     entries: usize,
     last_key: &'static str,
 }
 
 impl MapWriter {
+    /// Begins a map that has so many bytes of room before it must grow.
+    pub(crate) fn with_room(bytes: usize) -> Self {
+        let mut out = Vec::with_capacity(bytes);
+        out.push(MAP);
+        MapWriter {
+            out,
+            entries: 0,
+            last_key: "",
+        }
+    }
+
     /// Begins an entry; the caller writes its value next. Keys come in the order of [`key_order`].
     pub(crate) fn key(&mut self, key: &'static str) -> &mut Vec<u8> {
         debug_assert!(key_order(self.last_key, key).is_lt(), "{key} is out of order");
         self.last_key = key;
         self.entries += 1;
-        put_text(&mut self.body, key);
-        &mut self.body
+        put_text(&mut self.out, key);
+        &mut self.out
     }
 
     /// Writes a text, if there is one.
@@ -142,10 +153,32 @@ impl MapWriter {
     }
 
     /// The whole map.
-    pub(crate) fn finish(self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(self.body.len() + 9);
-        put_head(&mut out, MAP, self.entries as u64);
-        out.extend_from_slice(&self.body);
-        out
+    pub(crate) fn finish(mut self) -> Vec<u8> {
+        let mut head = vec![];
+        put_head(&mut head, MAP, self.entries as u64);
+        // As long as the byte in its place, but for a map of more entries than any of ours.
+        self.out.splice(..1, head);
+        self.out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_map_of_many_entries_has_a_longer_head() {
+        for entries in [0, 23, 24, 300] {
+            let mut map = MapWriter::with_room(0);
+            let mut same = BTreeMap::new();
+            for number in 0..entries {
+                let key: &'static str = String::leak(format!("{number:03}"));
+                put_int(map.key(key), number);
+                same.insert(key.to_owned(), Value::Int(number));
+            }
+            let mut expected = vec![];
+            put_values(&mut expected, &same, 0).unwrap();
+            assert_eq!(map.finish(), expected, "{entries}");
+        }
     }
 }

@@ -64,11 +64,13 @@ impl Chain {
         sequence: u64,
         previous: &Hash,
     ) -> Result<Vec<u8>, OpeningError> {
+        /// Most have about 200 bytes.
+        const ROOM: usize = 256;
         let sequence = i64::try_from(sequence).map_err(|_| OpeningError::Wrong("sequence"))?;
         if self.requester.id.len() > MAX_ID_BYTES {
             return Err(OpeningError::Wrong("id"));
         }
-        let mut map = MapWriter::default();
+        let mut map = MapWriter::with_room(ROOM);
         put_int(map.key("v"), VERSION);
         put_bytes(map.key("owner"), owner);
         map.values("detail", &self.detail)?;
@@ -103,7 +105,7 @@ impl Chain {
 
 impl Requester {
     fn to_bytes(&self) -> Vec<u8> {
-        let mut map = MapWriter::default();
+        let mut map = MapWriter::with_room(self.id.len() + self.role.len() + 32);
         put_bytes(map.key("id"), &self.id);
         put_text(map.key("role"), &self.role);
         put_int(map.key("level"), i64::from(self.level));

@@ -182,13 +182,16 @@ impl Shared {
 
     /// As [`Shared::to_bytes`], of the same opening at another time: whoever seals knows the time last.
     pub fn to_bytes_at(&self, time: i64) -> Result<Vec<u8>, OpeningError> {
+        /// What most have without a disclosed field, and what each of those takes.
+        const ROOM: usize = 640;
+        const A_FIELD: usize = 56;
         if !is_id(&self.subject) {
             return Err(OpeningError::Wrong("subject"));
         }
         if !self.notice.as_deref().is_none_or(is_id) {
             return Err(OpeningError::Wrong("notice"));
         }
-        let mut map = MapWriter::default();
+        let mut map = MapWriter::with_room(ROOM + A_FIELD * self.disclosed.len());
         put_int(map.key("v"), VERSION);
         map.optional_text("kind", self.kind.as_deref());
         map.optional_text("mode", self.mode.as_deref());

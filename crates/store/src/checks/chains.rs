@@ -20,11 +20,11 @@ const OWNERS: Sql =
 const OWNER: Sql = Sql::both("SELECT log_id, state FROM subject WHERE subject_id = $1");
 const ENTRIES: Sql = Sql::both(
     "SELECT p.seq, e.leaf_index, e.time_us, e.lookup_id, e.key_class, e.shared, e.chain, l.leaf, \
-     k.state, k.intent_seq, k.outcome_seq, e.subject_id, e.seq FROM \
-     (SELECT seq, leaf_index FROM chain_place WHERE subject_id = $1 AND seq >= $2 \
-     UNION ALL SELECT seq - 1, intent_leaf FROM (SELECT seq, intent_leaf FROM chain_place \
+     k.state, k.intent_seq, k.outcome_seq, e.subject_id, e.seq, p.leaf_hash FROM \
+     (SELECT seq, leaf_index, leaf_hash FROM chain_place WHERE subject_id = $1 AND seq >= $2 \
+     UNION ALL SELECT seq - 1, intent_leaf, NULL FROM (SELECT seq, intent_leaf FROM chain_place \
      WHERE subject_id = $1 AND seq > $3 ORDER BY seq LIMIT $4) i WHERE intent_leaf IS NOT NULL \
-     UNION ALL SELECT intent_seq, intent_leaf FROM lookup \
+     UNION ALL SELECT intent_seq, intent_leaf, NULL FROM lookup \
      WHERE subject_id = $1 AND state = 'intended' AND intent_seq >= $2 ORDER BY 1 LIMIT $4) p \
      LEFT JOIN entry e ON e.log_id = $5 AND e.leaf_index = p.leaf_index \
      LEFT JOIN leaf l ON l.log_id = $5 AND l.leaf_index = p.leaf_index \
@@ -142,6 +142,11 @@ impl Store {
             return Err(format!("entry {seq} has the leaf of another"));
         }
         let leaf = leaf.ok_or_else(|| format!("entry {seq} has no leaf"))?;
+        if (row.opt_blob(13, "chain_place.leaf_hash").map_err(told)?).is_some_and(|said| said != leaf.0) {
+            return Err(format!(
+                "the place of entry {seq} says another hash than its leaf's"
+            ));
+        }
         let class = class_of(row).map_err(told)?;
         if keys.get(class).is_none() {
             // A key that was destroyed at the end of its retention leaves its entries closed for good.

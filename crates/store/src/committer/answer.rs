@@ -2,10 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use ledger::Proof;
-
 use super::{
-    Act, Outcome, Seal, Sealed,
+    Act, Outcome, Seal, Sealed, SignedBatch,
     batch::{Made, Verdict, Written},
 };
 use crate::{StoreError, engine::DbError, inner::Inner, journal::Line, seen::Seen};
@@ -84,6 +82,8 @@ fn outcomes(written: Written, seen: &Seen) -> Vec<Outcome> {
     let Written {
         verdicts, time, tree, ..
     } = written;
+    let checkpoint = seen.checkpoint().to_owned();
+    let batch = Arc::new(SignedBatch { tree, checkpoint });
     let outcome = |verdict| {
         let Verdict::Made(made) = verdict else {
             return Outcome::Nothing;
@@ -94,21 +94,14 @@ fn outcomes(written: Written, seen: &Seen) -> Vec<Outcome> {
             position,
             refused,
         } = *made;
-        let proof = Proof {
-            extra: None,
-            index: tree.first_leaf() + position as u64,
-            // INVARIANT: the position is one of the batch's leaves.
-            hashes: tree.inclusion_proof(position).expect("a leaf of the batch"),
-            checkpoint: seen.checkpoint().to_owned(),
-        };
         let sealed = Sealed {
             seq,
-            leaf_index: proof.index,
+            leaf_index: batch.tree.first_leaf() + position as u64,
             time,
             shared: entry.shared_bytes,
             shared_salt: entry.shared_salt,
             chain: entry.chain_commitment,
-            proof,
+            batch: Arc::clone(&batch),
         };
         if refused {
             Outcome::Refused(sealed)

@@ -21,24 +21,26 @@ use crate::{
     lookups::{EndLookup, NewLookup},
 };
 
-/// The newest entry of a chain whose place in it is known. SQLite takes the first place of the chain from its end;
-/// PostgreSQL would sort the whole chain.
+/// The newest entry of a chain whose place in it is known, with its leaf where the place does not say the leaf's hash.
+/// SQLite takes the first place of the chain from its end; PostgreSQL would sort the whole chain.
 const NEWEST: Sql = Sql::each(
-    "SELECT p.seq, l.leaf FROM chain_place p LEFT JOIN leaf l ON l.log_id = $1 AND l.leaf_index = p.leaf_index \
-     WHERE p.subject_id = $2 ORDER BY p.seq DESC LIMIT 1",
-    "SELECT p.seq, l.leaf FROM chain_place p LEFT JOIN leaf l ON l.log_id = $1 AND l.leaf_index = p.leaf_index \
-     WHERE p.subject_id = $2 AND p.seq = (SELECT max(seq) FROM chain_place WHERE subject_id = $2)",
+    "SELECT p.seq, CASE WHEN p.leaf_hash IS NULL THEN \
+     (SELECT l.leaf FROM leaf l WHERE l.log_id = $1 AND l.leaf_index = p.leaf_index) END, p.leaf_hash \
+     FROM chain_place p WHERE p.subject_id = $2 ORDER BY p.seq DESC LIMIT 1",
+    "SELECT p.seq, CASE WHEN p.leaf_hash IS NULL THEN \
+     (SELECT l.leaf FROM leaf l WHERE l.log_id = $1 AND l.leaf_index = p.leaf_index) END, p.leaf_hash \
+     FROM chain_place p WHERE p.subject_id = $2 AND p.seq = (SELECT max(seq) FROM chain_place WHERE subject_id = $2)",
 );
 /// The same, with what of its owner is told: the state, and the account that is theirs.
 const OWNER: Sql = Sql::each(
-    "SELECT p.seq, l.leaf, s.state, s.account_id FROM subject s \
-     LEFT JOIN chain_place p ON p.subject_id = s.subject_id \
-     LEFT JOIN leaf l ON l.log_id = s.log_id AND l.leaf_index = p.leaf_index \
-     WHERE s.subject_id = $1 ORDER BY p.seq DESC LIMIT 1",
-    "SELECT p.seq, l.leaf, s.state, s.account_id FROM subject s \
-     LEFT JOIN chain_place p ON p.subject_id = s.subject_id \
-     AND p.seq = (SELECT max(seq) FROM chain_place WHERE subject_id = $1) \
-     LEFT JOIN leaf l ON l.log_id = s.log_id AND l.leaf_index = p.leaf_index WHERE s.subject_id = $1",
+    "SELECT p.seq, CASE WHEN p.leaf_hash IS NULL THEN \
+     (SELECT l.leaf FROM leaf l WHERE l.log_id = s.log_id AND l.leaf_index = p.leaf_index) END, p.leaf_hash, \
+     s.state, s.account_id FROM subject s \
+     LEFT JOIN chain_place p ON p.subject_id = s.subject_id WHERE s.subject_id = $1 ORDER BY p.seq DESC LIMIT 1",
+    "SELECT p.seq, CASE WHEN p.leaf_hash IS NULL THEN \
+     (SELECT l.leaf FROM leaf l WHERE l.log_id = s.log_id AND l.leaf_index = p.leaf_index) END, p.leaf_hash, \
+     s.state, s.account_id FROM subject s LEFT JOIN chain_place p ON p.subject_id = s.subject_id \
+     AND p.seq = (SELECT max(seq) FROM chain_place WHERE subject_id = $1) WHERE s.subject_id = $1",
 );
 /// The newest intent of a chain whose look-up is open: its place is not among the chain's places yet.
 const OPEN: Sql = Sql::both(
@@ -311,8 +313,8 @@ impl Found {
 
 /// The chain of an owner of whom all was asked.
 fn unknown_link(row: &Row, open: Option<&Row>) -> Result<Link, DbError> {
-    let active = row.text(2, "subject.state")? == "active";
-    let account = row.opt_id(3, "subject.account_id")?.map(AccountId::from_bytes);
+    let active = row.text(3, "subject.state")? == "active";
+    let account = row.opt_id(4, "subject.account_id")?.map(AccountId::from_bytes);
     link(Some(row), open, active, account)
 }
 
@@ -336,7 +338,7 @@ fn link(
     let (next_seq, head) = match newest {
         Some((seq, row)) => {
             let next = number(row, seq.saturating_add(1), "chain_place.seq")?;
-            (next, Hash::of_leaf(row.blob(1, "leaf.leaf")?))
+            (next, hash(row)?)
         }
         None => (0, Hash::ZERO),
     };
@@ -346,6 +348,18 @@ fn link(
         next_seq,
         head,
     })
+}
+
+/// The hash of the newest entry's leaf.
+fn hash(row: &Row) -> Result<Hash, DbError> {
+    match row.opt_blob(1, "leaf.leaf")? {
+        Some(leaf) => Ok(Hash::of_leaf(leaf)),
+        // Without either it is the leaf that is missing.
+        None => row
+            .hash(2, "chain_place.leaf_hash")
+            .map(Hash)
+            .map_err(|_| row.corrupt("leaf.leaf")),
+    }
 }
 
 fn number(row: &Row, number: i64, name: &'static str) -> Result<u64, DbError> {

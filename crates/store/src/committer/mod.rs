@@ -21,7 +21,7 @@ use domain::{
 };
 use futures_util::future::BoxFuture;
 use known::Known;
-use ledger::{Chain, Commitment, Proof, Receipt, Salt, Shared};
+use ledger::{BatchTree, Chain, Commitment, Proof, Receipt, Salt, Shared};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
@@ -165,18 +165,36 @@ pub struct Sealed {
     pub(crate) shared: Vec<u8>,
     pub(crate) shared_salt: Salt,
     pub(crate) chain: Commitment,
-    pub(crate) proof: Proof,
+    pub(crate) batch: Arc<SignedBatch>,
+}
+
+/// What proves all entries of a batch.
+pub(crate) struct SignedBatch {
+    pub(crate) tree: BatchTree,
+    /// The head of that tree, signed, as text.
+    pub(crate) checkpoint: String,
 }
 
 impl Sealed {
     /// What the requester can verify offline. It is put together only where it is asked for, as for no intent.
     #[must_use]
     pub fn receipt(&self) -> Receipt {
+        let SignedBatch { tree, checkpoint } = &*self.batch;
+        let position = usize::try_from(self.leaf_index - tree.first_leaf()).ok();
+        let proof = Proof {
+            extra: None,
+            index: self.leaf_index,
+            // INVARIANT: it is one of the batch's leaves.
+            hashes: position
+                .and_then(|at| tree.inclusion_proof(at))
+                .expect("a leaf of the batch"),
+            checkpoint: checkpoint.clone(),
+        };
         Receipt {
             shared: self.shared.clone(),
             shared_salt: self.shared_salt.clone(),
             chain: self.chain,
-            proof: self.proof.to_text(),
+            proof: proof.to_text(),
         }
     }
 }

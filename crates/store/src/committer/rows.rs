@@ -36,7 +36,7 @@ const LEAF: Insert = Insert {
 };
 const PLACE: Insert = Insert {
     table: "chain_place",
-    columns: &["subject_id", "seq", "leaf_index", "intent_leaf"],
+    columns: &["subject_id", "seq", "leaf_index", "intent_leaf", "leaf_hash"],
     tail: "",
 };
 const LOOKUP: Insert = Insert {
@@ -121,6 +121,7 @@ impl<'a> Rows<'a> {
         // Who claims to be somebody is seen by that somebody alone: the account may be another's once its phone is.
         let claims = seal.shared.purpose.as_deref() == Some(ACCOUNT_PROOFING);
         let unlisted = own || claims;
+        let mut behind = Value::Null;
         match &seal.act {
             // Its place stays in its own row until it ends.
             Act::Begin(new) if !refused => return self.push_lookup(owner, "intended", new, at),
@@ -144,22 +145,23 @@ impl<'a> Rows<'a> {
                 ]);
                 self.push_outbox(owner, unlisted, end.requester.bytes(), end.lookup.bytes(), at);
                 match judged.intent {
-                    Some(intent) if intent.seq + 1 == at.seq => {
-                        return self.push_place(owner, at.seq, at.index, Some(intent.index));
+                    Some(intent) if intent.seq + 1 == at.seq => behind = int(intent.index),
+                    Some(intent) => {
+                        self.push_place(owner, (intent.seq, intent.index), Value::Null, Value::Null)
                     }
-                    Some(intent) => self.push_place(owner, intent.seq, intent.index, None),
                     None => {}
                 }
             }
             Act::Change(_) => {}
         }
-        self.push_place(owner, at.seq, at.index, None);
+        self.push_place(owner, (at.seq, at.index), behind, entry.leaf_hash.0.into());
     }
 
-    /// Where an entry lies, and its intent if that stands right before it.
-    fn push_place(&mut self, owner: [u8; 16], seq: u64, index: u64, intent: Option<u64>) {
-        let intent = intent.map_or(Value::Null, int);
-        self.places.push(vec![owner.into(), int(seq), int(index), intent]);
+    /// Where an entry lies, its intent if that stands right before it, and the hash of its leaf, which of an intent nobody
+    /// needs any more: it is not the newest of its chain.
+    fn push_place(&mut self, owner: [u8; 16], (seq, index): (u64, u64), intent: Value, hash: Value) {
+        self.places
+            .push(vec![owner.into(), int(seq), int(index), intent, hash]);
     }
 
     fn push_lookup(&mut self, owner: [u8; 16], state: &str, new: &NewLookup, at: Numbers) {

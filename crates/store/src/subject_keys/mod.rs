@@ -35,9 +35,10 @@ pub(crate) use destroy::Destroyed;
 
 /// The version of a subject's key within its class; rotation of the root key does not change it.
 pub(crate) const KEY_VERSION: u32 = 1;
-/// How many subjects' keys stay unwrapped in memory: about a kilobyte each.
+/// How many subjects' keys stay unwrapped in memory, about a kilobyte each: by default no more
+/// than a tenth of them have a look-up under way at once.
 // INVARIANT: not zero, or it does not compile.
-const CACHED_SUBJECTS: NonZeroUsize = NonZeroUsize::new(20_000).unwrap();
+const CACHED_SUBJECTS: NonZeroUsize = NonZeroUsize::new(4096).unwrap();
 /// How long: after that a key which another node has destroyed is used here no more. By the runtime's clock, which tests
 /// can move: what is kept is no part of any answer.
 const CACHED_FOR: Duration = Duration::from_secs(600);

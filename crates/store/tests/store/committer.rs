@@ -442,3 +442,36 @@ async fn expiry_is_judged_by_the_entrys_time() {
     })
     .await;
 }
+
+/// As what was placed before places said the hashes of leaves.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chain_goes_on_from_a_place_that_says_no_hash() {
+    each_world(|world| async move {
+        let store = world.open().await;
+        let people = [prove(&store, 1).await, prove(&store, 2).await];
+        for person in &people {
+            look_up(&store, person.subject, person.holder).await;
+        }
+        close(store).await;
+        let data = world.data().await;
+        let empty = "UPDATE chain_place SET leaf_hash = NULL WHERE leaf_hash IS NOT NULL";
+        assert!(run(&data, empty, &[]).await > 4);
+        // Nothing is known to whoever begins: one owner is read whole, of the other it is known who they are.
+        let store = world.open().await;
+        let [whole, known] = people;
+        let known_as = found(&store, known.holder).await;
+        for (person, by) in [(whole, whole.holder), (known, known_as)] {
+            let (_, released) = look_up(&store, person.subject, by).await;
+            verify(&store, &released.receipt()).unwrap();
+        }
+        check(&store).await;
+        close(store).await;
+        let said = "SELECT count(*) FROM chain_place WHERE leaf_hash IS NOT NULL";
+        assert_eq!(
+            number_of(&data, said).await,
+            2,
+            "an intent behind its outcome has no place"
+        );
+    })
+    .await;
+}

@@ -89,7 +89,7 @@ const TABLES: &[Table] = &[
     (
         "chain_place",
         &["subject_id", "seq"],
-        &["leaf_index", "intent_leaf"],
+        &["leaf_index", "intent_leaf", "leaf_hash"],
     ),
     (
         "lookup",
@@ -294,7 +294,7 @@ impl Snapshot {
         (
             "chain_place",
             &["subject_id", "seq"],
-            &["leaf_index", "intent_leaf"],
+            &["leaf_index", "intent_leaf", "leaf_hash"],
         ),
         (
             "account",

@@ -148,11 +148,12 @@ pub(super) fn say_beside(chain: &mut Chain, asked: Vec<AskedBeside>) {
 /// what another says, with the same salted commitment over that name. Neither ids of fields nor of sources have an
 /// `@`, so that no two names meet [format].
 pub(super) fn commit_fields(app: &App, shared: &mut Shared, disclosed: Vec<Disclosed>) -> Vec<AnsweredField> {
+    let mut commitments = Vec::with_capacity(disclosed.len());
     let mut commit = |field: &str, value: &Value, by: Option<&Provenance>| {
         let name = by.map_or_else(|| field.to_owned(), |by| format!("{field}@{}", by.source));
         let salt = Salt::new(app.store.random().bytes());
         let commitment = opening::field_commitment(&name, &value.text(), &salt);
-        shared.disclosed.insert(name, commitment);
+        commitments.push((name, commitment));
         WrittenSalt(salt)
     };
     let mut fields = Vec::with_capacity(disclosed.len());
@@ -178,6 +179,8 @@ pub(super) fn commit_fields(app: &App, shared: &mut Shared, disclosed: Vec<Discl
             disagrees,
         });
     }
+    // Nothing is told before.
+    shared.disclosed = commitments.into_iter().collect();
     fields
 }
 

@@ -15,9 +15,10 @@ use crate::engine::DbError;
 /// How long a statement waits for another process that holds the database.
 const BUSY: Duration = Duration::from_secs(5);
 
-/// Pages the writer keeps in memory, at most 32 MB. Nobody else changes them, so they stay valid. More would not make it
-/// faster: after a page was split SQLite walks through all pages in memory at the next commit.
-const WRITER_PAGES: &str = "PRAGMA cache_size = -32768";
+/// Pages the writer keeps in memory, at most 8 MB. Nobody else changes them, so they stay valid. More would make it slower:
+/// after a page was split SQLite walks through all pages in memory at the next commit, and a page of one person is seldom
+/// met twice. Less than a batch changes it would write before its commit.
+const WRITER_PAGES: &str = "PRAGMA cache_size = -8192";
 
 /// Prepared statements kept per connection; the program has fewer.
 const STATEMENTS: usize = 512;
