@@ -180,14 +180,12 @@ impl Sealed {
     #[must_use]
     pub fn receipt(&self) -> Receipt {
         let SignedBatch { tree, checkpoint } = &*self.batch;
-        let position = usize::try_from(self.leaf_index - tree.first_leaf()).ok();
+        let position = usize::try_from(self.leaf_index - tree.first_leaf()).unwrap_or(usize::MAX);
         let proof = Proof {
             extra: None,
             index: self.leaf_index,
             // INVARIANT: it is one of the batch's leaves.
-            hashes: position
-                .and_then(|at| tree.inclusion_proof(at))
-                .expect("a leaf of the batch"),
+            hashes: tree.inclusion_proof(position).expect("a leaf of the batch"),
             checkpoint: checkpoint.clone(),
         };
         Receipt {
