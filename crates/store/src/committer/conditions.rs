@@ -21,26 +21,42 @@ use crate::{
     lookups::{EndLookup, NewLookup},
 };
 
-/// The newest entry of a chain whose place in it is known, with its leaf where the place does not say the leaf's hash.
-/// SQLite takes the first place of the chain from its end; PostgreSQL would sort the whole chain.
+/// What is asked of the newest place of a chain `p`: its number, and its leaf only where it does not say the leaf's hash.
+macro_rules! end_of_chain {
+    ($log:literal) => {
+        concat!(
+            "SELECT p.seq, CASE WHEN p.leaf_hash IS NULL THEN (SELECT l.leaf FROM leaf l WHERE l.log_id = ",
+            $log,
+            " AND l.leaf_index = p.leaf_index) END, p.leaf_hash"
+        )
+    };
+}
+
+/// The newest entry of a chain whose place in it is known. SQLite takes the first place of the chain from its end;
+/// PostgreSQL would sort the whole chain.
 const NEWEST: Sql = Sql::each(
-    "SELECT p.seq, CASE WHEN p.leaf_hash IS NULL THEN \
-     (SELECT l.leaf FROM leaf l WHERE l.log_id = $1 AND l.leaf_index = p.leaf_index) END, p.leaf_hash \
-     FROM chain_place p WHERE p.subject_id = $2 ORDER BY p.seq DESC LIMIT 1",
-    "SELECT p.seq, CASE WHEN p.leaf_hash IS NULL THEN \
-     (SELECT l.leaf FROM leaf l WHERE l.log_id = $1 AND l.leaf_index = p.leaf_index) END, p.leaf_hash \
-     FROM chain_place p WHERE p.subject_id = $2 AND p.seq = (SELECT max(seq) FROM chain_place WHERE subject_id = $2)",
+    concat!(
+        end_of_chain!("$1"),
+        " FROM chain_place p WHERE p.subject_id = $2 ORDER BY p.seq DESC LIMIT 1"
+    ),
+    concat!(
+        end_of_chain!("$1"),
+        " FROM chain_place p WHERE p.subject_id = $2 \
+         AND p.seq = (SELECT max(seq) FROM chain_place WHERE subject_id = $2)"
+    ),
 );
 /// The same, with what of its owner is told: the state, and the account that is theirs.
 const OWNER: Sql = Sql::each(
-    "SELECT p.seq, CASE WHEN p.leaf_hash IS NULL THEN \
-     (SELECT l.leaf FROM leaf l WHERE l.log_id = s.log_id AND l.leaf_index = p.leaf_index) END, p.leaf_hash, \
-     s.state, s.account_id FROM subject s \
-     LEFT JOIN chain_place p ON p.subject_id = s.subject_id WHERE s.subject_id = $1 ORDER BY p.seq DESC LIMIT 1",
-    "SELECT p.seq, CASE WHEN p.leaf_hash IS NULL THEN \
-     (SELECT l.leaf FROM leaf l WHERE l.log_id = s.log_id AND l.leaf_index = p.leaf_index) END, p.leaf_hash, \
-     s.state, s.account_id FROM subject s LEFT JOIN chain_place p ON p.subject_id = s.subject_id \
-     AND p.seq = (SELECT max(seq) FROM chain_place WHERE subject_id = $1) WHERE s.subject_id = $1",
+    concat!(
+        end_of_chain!("s.log_id"),
+        ", s.state, s.account_id FROM subject s LEFT JOIN chain_place p ON p.subject_id = s.subject_id \
+         WHERE s.subject_id = $1 ORDER BY p.seq DESC LIMIT 1"
+    ),
+    concat!(
+        end_of_chain!("s.log_id"),
+        ", s.state, s.account_id FROM subject s LEFT JOIN chain_place p ON p.subject_id = s.subject_id \
+         AND p.seq = (SELECT max(seq) FROM chain_place WHERE subject_id = $1) WHERE s.subject_id = $1"
+    ),
 );
 /// The newest intent of a chain whose look-up is open: its place is not among the chain's places yet.
 const OPEN: Sql = Sql::both(
@@ -338,7 +354,7 @@ fn link(
     let (next_seq, head) = match newest {
         Some((seq, row)) => {
             let next = number(row, seq.saturating_add(1), "chain_place.seq")?;
-            (next, hash(row)?)
+            (next, head(row)?)
         }
         None => (0, Hash::ZERO),
     };
@@ -350,8 +366,8 @@ fn link(
     })
 }
 
-/// The hash of the newest entry's leaf.
-fn hash(row: &Row) -> Result<Hash, DbError> {
+/// The head of a chain: the hash of its newest entry's leaf.
+fn head(row: &Row) -> Result<Hash, DbError> {
     match row.opt_blob(1, "leaf.leaf")? {
         Some(leaf) => Ok(Hash::of_leaf(leaf)),
         // Without either it is the leaf that is missing.

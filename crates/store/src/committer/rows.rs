@@ -2,6 +2,7 @@
 
 use domain::{purpose::ACCOUNT_PROOFING, time::Timestamp};
 use futures_util::future::{try_join, try_join4};
+use ledger::Hash;
 
 use super::{
     Act, LOG, Seal,
@@ -121,7 +122,7 @@ impl<'a> Rows<'a> {
         // Who claims to be somebody is seen by that somebody alone: the account may be another's once its phone is.
         let claims = seal.shared.purpose.as_deref() == Some(ACCOUNT_PROOFING);
         let unlisted = own || claims;
-        let mut behind = Value::Null;
+        let mut intent_leaf = None;
         match &seal.act {
             // Its place stays in its own row until it ends.
             Act::Begin(new) if !refused => return self.push_lookup(owner, "intended", new, at),
@@ -145,23 +146,32 @@ impl<'a> Rows<'a> {
                 ]);
                 self.push_outbox(owner, unlisted, end.requester.bytes(), end.lookup.bytes(), at);
                 match judged.intent {
-                    Some(intent) if intent.seq + 1 == at.seq => behind = int(intent.index),
-                    Some(intent) => {
-                        self.push_place(owner, (intent.seq, intent.index), Value::Null, Value::Null)
-                    }
+                    Some(intent) if intent.seq + 1 == at.seq => intent_leaf = Some(intent.index),
+                    // It is not the newest of its chain any more, so that nobody needs its hash.
+                    Some(intent) => self.push_place(owner, (intent.seq, intent.index), None, None),
                     None => {}
                 }
             }
             Act::Change(_) => {}
         }
-        self.push_place(owner, (at.seq, at.index), behind, entry.leaf_hash.0.into());
+        self.push_place(owner, (at.seq, at.index), intent_leaf, Some(entry.leaf_hash));
     }
 
-    /// Where an entry lies, its intent if that stands right before it, and the hash of its leaf, which of an intent nobody
-    /// needs any more: it is not the newest of its chain.
-    fn push_place(&mut self, owner: [u8; 16], (seq, index): (u64, u64), intent: Value, hash: Value) {
-        self.places
-            .push(vec![owner.into(), int(seq), int(index), intent, hash]);
+    /// Where an entry lies, its intent if that stands right before it, and the hash of its leaf.
+    fn push_place(
+        &mut self,
+        owner: [u8; 16],
+        (seq, index): (u64, u64),
+        intent_leaf: Option<u64>,
+        leaf_hash: Option<Hash>,
+    ) {
+        self.places.push(vec![
+            owner.into(),
+            int(seq),
+            int(index),
+            intent_leaf.map_or(Value::Null, int),
+            leaf_hash.map_or(Value::Null, |hash| hash.0.into()),
+        ]);
     }
 
     fn push_lookup(&mut self, owner: [u8; 16], state: &str, new: &NewLookup, at: Numbers) {

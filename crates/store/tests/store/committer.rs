@@ -470,8 +470,35 @@ async fn a_chain_goes_on_from_a_place_that_says_no_hash() {
         assert_eq!(
             number_of(&data, said).await,
             2,
-            "an intent behind its outcome has no place"
+            "an intent shares the place of the outcome right behind it"
         );
+    })
+    .await;
+}
+
+/// The full check tells that somebody changed it; and that it is what the next entry was linked to.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chain_goes_on_from_the_hash_that_its_newest_place_says() {
+    each_world(|world| async move {
+        let store = world.open().await;
+        let person = prove(&store, 1).await;
+        look_up(&store, person.subject, person.holder).await;
+        close(store).await;
+        let data = world.data().await;
+        let false_hash = "UPDATE chain_place SET leaf_hash = $1 WHERE subject_id = $2 \
+             AND seq = (SELECT max(seq) FROM chain_place WHERE subject_id = $3)";
+        let subject = || person.subject.bytes().into();
+        assert_eq!(
+            run(&data, false_hash, &[[7; 32].into(), subject(), subject()]).await,
+            1
+        );
+        let store = world.open().await;
+        look_up(&store, person.subject, person.holder).await;
+        let problems = problems(&store).await.join("\n");
+        for told in ["says another hash than its leaf's", "has another before it"] {
+            assert!(problems.contains(told), "{problems}");
+        }
+        close(store).await;
     })
     .await;
 }

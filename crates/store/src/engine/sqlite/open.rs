@@ -44,7 +44,7 @@ pub(super) fn writers(path: &Path) -> Result<(File, Connection, Connection), DbE
     let _alone = OPENING.lock().unwrap_or_else(PoisonError::into_inner);
     create(path)?;
     let file = OpenOptions::new().read(true).write(true).open(path);
-    let file = file.map_err(|error| DbError::Open(format!("{}: {}", path.display(), error.kind())))?;
+    let file = file.map_err(|error| refused(path, &error))?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let writer = connect(path, flags)?;
     use_log(&writer)?;
@@ -77,7 +77,6 @@ fn create(path: &Path) -> Result<(), DbError> {
             folder.display()
         )));
     }
-    let refused = |error: std::io::Error| DbError::Open(format!("{}: {}", path.display(), error.kind()));
     let mut options = OpenOptions::new();
     // Only a file that is not there yet is opened: closing one that SQLite has open, anywhere in this
     // process, would take SQLite's locks away.
@@ -87,16 +86,21 @@ fn create(path: &Path) -> Result<(), DbError> {
     if let Err(error) = options.open(path).map(drop)
         && error.kind() != ErrorKind::AlreadyExists
     {
-        return Err(refused(error));
+        return Err(refused(path, &error));
     }
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
+        let refused = |error| refused(path, &error);
         if fs::metadata(path).map_err(refused)?.permissions().mode() & 0o077 != 0 {
             fs::set_permissions(path, fs::Permissions::from_mode(0o600)).map_err(refused)?;
         }
     }
     Ok(())
+}
+
+fn refused(path: &Path, error: &std::io::Error) -> DbError {
+    DbError::Open(format!("{}: {}", path.display(), error.kind()))
 }
 
 /// Switches the database to its write-ahead log. Several processes that start on a new file get in
