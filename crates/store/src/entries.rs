@@ -75,6 +75,7 @@ impl Store {
         before: Option<u64>,
         limit: u16,
     ) -> Result<Vec<EntryView>, StoreError> {
+        let placed = self.placed([owner]).await?;
         let before = before.and_then(|n| i64::try_from(n).ok()).unwrap_or(i64::MAX);
         let rows = self
             .read_all(
@@ -82,6 +83,7 @@ impl Store {
                 vec![owner.bytes().into(), before.into(), limit.into(), LOG.into()],
             )
             .await?;
+        drop(placed);
         let keys = self.keys_of_rows(owner, &rows).await?;
         let readable = rows.iter().filter(|row| is_readable(&keys, row));
         readable
@@ -109,12 +111,14 @@ impl Store {
         &self,
         places: Vec<(SubjectId, u64)>,
     ) -> Result<BTreeMap<(SubjectId, u64), EntryView>, StoreError> {
+        let placed = self.placed(places.iter().map(|(owner, _)| *owner)).await?;
         let params: Arc<Vec<_>> = Arc::new(places.iter().map(|(owner, seq)| one(*owner, *seq)).collect());
         let found = self
             .inner
             .db
             .read(move |tx| Box::pin(async move { tx.query_many(&ONE, &params).await }))
             .await?;
+        drop(placed);
         let mut views = BTreeMap::new();
         for ((owner, seq), rows) in places.into_iter().zip(found) {
             let [row] = rows.as_slice() else {
@@ -160,6 +164,7 @@ impl Store {
     }
 
     async fn entry_row(&self, owner: SubjectId, seq: u64) -> Result<Option<Row>, StoreError> {
+        let _placed = self.placed([owner]).await?;
         self.read_opt(&ONE, one(owner, seq)).await
     }
 

@@ -15,6 +15,7 @@ use tokio::sync::watch;
 
 use crate::{
     StoreError,
+    committer::Places,
     engine::Db,
     head_file::HeadFile,
     journal::{Journal, Line},
@@ -35,6 +36,7 @@ pub(crate) struct Inner {
     pub(crate) head_file: Mutex<HeadFile>,
     pub(crate) journal: Arc<Journal>,
     pub(crate) seen: Mutex<Seen>,
+    pub(crate) places: Places,
     /// The time of the newest entry that this process knows of, in UTC microseconds.
     pub(crate) latest: AtomicI64,
     /// Up to where this process knows the tiles to be cached; one task at a time goes on from there.

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 
 use crate::{
     Store, StoreError,
-    committer::{Committer, LOG},
+    committer::{Committer, LOG, Places},
     deployment::{is_settled, settle_deployment},
     engine::{Db, DbConfig},
     head_file::HeadFile,
@@ -58,6 +58,7 @@ impl Store {
         let db = Db::open_or_create(&config.data).await?;
         let keys_db = Db::open_or_create(&config.keys).await?;
         let (store, effects) = Self::assemble(config, (db, keys_db), root, clock, random).await?;
+        store.place_what_is_left().await?;
         store.apply_journal(effects).await?;
         store.finish_erasures().await?;
         store.finish_closings().await?;
@@ -65,7 +66,8 @@ impl Store {
     }
 
     /// Opens a store that is there to look at it. Nothing is taken up and nothing is sealed, so that a copy on another
-    /// machine does not grow into a second history under the same key. Migrations are made.
+    /// machine does not grow into a second history under the same key. Migrations are made, and places that were due are
+    /// written.
     ///
     /// # Errors
     /// As for [`Store::open`], and where there is no store.
@@ -91,6 +93,10 @@ impl Store {
             return Err(nothing());
         }
         let (store, _) = Self::assemble(config, (db, keys_db), root, clock, random).await?;
+        // Where it cannot be done, a check tells why, and of each place that is missing.
+        if let Err(error) = store.place_what_is_left().await {
+            tracing::warn!(%error, "where some entries lie in their chains could not be written");
+        }
         Ok(store)
     }
 
@@ -116,6 +122,7 @@ impl Store {
         let (journal, effects) = Journal::open(&config.folder.join("effects.journal"), clock.now())?;
         let inner = Arc::new(Inner {
             keys: KeyStore::new(keys_db, Arc::clone(&root)),
+            places: Places::new(db.engine()),
             db,
             root,
             clock,

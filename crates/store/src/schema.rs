@@ -46,6 +46,12 @@ pub(crate) const DATA: &[Migration] = &[
         sqlite: include_str!("../migrations/0007_hashes.sqlite.sql"),
         postgres: include_str!("../migrations/0007_hashes.postgres.sql"),
     },
+    Migration {
+        version: 8,
+        name: "behind",
+        sqlite: include_str!("../migrations/0008_behind.sqlite.sql"),
+        postgres: include_str!("../migrations/0008_behind.postgres.sql"),
+    },
 ];
 
 /// Migrations of the wrapped keys.

@@ -217,7 +217,8 @@ impl Store {
     }
 
     /// Binds a proven person to an account, if neither has one yet, in the transaction of the returned effect. Where the
-    /// person's account of before was closed, the new one takes its place and its look-ups.
+    /// person's account of before was closed, the new one takes its place and its look-ups. It is sealed on the person's own
+    /// chain, which it reads.
     ///
     /// # Errors
     /// The subject's key cannot be made.

@@ -86,7 +86,9 @@ impl Store {
                 PAGE.into(),
                 LOG.into(),
             ];
+            let all_placed = self.all_placed().await?;
             let rows = self.read_all(&ENTRIES, params).await?;
+            drop(all_placed);
             if rows.is_empty() {
                 let row = self.read_opt(&OWNER, vec![owner.bytes().into()]).await?;
                 // Somebody may have sealed between the two statements; then the entries are there now.

@@ -49,9 +49,11 @@ impl Store {
         let mut check = Check::of("look-ups");
         let (mut lookup, mut subject) = (Value::from([].as_slice()), Value::from([].as_slice()));
         loop {
+            let all_placed = self.all_placed().await?;
             let rows = self
                 .read_all(&LOOKUPS, vec![LOG.into(), lookup, subject, PAGE.into()])
                 .await?;
+            drop(all_placed);
             let Some(last) = rows.last() else { return Ok(check) };
             lookup = last.blob(0, "lookup.lookup_id")?.into();
             subject = last.blob(1, "lookup.subject_id")?.into();

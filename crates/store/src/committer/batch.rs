@@ -17,6 +17,7 @@ use super::{
     conditions::{Condition, Link, Links, judge},
     known::{Known, change},
     openings::{Built, Place, build},
+    places::{Due, Step},
     rows::{Numbers, Rows},
     uncertain,
 };
@@ -36,6 +37,8 @@ pub(super) struct Batch {
     key_class: String,
     now: Timestamp,
     known: Known,
+    /// The ends of chains whose places are not written yet.
+    ends: BTreeMap<SubjectId, (u64, Hash)>,
     /// What the last run of the body wrote; it counts only if that run was committed.
     written: Mutex<Option<Written>>,
 }
@@ -51,6 +54,10 @@ pub(super) struct Written {
     pub(super) links: Links,
     /// The first of its leaves, if it has any: nobody else's leaf is the same.
     pub(super) first_leaf: Option<[u8; LEAF_BYTES]>,
+    /// Which places of before it wrote.
+    step: Step,
+    /// Which places of its own it did not write.
+    due: Vec<((SubjectId, u64), Due)>,
 }
 
 pub(super) enum Verdict {
@@ -76,6 +83,7 @@ pub(super) async fn commit(
     for _ in 0..2 {
         let batch = prepare(inner, known, Arc::clone(&seals)).await?;
         let before = std::mem::take(known);
+        let turn = inner.places.turn().await;
         let run = body(Arc::clone(&batch));
         let done = if change(&seals) {
             inner.db.write(run).await
@@ -93,6 +101,12 @@ pub(super) async fn commit(
             Err(error) => return Err(error.into()),
         }
         if let Some(written) = written {
+            let size = written.tree.size();
+            if !inner.places.settle(&written.step, &written.due, size) {
+                inner.stop("two entries of a chain were given one number");
+                return Err(StoreError::Stopping);
+            }
+            drop(turn);
             *known = before.after(&seals, &written);
             return answer::answer(inner, &seals, written).await;
         }
@@ -125,6 +139,7 @@ async fn prepare(inner: &Arc<Inner>, known: &Known, seals: Arc<Vec<Seal>>) -> Re
     Ok(Arc::new(Batch {
         inner: Arc::clone(inner),
         known: known.of(&seals),
+        ends: inner.places.ends(&owners),
         seals,
         keys,
         key_class,
@@ -136,31 +151,32 @@ async fn prepare(inner: &Arc<Inner>, known: &Known, seals: Arc<Vec<Seal>>) -> Re
 /// On PostgreSQL committers of several nodes wait here for each other. The lock is held before the first statement that
 /// reads is even prepared, because that takes the snapshot; a wait at the row itself would end in a collision.
 const TURN: Sql = Sql::both("LOCK TABLE log_head IN EXCLUSIVE MODE");
-const HEAD: Sql = Sql::both("SELECT size, root, frontier, time_us FROM log_head WHERE log_id = $1");
-const MOVE_HEAD: Sql =
-    Sql::both("UPDATE log_head SET size = $1, root = $2, frontier = $3, time_us = $4 WHERE log_id = $5");
+const HEAD: Sql = Sql::both("SELECT size, root, frontier, time_us, placed FROM log_head WHERE log_id = $1");
+const MOVE_HEAD: Sql = Sql::both(
+    "UPDATE log_head SET size = $1, root = $2, frontier = $3, time_us = $4, placed = $5 WHERE log_id = $6",
+);
 
 impl Batch {
     /// The body of the transaction; nothing where the entry's year needs another key than was prepared.
     async fn write(&self, tx: &Tx<'_>) -> Result<Option<Written>, DbError> {
-        let (before, head_time) = read_head(tx).await?;
+        let (before, head_time, placed) = read_head(tx).await?;
         self.continues(&before)?;
         self.inner.saw_time(head_time);
         let time = self.now.max(head_time);
         if KeyStore::evidence_class(time) != self.key_class {
             return Ok(None);
         }
-        let (judged, mut links) = judge(
-            tx,
-            &self.seals,
-            time,
-            self.known.usable(&self.seals, before.size()),
-        )
-        .await?;
+        let places = &self.inner.places;
+        let head = (before.size(), placed);
+        let step = places
+            .write(tx, self.seals.len(), self.owners_of_changes(), head)
+            .await?;
+        let usable = self.known.usable(&self.seals, before.size());
+        let (judged, mut links) = judge(tx, &self.seals, time, usable, &self.ends).await?;
         // A generator of its own for each run: a run after a collision encrypts other openings than the run before,
         // and no nonce may serve twice.
         let mut rng = self.inner.random.fork();
-        let mut rows = Rows::new(self.inner.node, &self.key_class);
+        let mut rows = Rows::new(self.inner.node, &self.key_class, places.are_kept());
         let mut verdicts: Vec<Verdict> = self.seals.iter().map(|_| Verdict::Nothing).collect();
         let mut hashes = vec![];
         let mut first_leaf = None;
@@ -189,7 +205,12 @@ impl Batch {
         }
         let tree = append_batch(&before, &hashes);
         if !hashes.is_empty() {
-            try_join(rows.write(tx), move_head(tx, &tree, time)).await?;
+            let placed = if places.are_kept() {
+                places.placed(&step, before.size())
+            } else {
+                tree.size()
+            };
+            try_join(rows.write(tx), move_head(tx, &tree, time, placed)).await?;
         }
         Ok(Some(Written {
             before,
@@ -198,7 +219,15 @@ impl Batch {
             tree,
             links,
             first_leaf,
+            step,
+            due: rows.due,
         }))
+    }
+
+    /// Whose chains may be read by what changes beside the log.
+    fn owners_of_changes(&self) -> impl Iterator<Item = SubjectId> {
+        let changes = |seal: &&Seal| matches!(seal.act, Act::Change(_));
+        self.seals.iter().filter(changes).map(|seal| seal.owner)
     }
 
     /// A log that is shorter than what this process has seen, or another, was put in its place: by somebody, or by a
@@ -272,13 +301,20 @@ fn refused(seal: &Seal, reason: Reason) -> (Cow<'_, Shared>, Cow<'_, Chain>) {
     (Cow::Owned(shared), Cow::Owned(chain))
 }
 
-/// The head, alone with it until the transaction ends.
-pub(super) async fn read_head(tx: &Tx<'_>) -> Result<(Frontier, Timestamp), DbError> {
+/// The head, its time, and from which entry on places may be due; alone with it until the transaction ends.
+pub(super) async fn read_head(tx: &Tx<'_>) -> Result<(Frontier, Timestamp, u64), DbError> {
     if tx.engine() == Engine::Postgres {
         tx.execute(&TURN, &[]).await?;
     }
     let row = tx.query_one(&HEAD, &[LOG.into()]).await?;
-    Ok((parse_head(&row)?, Timestamp(row.int(3, "log_head.time_us")?)))
+    let size = row.int(0, "log_head.size")?;
+    let placed = u64::try_from(row.int(4, "log_head.placed")?.min(size));
+    let placed = placed.map_err(|_| row.corrupt("log_head.placed"))?;
+    Ok((
+        parse_head(&row)?,
+        Timestamp(row.int(3, "log_head.time_us")?),
+        placed,
+    ))
 }
 
 /// The frontier of a row of size, root and frontier, which must agree: a tree must not grow from a false one.
@@ -294,12 +330,13 @@ pub(crate) fn parse_head(row: &Row) -> Result<Frontier, DbError> {
     Ok(frontier)
 }
 
-async fn move_head(tx: &Tx<'_>, tree: &BatchTree, time: Timestamp) -> Result<(), DbError> {
+async fn move_head(tx: &Tx<'_>, tree: &BatchTree, time: Timestamp, placed: u64) -> Result<(), DbError> {
     let head = [
         int(tree.size()),
         tree.root().0.into(),
         tree.frontier().to_bytes().into(),
         time.0.into(),
+        int(placed),
         LOG.into(),
     ];
     tx.execute(&MOVE_HEAD, &head).await.map(|_| ())

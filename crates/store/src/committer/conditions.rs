@@ -107,6 +107,23 @@ pub(super) struct Link {
     pub(super) head: Hash,
 }
 
+impl Link {
+    /// The chain as it is with the place of its newest entry, if that is not written yet.
+    fn or_newer(self, due: Option<&(u64, Hash)>) -> Link {
+        match due {
+            Some(&(seq, head)) if seq >= self.next_seq => Link {
+                next_seq: seq + 1,
+                head,
+                ..self
+            },
+            _ => self,
+        }
+    }
+}
+
+/// Number and leaf's hash of the newest entries of chains.
+type Ends = BTreeMap<SubjectId, (u64, Hash)>;
+
 /// The chains of a batch's owners.
 pub(super) struct Links(BTreeMap<SubjectId, Link>);
 
@@ -134,12 +151,14 @@ impl Links {
     }
 }
 
-/// Runs the changes, then judges every seal, in the order of the batch; what is `usable` need not be read.
+/// Runs the changes, then judges every seal, in the order of the batch; what is `usable` need not be read. `ends` are those
+/// of chains whose places are not written yet.
 pub(super) async fn judge(
     tx: &Tx<'_>,
     seals: &[Seal],
     time: Timestamp,
     usable: Usable,
+    ends: &Ends,
 ) -> Result<(Vec<Judged>, Links), DbError> {
     let mut changed = vec![];
     for seal in seals {
@@ -148,7 +167,7 @@ pub(super) async fn judge(
         }
     }
     let mut changed = changed.into_iter();
-    let mut found = Found::read(tx, seals, usable).await?;
+    let mut found = Found::read(tx, seals, usable, ends).await?;
     let mut judged = Vec::with_capacity(seals.len());
     for seal in seals {
         judged.push(match &seal.act {
@@ -218,7 +237,7 @@ struct Found {
 
 impl Found {
     /// Statements that travel together.
-    async fn read(tx: &Tx<'_>, seals: &[Seal], mut usable: Usable) -> Result<Self, DbError> {
+    async fn read(tx: &Tx<'_>, seals: &[Seal], mut usable: Usable, ends: &Ends) -> Result<Self, DbError> {
         let asking = Asking::about(seals, &usable);
         let id = |owner: &SubjectId| Value::from(owner.bytes());
         let unknown = asking.owners.iter().filter(|(_, account)| account.is_none());
@@ -250,7 +269,8 @@ impl Found {
                     None => None,
                 },
             };
-            links.extend(link.map(|link| (owner, link)));
+            let due = ends.get(&owner);
+            links.extend(link.map(|link| (owner, link.or_newer(due))));
         }
         Ok(Found {
             usable,

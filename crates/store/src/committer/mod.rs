@@ -9,6 +9,7 @@ mod batch;
 mod conditions;
 mod known;
 mod openings;
+mod places;
 mod rows;
 mod uncertain;
 
@@ -34,6 +35,7 @@ use crate::{
 
 pub(crate) use batch::parse_head;
 pub(crate) use openings::{Opened, Place, open_entry};
+pub(crate) use places::Places;
 
 /// The one log of today. It stands in every key from the first day, so that a subject's shard can have its own.
 pub(crate) const LOG: i64 = 0;

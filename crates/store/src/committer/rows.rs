@@ -1,14 +1,14 @@
 //! The rows of a batch, gathered and then written with one statement per table.
 
-use domain::{purpose::ACCOUNT_PROOFING, time::Timestamp};
+use domain::{ids::SubjectId, purpose::ACCOUNT_PROOFING, time::Timestamp};
 use futures_util::future::{try_join, try_join4};
-use ledger::Hash;
 
 use super::{
     Act, LOG, Seal,
     batch::int,
     conditions::{Condition, Judged},
     openings::Built,
+    places::{Due, PLACE},
 };
 use crate::{
     engine::{DbError, Insert, Sql, Tx, Value},
@@ -33,11 +33,6 @@ const ENTRY: Insert = Insert {
 const LEAF: Insert = Insert {
     table: "leaf",
     columns: &["log_id", "leaf_index", "leaf"],
-    tail: "",
-};
-const PLACE: Insert = Insert {
-    table: "chain_place",
-    columns: &["subject_id", "seq", "leaf_index", "intent_leaf", "leaf_hash"],
     tail: "",
 };
 const LOOKUP: Insert = Insert {
@@ -80,6 +75,9 @@ pub(super) struct Numbers {
 pub(super) struct Rows<'a> {
     node: [u8; 16],
     key_class: &'a str,
+    /// Places of look-ups' ends are written later.
+    behind: bool,
+    pub(super) due: Vec<((SubjectId, u64), Due)>,
     entries: Vec<Vec<Value>>,
     leaves: Vec<Vec<Value>>,
     places: Vec<Vec<Value>>,
@@ -89,10 +87,12 @@ pub(super) struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
-    pub(super) fn new(node: [u8; 16], key_class: &'a str) -> Self {
+    pub(super) fn new(node: [u8; 16], key_class: &'a str, behind: bool) -> Self {
         Rows {
             node,
             key_class,
+            behind,
+            due: vec![],
             entries: vec![],
             leaves: vec![],
             places: vec![],
@@ -122,7 +122,11 @@ impl<'a> Rows<'a> {
         // Who claims to be somebody is seen by that somebody alone: the account may be another's once its phone is.
         let claims = seal.shared.purpose.as_deref() == Some(ACCOUNT_PROOFING);
         let unlisted = own || claims;
-        let mut intent_leaf = None;
+        let mut place = Due {
+            index: at.index,
+            intent: None,
+            hash: entry.leaf_hash,
+        };
         match &seal.act {
             // Its place stays in its own row until it ends.
             Act::Begin(new) if !refused => return self.push_lookup(owner, "intended", new, at),
@@ -145,33 +149,16 @@ impl<'a> Rows<'a> {
                     end.lookup.bytes().into(),
                 ]);
                 self.push_outbox(owner, unlisted, end.requester.bytes(), end.lookup.bytes(), at);
-                match judged.intent {
-                    Some(intent) if intent.seq + 1 == at.seq => intent_leaf = Some(intent.index),
-                    // It is not the newest of its chain any more, so that nobody needs its hash.
-                    Some(intent) => self.push_place(owner, (intent.seq, intent.index), None, None),
-                    None => {}
-                }
+                place.intent = judged.intent.map(|intent| (intent.seq, intent.index));
             }
             Act::Change(_) => {}
         }
-        self.push_place(owner, (at.seq, at.index), intent_leaf, Some(entry.leaf_hash));
-    }
-
-    /// Where an entry lies, its intent if that stands right before it, and the hash of its leaf.
-    fn push_place(
-        &mut self,
-        owner: [u8; 16],
-        (seq, index): (u64, u64),
-        intent_leaf: Option<u64>,
-        leaf_hash: Option<Hash>,
-    ) {
-        self.places.push(vec![
-            owner.into(),
-            int(seq),
-            int(index),
-            intent_leaf.map_or(Value::Null, int),
-            leaf_hash.map_or(Value::Null, |hash| hash.0.into()),
-        ]);
+        let entry_at = (seal.owner, at.seq);
+        match seal.act {
+            Act::Change(_) => place.push_rows(entry_at, &mut self.places),
+            _ if self.behind => self.due.push((entry_at, place)),
+            _ => place.push_rows(entry_at, &mut self.places),
+        }
     }
 
     fn push_lookup(&mut self, owner: [u8; 16], state: &str, new: &NewLookup, at: Numbers) {
@@ -248,7 +235,7 @@ impl<'a> Rows<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schema::DATA;
+    use crate::{committer::places::PLACE_DUE, schema::DATA};
 
     /// A list of more than two in a check, say, costs as much as the row itself.
     #[test]
@@ -257,7 +244,7 @@ mod tests {
         for migration in DATA {
             connection.execute_batch(migration.sqlite).unwrap();
         }
-        let inserts = [ENTRY, LEAF, PLACE, LOOKUP, OUTBOX];
+        let inserts = [ENTRY, LEAF, PLACE, PLACE_DUE, LOOKUP, OUTBOX];
         let texts = inserts.iter().map(|insert| insert.one_row().to_string());
         for sql in texts.chain([END_LOOKUP.sqlite.to_owned()]) {
             let mut statement = connection.prepare(&format!("EXPLAIN {sql}")).unwrap();

@@ -452,6 +452,8 @@ async fn a_chain_goes_on_from_a_place_that_says_no_hash() {
         for person in &people {
             look_up(&store, person.subject, person.holder).await;
         }
+        // Which has all places written.
+        check(&store).await;
         close(store).await;
         let data = world.data().await;
         let empty = "UPDATE chain_place SET leaf_hash = NULL WHERE leaf_hash IS NOT NULL";
@@ -483,6 +485,8 @@ async fn a_chain_goes_on_from_the_hash_that_its_newest_place_says() {
         let store = world.open().await;
         let person = prove(&store, 1).await;
         look_up(&store, person.subject, person.holder).await;
+        // Which has all places written.
+        check(&store).await;
         close(store).await;
         let data = world.data().await;
         let false_hash = "UPDATE chain_place SET leaf_hash = $1 WHERE subject_id = $2 \

@@ -7,6 +7,7 @@
 
 mod acts;
 mod at_rest;
+mod behind;
 mod committer;
 mod erasure;
 mod failures;

@@ -66,7 +66,11 @@ type Table = (&'static str, &'static [&'static str], &'static [&'static str]);
 const TABLES: &[Table] = &[
     ("leaf", &["log_id", "leaf_index"], &["leaf"]),
     ("tile", &["log_id", "level", "tile_index"], &["root", "hashes"]),
-    ("log_head", &["log_id"], &["size", "root", "frontier", "time_us"]),
+    (
+        "log_head",
+        &["log_id"],
+        &["size", "root", "frontier", "time_us", "placed"],
+    ),
     ("published", &["log_id"], &["size", "frontier", "checkpoint"]),
     (
         "subject",
@@ -267,7 +271,11 @@ impl Snapshot {
     const ALL: &'static [Table] = &[
         ("leaf", &["log_id", "leaf_index"], &["leaf"]),
         ("tile", &["log_id", "level", "tile_index"], &["root", "hashes"]),
-        ("log_head", &["log_id"], &["size", "root", "frontier", "time_us"]),
+        (
+            "log_head",
+            &["log_id"],
+            &["size", "root", "frontier", "time_us", "placed"],
+        ),
         (
             "deployment",
             &["only_row"],
