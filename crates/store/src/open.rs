@@ -16,7 +16,7 @@ use crate::{
     Store, StoreError,
     committer::{Committer, LOG, Places},
     deployment::{is_settled, settle_deployment},
-    engine::{Db, DbConfig},
+    engine::{Db, DbConfig, DbError},
     head_file::HeadFile,
     inner::{Inner, LogKeys},
     journal::{Effected, Journal, Line},
@@ -93,11 +93,11 @@ impl Store {
             return Err(nothing());
         }
         let (store, _) = Self::assemble(config, (db, keys_db), root, clock, random).await?;
-        // Where it cannot be done, a check tells why, and of each place that is missing.
-        if let Err(error) = store.place_what_is_left().await {
-            tracing::warn!(%error, "where some entries lie in their chains could not be written");
+        match store.place_what_is_left().await {
+            // A check tells of each such row.
+            Ok(()) | Err(StoreError::Db(DbError::Corrupt { .. })) => Ok(store),
+            Err(error) => Err(error),
         }
-        Ok(store)
     }
 
     /// Puts the store together and checks it; with what the journal says has to be applied.

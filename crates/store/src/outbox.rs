@@ -100,7 +100,8 @@ impl Store {
         let Some(chains) = self.own_chains(requester).await? else {
             return Ok(vec![]);
         };
-        let placed = self.placed(chains.iter().copied()).await?;
+        // Only what has ended is shown: what ends while it is read may be missing, and keeps nobody from committing.
+        drop(self.placed(chains.iter().copied()).await?);
         let before = page.before.map_or([0xff; 16], LookupId::bytes);
         let others = vec![
             requester.bytes().into(),
@@ -117,11 +118,9 @@ impl Store {
                 Ok(rows)
             })
         });
-        let read = read.await?;
-        drop(placed);
         // What was asked before one was proven to be oneself is in both; it is shown once.
         let mut newest = BTreeMap::new();
-        for row in read.into_iter().flatten() {
+        for row in read.await?.into_iter().flatten() {
             newest.insert(row.id(0, "lookup.lookup_id")?, row);
         }
         let rows = newest.into_values().rev().take(page.limit.into()).collect();

@@ -18,7 +18,7 @@ use crate::{
 /// Leaves read at once.
 pub(crate) const PAGE: u64 = 4096;
 
-const HEAD: Sql = Sql::both("SELECT size, root, frontier FROM log_head WHERE log_id = $1");
+const HEAD: Sql = Sql::both("SELECT size, root, frontier, placed FROM log_head WHERE log_id = $1");
 const LEAVES: Sql = Sql::both(
     "SELECT leaf FROM leaf WHERE log_id = $1 AND leaf_index >= $2 AND leaf_index < $3 ORDER BY leaf_index",
 );
@@ -104,9 +104,13 @@ impl Inner {
     /// The head of the log as the database has it now.
     pub(crate) async fn stored_head(&self) -> Result<Frontier, StoreError> {
         let row = self.db.query_opt(&HEAD, &[LOG.into()]).await?;
-        Ok(parse_head(
-            &row.ok_or_else(|| StoreError::Log("it has no head".into()))?,
-        )?)
+        let row = row.ok_or_else(|| StoreError::Log("it has no head".into()))?;
+        let head = parse_head(&row)?;
+        // Beyond the log it would hide the places that are due.
+        if !(0..=int(head.size())).contains(&row.int(3, "log_head.placed")?) {
+            return Err(row.corrupt("log_head.placed").into());
+        }
+        Ok(head)
     }
 
     /// The tree grown by the stored leaves up to `size`.

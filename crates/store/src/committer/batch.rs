@@ -225,9 +225,9 @@ impl Batch {
     }
 
     /// Whose chains may be read by what changes beside the log.
-    fn owners_of_changes(&self) -> impl Iterator<Item = SubjectId> {
+    fn owners_of_changes(&self) -> BTreeSet<SubjectId> {
         let changes = |seal: &&Seal| matches!(seal.act, Act::Change(_));
-        self.seals.iter().filter(changes).map(|seal| seal.owner)
+        self.seals.iter().filter(changes).map(|seal| seal.owner).collect()
     }
 
     /// A log that is shorter than what this process has seen, or another, was put in its place: by somebody, or by a
@@ -307,6 +307,7 @@ pub(super) async fn read_head(tx: &Tx<'_>) -> Result<(Frontier, Timestamp, u64),
         tx.execute(&TURN, &[]).await?;
     }
     let row = tx.query_one(&HEAD, &[LOG.into()]).await?;
+    // That it is beyond the log is told at a start; here the log is first compared with what was seen of it.
     let size = row.int(0, "log_head.size")?;
     let placed = u64::try_from(row.int(4, "log_head.placed")?.min(size));
     let placed = placed.map_err(|_| row.corrupt("log_head.placed"))?;

@@ -2,8 +2,8 @@
 //!
 //! The place of a change is written with it. That of a look-up's end is kept in memory first, and written with a later
 //! batch, in the order of owners: then a page of the table is changed for several at once
-//! (`docs/decisions/0040-places-written-behind.md`). What is kept here can be made again from the entries: `log_head.placed`
-//! says from where on, and a start does so. Whoever reads a chain has its places written first ([`Store::placed`]).
+//! (`docs/decisions/0040-places-written-behind.md`). What is kept here can be made again from entries, leaves and look-ups:
+//! `log_head.placed` says from which entry on, and a start does so. Whoever reads a chain has its places written first ([`Store::placed`]).
 //!
 //! On PostgreSQL, whose nodes do not share a memory, every place is written with its entry.
 
@@ -12,7 +12,7 @@ mod left;
 mod tests;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     ops::Bound,
     sync::{Mutex, MutexGuard, PoisonError},
 };
@@ -31,8 +31,8 @@ use left::write_since;
 /// How many places are due at most, but for those of a batch: the more, the more of them share a page. With debug
 /// assertions it is few, so that tests meet their writing.
 const KEPT: usize = if cfg!(debug_assertions) { 8 } else { 8192 };
-/// How many entries behind the newest one a place is due at most, for each that is kept: a start looks through so many. In
-/// the order of owners a place may wait until twice as many look-ups as are kept have ended, of two entries each.
+/// A place is due for at most so many entries times the number kept: a start looks through them. In the order of owners a
+/// place may wait until twice as many look-ups as are kept have ended, of two entries each.
 const BEHIND: u64 = 6;
 
 const COLUMNS: &[&str] = &["subject_id", "seq", "leaf_index", "intent_leaf", "leaf_hash"];
@@ -115,7 +115,7 @@ struct State {
     by_index: BTreeMap<u64, At>,
     /// From where on the next ones are written.
     hand: Option<At>,
-    /// The log as this process left it.
+    /// The log as this process left or found it.
     size: u64,
 }
 
@@ -127,13 +127,15 @@ impl State {
 
     fn remove(&mut self, written: &[(At, Due)]) {
         for (at, due) in written {
-            self.due.remove(at);
-            self.by_index.remove(&due.index);
+            if self.due.get(at) == Some(due) {
+                self.due.remove(at);
+                self.by_index.remove(&due.index);
+            }
         }
     }
 }
 
-/// What a batch writes of them, and what is so once it is committed.
+/// What a batch writes of them, and where the next one goes on.
 #[derive(Debug, Default)]
 pub(super) struct Step {
     places: Vec<(At, Due)>,
@@ -170,7 +172,7 @@ impl Places {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Number and leaf's hash of the newest entry of each of these chains of which a place is due.
+    /// Number and leaf's hash of the newest entry whose place is due, of each of these chains that has one.
     pub(super) fn ends<'a>(
         &self,
         owners: impl IntoIterator<Item = &'a SubjectId>,
@@ -189,7 +191,8 @@ impl Places {
     fn step(&self, new: usize, size: u64) -> Step {
         let state = self.state();
         let oldest = size.saturating_sub(BEHIND * self.kept as u64);
-        let waited = state.by_index.range(..oldest).map(|(_, at)| (*at, state.due[at]));
+        let waited = state.by_index.range(..oldest).map(|(_, at)| at);
+        let waited = waited.filter_map(|at| Some((*at, *state.due.get(at)?)));
         let mut places: Vec<_> = waited.collect();
         let over = (state.due.len() + new).saturating_sub(self.kept + places.len());
         let from = state.hand.map_or(Bound::Unbounded, Bound::Included);
@@ -203,9 +206,9 @@ impl Places {
 
     /// Below which entry nothing is due once this step is committed.
     pub(super) fn placed(&self, step: &Step, size: u64) -> u64 {
+        let written: BTreeSet<u64> = step.places.iter().map(|(_, due)| due.index).collect();
         let state = self.state();
-        let written = |index: &u64| step.places.iter().any(|(_, due)| due.index == *index);
-        let oldest = state.by_index.keys().find(|index| !written(index));
+        let oldest = state.by_index.keys().find(|index| !written.contains(index));
         oldest.copied().unwrap_or(size)
     }
 
@@ -224,13 +227,13 @@ impl Places {
         right
     }
 
-    /// Writes what is to be written before a batch of `new` entries, and all of those whose chains a change of the batch may
-    /// read. `placed` is what the head of `size` says.
+    /// Writes what is to be written together with a batch of `new` entries, and all of those whose chains a change of the batch
+    /// may read. `placed` is what the head of `size` says.
     pub(super) async fn write(
         &self,
         tx: &Tx<'_>,
         new: usize,
-        may_read: impl IntoIterator<Item = SubjectId>,
+        may_read: BTreeSet<SubjectId>,
         (size, placed): (u64, u64),
     ) -> Result<Step, DbError> {
         if !self.are_kept() {
@@ -260,16 +263,11 @@ impl Store {
     /// They cannot be written.
     pub(crate) async fn placed(
         &self,
-        owners: impl IntoIterator<Item = SubjectId> + Clone,
+        owners: impl IntoIterator<Item = SubjectId>,
     ) -> Result<Placed<'_>, StoreError> {
-        self.written(|state| {
-            owners
-                .clone()
-                .into_iter()
-                .flat_map(|owner| state.of(owner))
-                .collect()
-        })
-        .await
+        let owners: BTreeSet<SubjectId> = owners.into_iter().collect();
+        self.written(|state| owners.iter().flat_map(|owner| state.of(*owner)).collect())
+            .await
     }
 
     /// The same of all chains.

@@ -155,7 +155,8 @@ async fn a_closed_account_is_followed_by_another() {
                 .unwrap()
                 .is_none()
         );
-        // Nobody looks at the chain meanwhile, which would have its places written. The phone begins a new account, of another person.
+        // Nobody looks at the chain meanwhile, which would have its places written.
+        // The phone begins a new account, of another person.
         let next = sign_up(&store, 1).await;
         let effect = store
             .bind_account(next.account, stranger, &person(2))
