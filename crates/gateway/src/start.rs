@@ -93,8 +93,7 @@ pub async fn begin(app: &App) -> Result<(), StartError> {
     seal_start(app, &paused).await
 }
 
-/// Opens everything that is there to look at it: nothing is made but what a start makes of the
-/// database, and nothing is sealed.
+/// Opens everything that is there to look at it: the database is brought up to this program, and nothing is sealed.
 ///
 /// # Errors
 /// As for [`start`], and where there is no deployment yet.

@@ -174,9 +174,7 @@ impl Store {
         keys: &SubjectKeys,
         row: &Row,
     ) -> Result<OpenedEntry, StoreError> {
-        let number =
-            |at, name| u64::try_from(row.int(at, name)?).map_err(|_| StoreError::from(row.corrupt(name)));
-        let seq = number(0, "entry.seq")?;
+        let seq = row.number(0, "entry.seq")?;
         let place = Place {
             realm: self.inner.root.realm(),
             origin: &self.inner.origin,
@@ -190,7 +188,7 @@ impl Store {
             |e: ledger::opening::OpeningError| StoreError::Sealed(format!("entry {seq} of {owner}: {e}"));
         let view = EntryView {
             seq,
-            leaf_index: number(1, "entry.leaf_index")?,
+            leaf_index: row.number(1, "entry.leaf_index")?,
             time: Timestamp(row.int(2, "entry.time_us")?),
             lookup: row.opt_id(3, "entry.lookup_id")?.map(LookupId::from_bytes),
             shared: Shared::parse(&shared.bytes).map_err(wrong)?,

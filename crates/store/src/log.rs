@@ -62,8 +62,7 @@ impl Store {
         const READ: Sql = Sql::both("SELECT size, checkpoint FROM published WHERE log_id = $1");
         let row = self.read_opt(&READ, vec![LOG.into()]).await?;
         row.map(|row| {
-            let size =
-                u64::try_from(row.int(0, "published.size")?).map_err(|_| row.corrupt("published.size"))?;
+            let size = row.number(0, "published.size")?;
             Ok((size, row.text(1, "published.checkpoint")?.to_owned()))
         })
         .transpose()

@@ -322,7 +322,7 @@ impl Store {
             .await?;
         let mut pictures = Vec::with_capacity(rows.len());
         for row in &rows {
-            let place = number(row, 0, "review_picture.place")?;
+            let place = row.number(0, "review_picture.place")?;
             let sealed = row.blob(1, "review_picture.bytes")?;
             pictures.push(
                 self.open_part(subject, id, ReviewPart::Picture(place), sealed)
@@ -381,7 +381,7 @@ impl Store {
         };
         let subject = SubjectId::from_bytes(row.id(0, "review.subject_id")?);
         let review = ReviewId::from_bytes(row.id(1, "review.review_id")?);
-        let revision = number(row, 7, "review.revision")?;
+        let revision = row.number(7, "review.revision")?;
         let rows = self
             .read_all(&STEPS, vec![subject.bytes().into(), review.bytes().into()])
             .await?;
@@ -504,8 +504,4 @@ pub(crate) async fn remove_all(tx: &Tx<'_>, subject: SubjectId) -> Result<(), Db
 
 fn int(number: u64) -> Value {
     crate::entries::int(number).into()
-}
-
-fn number(row: &Row, at: usize, name: &'static str) -> Result<u64, DbError> {
-    u64::try_from(row.int(at, name)?).map_err(|_| row.corrupt(name))
 }

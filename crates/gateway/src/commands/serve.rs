@@ -56,7 +56,7 @@ impl DeploymentArgs {
         start::start(config, root, &files, messenger, world).await
     }
 
-    /// Puts together what is there, to look at it: nothing is made, and nothing is sealed.
+    /// Puts together what is there, to look at it, as [`start::look`].
     ///
     /// # Errors
     /// As for [`DeploymentArgs::app`], and where there is no deployment yet.

@@ -17,7 +17,7 @@ use super::{
     conditions::{Condition, Link, Links, judge},
     known::{Known, change},
     openings::{Built, Place, build},
-    places::{Due, Step},
+    places::{At, Due, Ends, Step},
     rows::{Numbers, Rows},
     uncertain,
 };
@@ -38,7 +38,7 @@ pub(super) struct Batch {
     now: Timestamp,
     known: Known,
     /// The ends of chains whose places are not written yet.
-    ends: BTreeMap<SubjectId, (u64, Hash)>,
+    ends: Ends,
     /// What the last run of the body wrote; it counts only if that run was committed.
     written: Mutex<Option<Written>>,
 }
@@ -57,7 +57,7 @@ pub(super) struct Written {
     /// Which places of before it wrote.
     step: Step,
     /// Which places of its own it did not write.
-    due: Vec<((SubjectId, u64), Due)>,
+    due: Vec<(At, Due)>,
 }
 
 pub(super) enum Verdict {

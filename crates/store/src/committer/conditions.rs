@@ -15,6 +15,7 @@ use ledger::Hash;
 use super::{
     Act, LOG, Seal,
     known::{Intent, Usable},
+    places::Ends,
 };
 use crate::{
     engine::{DbError, Row, Sql, Tx, Value},
@@ -32,7 +33,7 @@ macro_rules! end_of_chain {
     };
 }
 
-/// The newest entry of a chain whose place in it is known. SQLite takes the first place of the chain from its end;
+/// The newest entry of a chain whose place in it is written. SQLite takes the first place of the chain from its end;
 /// PostgreSQL would sort the whole chain.
 const NEWEST: Sql = Sql::each(
     concat!(
@@ -120,9 +121,6 @@ impl Link {
         }
     }
 }
-
-/// Number and leaf's hash of the newest entries of chains.
-type Ends = BTreeMap<SubjectId, (u64, Hash)>;
 
 /// The chains of a batch's owners.
 pub(super) struct Links(BTreeMap<SubjectId, Link>);
@@ -314,8 +312,8 @@ impl Found {
         }
         Ok(Some(Intent {
             owner,
-            seq: number(row, row.int(1, "lookup.intent_seq")?, "lookup.intent_seq")?,
-            index: number(row, row.int(2, "lookup.intent_leaf")?, "lookup.intent_leaf")?,
+            seq: row.number(1, "lookup.intent_seq")?,
+            index: row.number(2, "lookup.intent_leaf")?,
         }))
     }
 
@@ -373,8 +371,8 @@ fn link(
     }
     let (next_seq, head) = match newest {
         Some((seq, row)) => {
-            let next = number(row, seq.saturating_add(1), "chain_place.seq")?;
-            (next, head(row)?)
+            let next = u64::try_from(seq.saturating_add(1));
+            (next.map_err(|_| row.corrupt("chain_place.seq"))?, head(row)?)
         }
         None => (0, Hash::ZERO),
     };
@@ -396,8 +394,4 @@ fn head(row: &Row) -> Result<Hash, DbError> {
             .map(Hash)
             .map_err(|_| row.corrupt("leaf.leaf")),
     }
-}
-
-fn number(row: &Row, number: i64, name: &'static str) -> Result<u64, DbError> {
-    u64::try_from(number).map_err(|_| row.corrupt(name))
 }

@@ -50,7 +50,9 @@ pub(super) const PLACE_DUE: Insert = Insert {
 };
 
 /// An entry in its chain: whose it is, and its number.
-type At = (SubjectId, u64);
+pub(super) type At = (SubjectId, u64);
+/// Number and leaf's hash of the newest entries of chains.
+pub(super) type Ends = BTreeMap<SubjectId, (u64, Hash)>;
 
 /// Where an entry lies that is no intent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -173,10 +175,7 @@ impl Places {
     }
 
     /// Number and leaf's hash of the newest entry whose place is due, of each of these chains that has one.
-    pub(super) fn ends<'a>(
-        &self,
-        owners: impl IntoIterator<Item = &'a SubjectId>,
-    ) -> BTreeMap<SubjectId, (u64, Hash)> {
+    pub(super) fn ends<'a>(&self, owners: impl IntoIterator<Item = &'a SubjectId>) -> Ends {
         let state = self.state();
         let end = |owner: &SubjectId| {
             let ((_, seq), due) = state.of(*owner).next_back()?;

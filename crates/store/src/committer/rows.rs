@@ -1,6 +1,6 @@
 //! The rows of a batch, gathered and then written with one statement per table.
 
-use domain::{ids::SubjectId, purpose::ACCOUNT_PROOFING, time::Timestamp};
+use domain::{purpose::ACCOUNT_PROOFING, time::Timestamp};
 use futures_util::future::{try_join, try_join4};
 
 use super::{
@@ -8,7 +8,7 @@ use super::{
     batch::int,
     conditions::{Condition, Judged},
     openings::Built,
-    places::{Due, PLACE},
+    places::{At, Due, PLACE},
 };
 use crate::{
     engine::{DbError, Insert, Sql, Tx, Value},
@@ -77,7 +77,7 @@ pub(super) struct Rows<'a> {
     key_class: &'a str,
     /// Places of look-ups' ends are written later.
     behind: bool,
-    pub(super) due: Vec<((SubjectId, u64), Due)>,
+    pub(super) due: Vec<(At, Due)>,
     entries: Vec<Vec<Value>>,
     leaves: Vec<Vec<Value>>,
     places: Vec<Vec<Value>>,

@@ -138,6 +138,11 @@ impl Row {
         self.opt_int(at, name)?.ok_or_else(|| self.corrupt(name))
     }
 
+    /// A whole number that is not negative: of what is counted or numbered.
+    pub fn number(&self, at: usize, name: &'static str) -> Result<u64, DbError> {
+        u64::try_from(self.int(at, name)?).map_err(|_| self.corrupt(name))
+    }
+
     /// A whole number or null.
     pub fn opt_int(&self, at: usize, name: &'static str) -> Result<Option<i64>, DbError> {
         match self.cells.get(at) {

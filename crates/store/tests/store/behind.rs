@@ -143,7 +143,7 @@ async fn what_was_answered_stays_to_be_found() {
                 }
             })
         };
-        let reading: Vec<_> = (0..2).map(|n| reads(n % 2 == 0)).collect();
+        let reading: Vec<_> = [true, false].map(reads).into();
         for n in 0..60 {
             let new = new_lookup(&store, who.holder);
             let lookup = new.lookup;

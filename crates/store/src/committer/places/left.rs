@@ -10,7 +10,7 @@ use crate::{
         LOG,
         batch::{int, read_head},
     },
-    engine::{DbError, Row, Sql, Tx},
+    engine::{DbError, Sql, Tx},
 };
 
 /// Look-ups found together at a start.
@@ -36,8 +36,8 @@ impl Store {
     pub(crate) async fn place_what_is_left(&self) -> Result<(), StoreError> {
         let row = self.read_opt(&HEAD, vec![LOG.into()]).await?;
         let row = row.ok_or_else(|| StoreError::Log("it has no head".into()))?;
-        let size = number(&row, 0, "log_head.size")?;
-        let placed = number(&row, 1, "log_head.placed")?;
+        let size = row.number(0, "log_head.size")?;
+        let placed = row.number(1, "log_head.placed")?;
         if self.inner.places.are_kept() && placed < size {
             let written = self.inner.db.write_log(move |tx| {
                 Box::pin(async move {
@@ -61,18 +61,18 @@ pub(super) async fn write_since(tx: &Tx<'_>, from: u64, to: u64) -> Result<(), D
         let ends = tx.query(&ENDS, &range).await?;
         let mut places = Vec::with_capacity(ends.len());
         for row in &ends {
-            let index = number(row, 0, "entry.leaf_index")?;
+            let index = row.number(0, "entry.leaf_index")?;
             let owner = SubjectId::from_bytes(row.id(1, "entry.subject_id")?);
             let intent = match row.opt_int(4, "lookup.intent_seq")? {
                 Some(_) => Some((
-                    number(row, 4, "lookup.intent_seq")?,
-                    number(row, 5, "lookup.intent_leaf")?,
+                    row.number(4, "lookup.intent_seq")?,
+                    row.number(5, "lookup.intent_leaf")?,
                 )),
                 None => None,
             };
             let hash = Hash::of_leaf(row.blob(3, "leaf.leaf")?);
             let due = Due { index, intent, hash };
-            places.push(((owner, number(row, 2, "entry.seq")?), due));
+            places.push(((owner, row.number(2, "entry.seq")?), due));
             from = index + 1;
         }
         tx.insert_many(&PLACE_DUE, &rows(&places)).await?;
@@ -80,8 +80,4 @@ pub(super) async fn write_since(tx: &Tx<'_>, from: u64, to: u64) -> Result<(), D
             return Ok(());
         }
     }
-}
-
-fn number(row: &Row, at: usize, name: &'static str) -> Result<u64, DbError> {
-    u64::try_from(row.int(at, name)?).map_err(|_| row.corrupt(name))
 }
