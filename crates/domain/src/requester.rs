@@ -43,8 +43,8 @@ pub struct Requester {
     pub standing: Option<Standing>,
 }
 
-/// A living session and the active person whose account it is of, as one statement read them together. It is true for
-/// as long as nothing but look-ups is entered in the log, and until the session expires.
+/// A living session and the active person whose account it is of, as they were read at one moment. It is true for as long
+/// as nothing but look-ups is entered in the log, and until the session expires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Standing {
     /// The person.

@@ -147,8 +147,9 @@ impl Store {
 /// no person names has nobody to be followed by, and its row goes.
 async fn shut(tx: &Tx<'_>, account: AccountId, time: Timestamp) -> Result<bool, DbError> {
     const PHONE: Sql = Sql::both("DELETE FROM directory WHERE owner_id = $1");
-    const SESSIONS: Sql =
-        Sql::both("UPDATE session SET ended_us = $1 WHERE account_id = $2 AND ended_us IS NULL");
+    const SESSIONS: Sql = Sql::both(
+        "UPDATE session SET ended_us = $1, profile = NULL WHERE account_id = $2 AND ended_us IS NULL",
+    );
     const NOBODYS: Sql = Sql::both(
         "DELETE FROM account WHERE account_id = $1 AND NOT EXISTS (SELECT 1 FROM subject s \
          WHERE s.subject_id = account.subject_id AND s.account_id = account.account_id)",

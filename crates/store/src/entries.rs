@@ -1,9 +1,6 @@
 //! Entries of a chain, opened again: for the person's own view, for receipts, for the auditor.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use domain::{
     ids::{LookupId, SubjectId},
@@ -159,7 +156,7 @@ impl Store {
         owner: SubjectId,
         rows: &[Row],
     ) -> Result<Arc<SubjectKeys>, StoreError> {
-        let classes: Result<BTreeSet<&str>, _> = rows.iter().map(class_of).collect();
+        let classes: Result<Vec<&str>, _> = rows.iter().map(class_of).collect();
         self.inner.keys.having(owner, &classes?).await
     }
 

@@ -54,7 +54,7 @@ pub use outbox::{LookupPage, LookupView};
 pub use random::Random;
 pub use reviews::{MAX_OPEN_REVIEWS, NewReview, ReviewAdvance, ReviewPart, ReviewView};
 pub use sessions::{MAX_SESSION_SECONDS, NewSession, SessionView};
-pub use subjects::{SealedPerson, Subject};
+pub use subjects::{OpenedPerson, SealedPerson, Subject};
 
 use crate::{committer::Committer, inner::Inner, subject_keys::SubjectKeys};
 

@@ -52,6 +52,12 @@ pub(crate) const DATA: &[Migration] = &[
         sqlite: include_str!("../migrations/0008_behind.sqlite.sql"),
         postgres: include_str!("../migrations/0008_behind.postgres.sql"),
     },
+    Migration {
+        version: 9,
+        name: "profiles",
+        sqlite: include_str!("../migrations/0009_profiles.sqlite.sql"),
+        postgres: include_str!("../migrations/0009_profiles.postgres.sql"),
+    },
 ];
 
 /// Migrations of the wrapped keys.
@@ -64,17 +70,21 @@ pub(crate) const KEYS: &[Migration] = &[Migration {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use rusqlite::{Connection, Row, params_from_iter, types::Value};
 
     use super::*;
+    use crate::sessions::number_of;
 
-    /// Steps that concern SQLite alone, and change no name and no type.
-    const OF_SQLITE: [&str; 1] = ["states"];
+    /// Steps by which SQLite makes a table anew, because it cannot change it. What comes of it is compared in
+    /// `tests/store/schema.rs`.
+    const MADE_ANEW: [&str; 2] = ["states", "profiles"];
 
     #[test]
     fn both_engines_have_the_same_schema_but_for_how_rows_lie() {
         for migration in DATA.iter().chain(KEYS) {
-            if OF_SQLITE.contains(&migration.name) {
+            if MADE_ANEW.contains(&migration.name) {
                 continue;
             }
             assert_eq!(
@@ -123,30 +133,56 @@ mod tests {
         let connection = Connection::open_in_memory().unwrap();
         let (before, rest) = DATA.split_at(4);
         migrate(&connection, before);
-        let rows = "INSERT INTO account VALUES (x'01', 'active', x'aa', 'L2', x'', 0), (x'02', 'active', NULL, 'L1', x'', 0), \
+        let rows = "INSERT INTO subject VALUES (x'aa', 0, 'active', x'01', x'abcd', 0), (x'bb', 0, 'active', x'03', x'ef', 0); \
+                    INSERT INTO account VALUES (x'01', 'active', x'aa', 'L2', x'', 0), (x'02', 'active', NULL, 'L1', x'', 0), \
                     (x'03', 'closed', x'bb', 'L2', x'', 0); \
                     INSERT INTO session VALUES (x'11', x'21', x'01', 'L2', 5, 9, NULL), (x'12', x'22', x'02', 'L1', 5, 9, NULL), \
                     (x'13', x'23', x'03', 'L1', 5, 9, NULL), (x'14', x'24', x'04', 'L1', 5, 9, NULL), \
                     (x'15', x'25', x'03', 'L1', 5, 9, 7);";
         connection.execute_batch(rows).unwrap();
+        // Digests of before, the numbers of some of which are negative.
+        for n in 0x11..0x16_u8 {
+            let digest: Vec<u8> = (0..32)
+                .map(|at| n.wrapping_mul(101).wrapping_add(u8::wrapping_mul(at, 67)))
+                .collect();
+            let whole = "UPDATE session SET token_digest = ? WHERE token_digest = ?";
+            connection.execute(whole, (digest, vec![n])).unwrap();
+        }
         migrate(&connection, rest);
         let mut statement = connection
-            .prepare("SELECT hex(subject_id), ended_us FROM session ORDER BY token_digest")
+            .prepare("SELECT token_number, token_digest FROM session")
             .unwrap();
-        let session = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
-        let found: Vec<(String, Option<i64>)> = statement
+        let numbers: Vec<(i64, [u8; 32])> = statement
+            .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+            .unwrap()
+            .map(Result::unwrap)
+            .collect();
+        assert!(
+            numbers
+                .iter()
+                .all(|(number, digest)| *number == number_of(digest)),
+            "{numbers:?}"
+        );
+        let signs: BTreeSet<i64> = numbers.iter().map(|(number, _)| number.signum()).collect();
+        assert_eq!(signs, BTreeSet::from([-1, 1]));
+        let mut statement = connection
+            .prepare("SELECT hex(subject_id), ended_us, hex(profile) FROM session ORDER BY session_id")
+            .unwrap();
+        let session = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+        let found: Vec<(String, Option<i64>, String)> = statement
             .query_map([], session)
             .unwrap()
             .map(Result::unwrap)
             .collect();
         let expected = [
-            ("AA", None),
-            ("", None),
-            ("BB", Some(5)),
-            ("", Some(5)),
-            ("BB", Some(7)),
+            ("AA", None, "ABCD"),
+            ("", None, ""),
+            ("BB", Some(5), ""),
+            ("", Some(5), ""),
+            ("BB", Some(7), ""),
         ];
-        assert_eq!(found, expected.map(|(person, ended)| (person.to_owned(), ended)));
+        let told = |(person, ended, profile): (&str, _, &str)| (person.to_owned(), ended, profile.to_owned());
+        assert_eq!(found, expected.map(told));
     }
 
     #[test]

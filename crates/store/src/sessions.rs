@@ -11,7 +11,8 @@ use domain::{
 
 use crate::{
     Effect, Store, StoreError,
-    engine::{Insert, Sql, Value},
+    committer::LOG,
+    engine::{DbError, Insert, Row, Sql, Value},
     inner::blocking,
     journal::Effected,
     subjects::SealedPerson,
@@ -50,13 +51,15 @@ pub struct SessionView {
     pub level: Level,
     /// Until when it lives.
     pub expires: Timestamp,
-    /// The same for the committer, where the person is active: it need not read what was read just before.
+    /// The same for the committer, where it is known that this is the account's person, and active: it need not read what
+    /// was read just before.
     pub standing: Option<Standing>,
 }
 
 const INSERT: Insert = Insert {
     table: "session",
     columns: &[
+        "token_number",
         "token_digest",
         "session_id",
         "account_id",
@@ -64,6 +67,7 @@ const INSERT: Insert = Insert {
         "created_us",
         "expires_us",
         "subject_id",
+        "profile",
     ],
     tail: "ON CONFLICT DO NOTHING",
 };
@@ -71,8 +75,14 @@ const LIVES: Sql = Sql::both(
     "SELECT session_id FROM session \
      WHERE session_id = $1 AND account_id = $2 AND ended_us IS NULL AND expires_us > $3",
 );
-const ACCOUNT: Sql = Sql::both("SELECT subject_id FROM account WHERE account_id = $1 AND state = 'active'");
-const END: Sql = Sql::both("UPDATE session SET ended_us = $1 WHERE session_id = $2 AND ended_us IS NULL");
+/// An account, with the profile of the person that it was proven to be.
+const ACCOUNT: Sql = Sql::both(
+    "SELECT a.subject_id, p.profile FROM account a \
+     LEFT JOIN subject p ON p.subject_id = a.subject_id AND p.account_id = a.account_id AND p.state = 'active' \
+     WHERE a.account_id = $1 AND a.state = 'active'",
+);
+const END: Sql =
+    Sql::both("UPDATE session SET ended_us = $1, profile = NULL WHERE session_id = $2 AND ended_us IS NULL");
 const RAISE: Sql = Sql::both("UPDATE account SET level = $1 WHERE account_id = $2 AND level < $3");
 
 impl Effect {
@@ -106,66 +116,62 @@ impl Store {
     /// # Errors
     /// The database, or a session that names a person who does not name its account.
     pub async fn session(&self, token_digest: [u8; 32]) -> Result<Option<SessionView>, StoreError> {
-        let found = self.session_and_person(token_digest).await?;
-        Ok(found.map(|(session, _)| session))
+        const READ: Sql = Sql::both(
+            "SELECT s.session_id, s.account_id, s.subject_id, s.level, s.expires_us, h.size, p.subject_id \
+             FROM session s LEFT JOIN log_head h ON h.log_id = $1 \
+             LEFT JOIN subject p ON p.subject_id = s.subject_id AND p.account_id = s.account_id AND p.state = 'active' \
+             WHERE s.token_number = $2 AND s.token_digest = $3 AND s.ended_us IS NULL AND s.expires_us > $4",
+        );
+        let Some(row) = self.living(&READ, token_digest).await? else {
+            return Ok(None);
+        };
+        if row.opt_id(2, "session.subject_id")? != row.opt_id(6, "subject.subject_id")? {
+            return Err(row.corrupt("session.subject_id").into());
+        }
+        Ok(Some(view(&row)?))
     }
 
-    /// The same, with the person, still encrypted, where they are active.
+    /// The same by the session's row alone, with its person as it has them, still encrypted. That they are the person of
+    /// the session's account is certain once they are opened, so that the session by itself has no standing.
     ///
     /// # Errors
-    /// As of [`Store::session`].
+    /// The database, or a session that names a person and does not have them.
     pub async fn session_and_person(
         &self,
         token_digest: [u8; 32],
     ) -> Result<Option<(SessionView, Option<SealedPerson>)>, StoreError> {
         const READ: Sql = Sql::both(
-            "SELECT s.session_id, s.account_id, s.subject_id, p.subject_id, s.level, s.expires_us, p.state, h.size, p.profile \
-             FROM session s LEFT JOIN subject p ON p.subject_id = s.subject_id AND p.account_id = s.account_id \
-             LEFT JOIN log_head h ON h.log_id = p.log_id \
-             WHERE s.token_digest = $1 AND s.ended_us IS NULL AND s.expires_us > $2",
+            "SELECT s.session_id, s.account_id, s.subject_id, s.level, s.expires_us, h.size, s.profile \
+             FROM session s LEFT JOIN log_head h ON h.log_id = $1 \
+             WHERE s.token_number = $2 AND s.token_digest = $3 AND s.ended_us IS NULL AND s.expires_us > $4",
         );
-        let now = self.inner.now();
-        let rows = self
-            .inner
-            .db
-            .query_people(&READ, &[token_digest.into(), now.0.into()])
-            .await?;
-        let Some(row) = rows.first() else {
+        let Some(row) = self.living(&READ, token_digest).await? else {
             return Ok(None);
         };
-        let subject = row.opt_id(2, "session.subject_id")?;
-        if subject != row.opt_id(3, "subject.subject_id")? {
-            return Err(row.corrupt("session.subject_id").into());
-        }
-        let subject = subject.map(SubjectId::from_bytes);
-        let expires = Timestamp(row.int(5, "session.expires_us")?);
-        let standing = match (subject, row.opt_int(7, "log_head.size")?) {
-            (Some(subject), Some(size)) if row.text(6, "subject.state")? == "active" => Some(Standing {
-                subject,
-                expires,
-                log_size: u64::try_from(size).map_err(|_| row.corrupt("log_head.size"))?,
-            }),
-            _ => None,
-        };
-        let account = AccountId::from_bytes(row.id(1, "session.account_id")?);
-        let person = match (standing, row.opt_blob(8, "subject.profile")?) {
-            (Some(Standing { subject, .. }), Some(profile)) => Some(SealedPerson {
-                subject,
-                account,
+        let mut session = view(&row)?;
+        let person = match (session.standing.take(), row.opt_blob(6, "session.profile")?) {
+            (None, None) => None,
+            (Some(standing), Some(profile)) => Some(SealedPerson {
+                subject: standing.subject,
+                account: session.account,
                 profile: profile.to_vec(),
+                standing: Some(standing),
             }),
-            _ => None,
-        };
-        let session = SessionView {
-            id: SessionId::from_bytes(row.id(0, "session.session_id")?),
-            account,
-            subject,
-            level: Level::from_code(row.text(4, "session.level")?)
-                .ok_or_else(|| row.corrupt("session.level"))?,
-            expires,
-            standing,
+            _ => return Err(row.corrupt("session.profile").into()),
         };
         Ok(Some((session, person)))
+    }
+
+    /// The row of a token's session that has not ended.
+    async fn living(&self, read: &Sql, token_digest: [u8; 32]) -> Result<Option<Row>, StoreError> {
+        let now = self.inner.now();
+        let token = [
+            LOG.into(),
+            number_of(&token_digest).into(),
+            token_digest.into(),
+            now.0.into(),
+        ];
+        Ok(self.inner.db.query_people(read, &token).await?.into_iter().next())
     }
 
     /// Starts a session, and ends the one of the same account that it replaces, in the transaction of the returned
@@ -187,6 +193,7 @@ impl Store {
                     }
                 }
                 let row = vec![
+                    number_of(&new.token_digest).into(),
                     new.token_digest.into(),
                     new.id.bytes().into(),
                     new.account.bytes().into(),
@@ -194,6 +201,8 @@ impl Store {
                     time.0.into(),
                     time.plus_seconds(new.seconds.min(MAX_SESSION_SECONDS)).0.into(),
                     of.opt_id(0, "account.subject_id")?.into(),
+                    of.opt_blob(1, "subject.profile")?
+                        .map_or(Value::Null, Value::from),
                 ];
                 if tx.insert_many(&INSERT, &[row]).await? == 0 {
                     return Ok(false);
@@ -217,7 +226,8 @@ impl Store {
     #[must_use]
     pub fn end_session(&self, session: SessionId) -> Effect {
         const END_LIVING: Sql = Sql::both(
-            "UPDATE session SET ended_us = $1 WHERE session_id = $2 AND ended_us IS NULL AND expires_us > $3",
+            "UPDATE session SET ended_us = $1, profile = NULL \
+             WHERE session_id = $2 AND ended_us IS NULL AND expires_us > $3",
         );
         let effect = Effect::new(move |tx, time| {
             let ending = [time.0.into(), session.bytes().into(), time.0.into()];
@@ -244,11 +254,37 @@ impl Store {
     /// The database or the journal.
     pub async fn forget_sessions(&self) -> Result<u64, StoreError> {
         const FORGET: Sql = Sql::both(
-            "DELETE FROM session WHERE token_digest IN (SELECT token_digest FROM session WHERE expires_us < $1 LIMIT $2)",
+            "DELETE FROM session WHERE token_number IN (SELECT token_number FROM session WHERE expires_us < $1 LIMIT $2)",
         );
         let now = self.inner.clock.now();
         let journal = Arc::clone(&self.inner.journal);
         blocking(move || journal.compact(now)).await?;
         self.forget(&FORGET, now.plus_seconds(-24 * 3600)).await
     }
+}
+
+/// By what a session is found: the first bytes of its token's digest, as a number. SQLite finds a row by its number in
+/// half the pages that it needs for the digest (docs/decisions/0041-a-session-has-its-persons-profile.md).
+pub(crate) fn number_of(token_digest: &[u8; 32]) -> i64 {
+    let [a, b, c, d, e, f, g, h, ..] = *token_digest;
+    i64::from_be_bytes([a, b, c, d, e, f, g, h])
+}
+
+/// What a session's row says, with how far the log had grown when it was read.
+fn view(row: &Row) -> Result<SessionView, DbError> {
+    let subject = row.opt_id(2, "session.subject_id")?.map(SubjectId::from_bytes);
+    let expires = Timestamp(row.int(4, "session.expires_us")?);
+    let log_size = row.number(5, "log_head.size")?;
+    Ok(SessionView {
+        id: SessionId::from_bytes(row.id(0, "session.session_id")?),
+        account: AccountId::from_bytes(row.id(1, "session.account_id")?),
+        subject,
+        level: Level::from_code(row.text(3, "session.level")?).ok_or_else(|| row.corrupt("session.level"))?,
+        expires,
+        standing: subject.map(|subject| Standing {
+            subject,
+            expires,
+            log_size,
+        }),
+    })
 }

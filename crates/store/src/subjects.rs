@@ -5,6 +5,7 @@ use domain::{
     identifiers::{IdNumber, PersonName},
     ids::{AccountId, SubjectId},
     lookup::Person,
+    requester::Standing,
     time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
@@ -58,9 +59,20 @@ pub struct SealedPerson {
     /// Their account.
     pub account: AccountId,
     pub(crate) profile: Vec<u8>,
+    /// That of the session that had them; it is true once the profile opens.
+    pub(crate) standing: Option<Standing>,
 }
 
-/// What stands encrypted in `subject.profile`.
+/// A person whose profile has opened: they are that account's.
+#[derive(Debug, Clone)]
+pub struct OpenedPerson {
+    /// Name and number.
+    pub person: Person,
+    /// Where their session had them: what the committer need not read again.
+    pub standing: Option<Standing>,
+}
+
+/// What stands encrypted in `subject.profile`, and in the sessions of the person's account.
 #[derive(Serialize, Deserialize, Zeroize)]
 #[zeroize(drop)]
 #[serde(deny_unknown_fields)]
@@ -126,14 +138,15 @@ impl Store {
             return Ok(None);
         };
         let person = match row.opt_blob(2, "subject.profile")? {
-            Some(sealed) => Some(
-                self.open_person(&SealedPerson {
+            Some(sealed) => {
+                let sealed = SealedPerson {
                     subject: id,
                     account: AccountId::from_bytes(row.id(1, "subject.account_id")?),
                     profile: sealed.to_vec(),
-                })
-                .await?,
-            ),
+                    standing: None,
+                };
+                Some(self.open_person(&sealed).await?.person)
+            }
             None => None,
         };
         Ok(Some(Subject {
@@ -144,7 +157,8 @@ impl Store {
         }))
     }
 
-    /// Encrypts a proven person's name and number for `subject.profile`, for this account alone.
+    /// Encrypts a proven person's name and number for `subject.profile` and the account's sessions, for this account
+    /// alone.
     ///
     /// # Errors
     /// The subject's key cannot be made.
@@ -174,11 +188,19 @@ impl Store {
     /// # Errors
     /// [`StoreError::Erased`] where the person was erased since it was read; the databases, or a profile that does not
     /// open.
-    pub async fn open_person(&self, sealed: &SealedPerson) -> Result<Person, StoreError> {
+    pub async fn open_person(&self, sealed: &SealedPerson) -> Result<OpenedPerson, StoreError> {
         let id = sealed.subject;
         let broken = |what: &str| StoreError::Sealed(format!("profile of {id}: {what}"));
-        let keys = self.keys_for(id, &["profile"]).await?;
-        let key = keys.get("profile").ok_or(StoreError::Erased)?;
+        // None is made: who they are is what the session says, and that may be anything.
+        let keys = self.inner.keys.having(id, &["profile"]).await?;
+        let Some(key) = keys.get("profile") else {
+            let destroyed = self.inner.keys.destroyed(id).await?.contains("profile");
+            return Err(if destroyed {
+                StoreError::Erased
+            } else {
+                broken("its key is missing")
+            });
+        };
         let account = sealed.account.bytes();
         let mut plain = envelope::open_row(key, &self.profile_context(id, &account), &sealed.profile)
             .map_err(|e| broken(&e.to_string()))?;
@@ -186,13 +208,17 @@ impl Store {
         plain.zeroize();
         let profile = profile.map_err(|_| broken("is not what was written"))?;
         let today = self.inner.clock.now().date_in_china();
-        Ok(Person {
+        let person = Person {
             name: PersonName::parse(&profile.name)
                 .map_err(|_| broken("its name does not parse"))?
                 .value,
             id_number: IdNumber::parse(&profile.id_number, today)
                 .map_err(|_| broken("its number does not parse"))?
                 .value,
+        };
+        Ok(OpenedPerson {
+            person,
+            standing: sealed.standing,
         })
     }
 
@@ -252,8 +278,9 @@ impl Store {
         const LEVEL: Sql = Sql::both(
             "UPDATE account SET subject_id = $1, level = 'L2' WHERE account_id = $2 AND subject_id IS NULL",
         );
-        const SESSIONS: Sql =
-            Sql::both("UPDATE session SET subject_id = $1 WHERE account_id = $2 AND ended_us IS NULL");
+        const SESSIONS: Sql = Sql::both(
+            "UPDATE session SET subject_id = $1, profile = $2 WHERE account_id = $3 AND ended_us IS NULL",
+        );
         const FREE: Sql = Sql::both(
             "SELECT account_id FROM account WHERE account_id = $1 AND subject_id IS NULL AND state = 'active'",
         );
@@ -268,7 +295,8 @@ impl Store {
                 let (new, person) = (Value::from(account.bytes()), Value::from(subject.bytes()));
                 let closed = tx.query_opt(&CLOSED, std::slice::from_ref(&person)).await?;
                 let closed = closed.map(|row| row.id(0, "account.account_id")).transpose()?;
-                let bind = [new.clone(), profile.into(), person.clone(), closed.into()];
+                let profile = Value::from(profile);
+                let bind = [new.clone(), profile.clone(), person.clone(), closed.into()];
                 if tx.execute(&BIND, &bind).await? == 0 {
                     return Ok(false);
                 }
@@ -289,7 +317,7 @@ impl Store {
                     tx.execute(&FORGET, &[closed.into()]).await?;
                 }
                 tx.execute(&LEVEL, &[person.clone(), new.clone()]).await?;
-                tx.execute(&SESSIONS, &[person, new]).await?;
+                tx.execute(&SESSIONS, &[person, profile, new]).await?;
                 Ok(true)
             })
         }))

@@ -16,7 +16,7 @@ use domain::{
     lookup::{LookupRequest, Person, RawLookup, RequestProblem, SubjectRef},
     outcome::Outcome,
     purpose::ACCOUNT_PROOFING,
-    requester::{Relation, Requester},
+    requester::{Relation, Requester, Standing},
     time::Timestamp,
     words::{AskedFreshness, Mode},
 };
@@ -173,6 +173,7 @@ pub async fn ask(app: &App, requester: &Requester, question: Ask) -> Result<Aske
     };
     let concerns_other = matches!(question.subject, SubjectRef::Person(_));
     let about = whom(app, requester, &question).await?;
+    let requester = &about.known(requester);
     if let Some((refusal, at)) = refusal {
         let reason = refusal.reason;
         let lookup = seal_refusal(app, requester, &question, request.as_ref(), &about, refusal).await?;
@@ -215,6 +216,18 @@ struct About {
     relation: Relation,
     person: Option<Person>,
     active: bool,
+    /// What the requester is known to be since their own person has opened.
+    standing: Option<Standing>,
+}
+
+impl About {
+    /// The requester with what is known of them by now.
+    fn known(&self, requester: &Requester) -> Requester {
+        Requester {
+            standing: self.standing.or(requester.standing),
+            ..*requester
+        }
+    }
 }
 
 async fn whom(app: &App, requester: &Requester, question: &Ask) -> Result<About, Error> {
@@ -225,30 +238,30 @@ async fn whom(app: &App, requester: &Requester, question: &Ask) -> Result<About,
                 relation: Relation::Own,
                 person: None,
                 active: true,
+                standing: None,
             });
         };
-        // Who was erased since is refused by the seal, or has no key any more: then it is read what they are now.
         if let Some(own) = question.own.as_ref().filter(|own| own.subject == subject) {
-            match app.store.open_person(own).await {
-                Ok(person) => {
-                    return Ok(About {
-                        owner: subject,
-                        relation: Relation::Own,
-                        person: Some(person),
-                        active: true,
-                    });
-                }
-                Err(StoreError::Erased) => {}
-                Err(error) => return Err(error.into()),
-            }
+            // Who was erased since is told that they are not signed in, and nothing is sealed.
+            let opened = app.store.open_person(own).await?;
+            return Ok(About {
+                owner: subject,
+                relation: Relation::Own,
+                person: Some(opened.person),
+                // Who was erased meanwhile is refused by the seal.
+                active: true,
+                standing: opened.standing,
+            });
         }
         let found = app.store.subject(subject).await?;
+        let found = found.filter(|found| found.account == Some(requester.account));
         let (active, person) = found.map_or((false, None), |s| (s.active, s.person));
         Ok(About {
             owner: subject,
             relation: Relation::Own,
             active: active && person.is_some(),
             person,
+            standing: None,
         })
     };
     let SubjectRef::Person(person) = &question.subject else {
@@ -280,6 +293,7 @@ async fn whom(app: &App, requester: &Requester, question: &Ask) -> Result<About,
         relation,
         person: Some(person.clone()),
         active,
+        standing: None,
     })
 }
 

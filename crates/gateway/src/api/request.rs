@@ -10,7 +10,7 @@ use axum::{
 };
 use domain::requester::{Requester, Role};
 use serde::de::DeserializeOwned;
-use store::SealedPerson;
+use store::{SealedPerson, SessionView};
 use tokio::time::Instant;
 
 use super::{Problem, problem::explained};
@@ -219,7 +219,8 @@ fn bearer(parts: &Parts) -> Result<&str, Error> {
     token.ok_or(Error::NotSignedIn)
 }
 
-/// Who asks for records, with what the same statement read of their person, so that it need not be read again.
+/// Who asks for records, with what their session has of their person: it is theirs once it opens, and until then nothing
+/// is done for that person.
 #[derive(Debug)]
 pub struct BearerWithPerson(pub Requester, pub Option<SealedPerson>);
 
@@ -237,27 +238,34 @@ impl FromRequestParts<Arc<App>> for BearerWithPerson {
 /// # Errors
 /// There is no such living session.
 pub async fn requester_of_token(app: &App, token: &str) -> Result<Requester, Error> {
-    found_by_token(app, token).await.map(|(requester, _)| requester)
+    let session = app.store.session(digest_of(app, token)?).await?;
+    Ok(requester(session.ok_or(Error::NotSignedIn)?))
 }
 
-/// The same, with what was read of their person on the way.
+/// The same by the session alone, with what it has of their person.
 ///
 /// # Errors
 /// There is no such living session.
 pub async fn found_by_token(app: &App, token: &str) -> Result<(Requester, Option<SealedPerson>), Error> {
+    let found = app.store.session_and_person(digest_of(app, token)?).await?;
+    let (session, person) = found.ok_or(Error::NotSignedIn)?;
+    Ok((requester(session), person))
+}
+
+fn digest_of(app: &App, token: &str) -> Result<[u8; 32], Error> {
     if token.len() > 64 {
         return Err(Error::NotSignedIn);
     }
-    let digest = app.store.root_keys().codes().digest("session", token);
-    let found = app.store.session_and_person(digest).await?;
-    let (session, person) = found.ok_or(Error::NotSignedIn)?;
-    let requester = Requester {
+    Ok(app.store.root_keys().codes().digest("session", token))
+}
+
+fn requester(session: SessionView) -> Requester {
+    Requester {
         role: Role::Person,
         account: session.account,
         session: session.id,
         subject: session.subject,
         level: session.level,
         standing: session.standing,
-    };
-    Ok((requester, person))
+    }
 }

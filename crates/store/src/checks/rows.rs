@@ -7,6 +7,7 @@ use crate::{
     Store, StoreError,
     committer::LOG,
     engine::{DbError, Row, Sql, Value},
+    sessions::number_of,
 };
 
 /// Rows read at once.
@@ -38,9 +39,12 @@ const ACCOUNTS: Sql = Sql::both(
 );
 
 const SESSIONS: Sql = Sql::both(
-    "SELECT s.token_digest, s.subject_id, a.account_id, a.subject_id FROM session s \
+    "SELECT s.token_number, s.token_digest, s.subject_id, a.account_id, a.subject_id, \
+     CASE WHEN s.profile IS NOT DISTINCT FROM p.profile THEN 1 ELSE 0 END, s.ended_us, \
+     CASE WHEN s.profile IS NULL THEN 0 ELSE 1 END FROM session s \
      LEFT JOIN account a ON a.account_id = s.account_id AND a.state = 'active' \
-     WHERE s.token_digest > $1 AND s.ended_us IS NULL ORDER BY s.token_digest LIMIT $2",
+     LEFT JOIN subject p ON p.subject_id = s.subject_id AND p.account_id = s.account_id AND p.state = 'active' \
+     WHERE s.token_number >= $1 ORDER BY s.token_number LIMIT $2",
 );
 
 impl Store {
@@ -116,21 +120,23 @@ impl Store {
         }
     }
 
-    /// A session that has not ended is of an active account, and names its person.
+    /// A session is found by its number. One that has not ended is of an active account, names its person and has their
+    /// profile; one that has ended has none.
     pub(super) async fn check_sessions(&self) -> Result<Check, StoreError> {
         let mut check = Check::of("sessions");
-        let mut after = Value::from([].as_slice());
-        loop {
-            let rows = self.read_all(&SESSIONS, vec![after, PAGE.into()]).await?;
-            let Some(last) = rows.last() else { return Ok(check) };
-            after = last.blob(0, "session.token_digest")?.into();
+        let mut from = Some(i64::MIN);
+        while let Some(first) = from {
+            let rows = self.read_all(&SESSIONS, vec![first.into(), PAGE.into()]).await?;
+            let Some(last) = rows.last() else { break };
+            from = last.int(0, "session.token_number")?.checked_add(1);
             for row in &rows {
                 check.count += 1;
-                if !names_its_person(row).unwrap_or(false) {
-                    check.tell(row.corrupt("session.subject_id").to_string());
+                if let Err(column) = sound_session(row) {
+                    check.tell(row.corrupt(column).to_string());
                 }
             }
         }
+        Ok(check)
     }
 
     async fn check_person(&self, row: &Row) -> Result<(), StoreError> {
@@ -164,9 +170,31 @@ impl Store {
     }
 }
 
-fn names_its_person(row: &Row) -> Result<bool, DbError> {
-    let theirs = row.opt_id(3, "account.subject_id")?;
-    Ok(row.opt_id(2, "account.account_id")?.is_some() && row.opt_id(1, "session.subject_id")? == theirs)
+/// The column of a session in which something is wrong.
+fn sound_session(row: &Row) -> Result<(), &'static str> {
+    let number = row.int(0, "session.token_number").ok();
+    let digest = row.hash(1, "session.token_digest").ok();
+    if digest.is_none_or(|digest| number != Some(number_of(&digest))) {
+        return Err("session.token_number");
+    }
+    let ended = row
+        .opt_int(6, "session.ended_us")
+        .map_err(|_| "session.ended_us")?;
+    if ended.is_some() {
+        return match row.flag(7, "session.profile") {
+            Ok(false) => Ok(()),
+            _ => Err("session.profile"),
+        };
+    }
+    let id = |at, name| row.opt_id(at, name).map_err(|_| "session.subject_id");
+    let theirs = id(4, "account.subject_id")?;
+    if id(3, "account.account_id")?.is_none() || id(2, "session.subject_id")? != theirs {
+        return Err("session.subject_id");
+    }
+    match row.flag(5, "session.profile") {
+        Ok(true) => Ok(()),
+        _ => Err("session.profile"),
+    }
 }
 
 /// The entries that a look-up's row names are there and are that look-up's.

@@ -43,14 +43,19 @@ const CACHED_SUBJECTS: NonZeroUsize = NonZeroUsize::new(4096).unwrap();
 /// can move: what is kept is no part of any answer.
 const CACHED_FOR: Duration = Duration::from_secs(600);
 
-/// The unwrapped keys of one subject, by class.
-#[derive(Clone, Default)]
-pub(crate) struct SubjectKeys(BTreeMap<String, Arc<DataKey>>);
+/// The unwrapped keys of one subject, each with its class. There are two or three, and one more for each year.
+#[derive(Default)]
+pub(crate) struct SubjectKeys(Vec<(String, Arc<DataKey>)>);
 
 impl SubjectKeys {
     /// The key of that class, if there is one.
     pub(crate) fn get(&self, class: &str) -> Option<&Arc<DataKey>> {
-        self.0.get(class)
+        let of_class = self.0.iter().find(|(of, _)| of == class);
+        of_class.map(|(_, key)| key)
+    }
+
+    fn have(&self, classes: &[&str]) -> bool {
+        classes.iter().all(|class| self.get(class).is_some())
     }
 }
 
@@ -105,22 +110,24 @@ impl KeyStore {
 
     /// All keys that a subject has.
     pub(crate) async fn of(&self, subject: SubjectId) -> Result<Arc<SubjectKeys>, StoreError> {
-        let mut found = self.of_all(&BTreeSet::from([subject])).await?;
-        Ok(found.remove(&subject).unwrap_or_default())
+        let (kept, now) = (self.cache().get(&subject).cloned(), Instant::now());
+        match kept.filter(|kept| now < kept.until) {
+            Some(kept) => Ok(kept.keys),
+            None => self.read_one(subject).await,
+        }
     }
 
     /// All keys that a subject has, these classes among them if they exist: another node may have made them just now.
     pub(crate) async fn having(
         &self,
         subject: SubjectId,
-        classes: &BTreeSet<&str>,
+        classes: &[&str],
     ) -> Result<Arc<SubjectKeys>, StoreError> {
         let keys = self.of(subject).await?;
-        if classes.iter().all(|class| keys.get(class).is_some()) {
+        if keys.have(classes) {
             return Ok(keys);
         }
-        let mut found = self.read(&BTreeSet::from([subject])).await?;
-        Ok(found.remove(&subject).unwrap_or_default())
+        self.read_one(subject).await
     }
 
     /// The keys of one subject, with those of `classes` made if they are missing.
@@ -131,6 +138,10 @@ impl KeyStore {
         now: Timestamp,
         random: &Random,
     ) -> Result<Arc<SubjectKeys>, StoreError> {
+        let keys = self.of(subject).await?;
+        if keys.have(classes) {
+            return Ok(keys);
+        }
         let subjects = BTreeSet::from([subject]);
         let mut found = self.ensure_all(&subjects, classes, now, random).await?;
         Ok(found.remove(&subject).unwrap_or_default())
@@ -151,11 +162,10 @@ impl KeyStore {
         random: &Random,
     ) -> Result<BTreeMap<SubjectId, Arc<SubjectKeys>>, StoreError> {
         let mut found = self.of_all(subjects).await?;
-        let missing = |keys: &Arc<SubjectKeys>, class: &str| keys.get(class).is_none();
         let root = self.root();
         let (mut rows, mut incomplete) = (vec![], BTreeSet::new());
         for (subject, keys) in &found {
-            for class in classes.iter().copied().filter(|class| missing(keys, class)) {
+            for class in classes.iter().copied().filter(|class| !keys.have(&[class])) {
                 let wrapped = random.with(|rng| {
                     let key = DataKey::generate(root.suite(), rng);
                     root.wrap(&key, &context(*subject, class), rng)
@@ -175,12 +185,9 @@ impl KeyStore {
         }
         self.insert(rows).await?;
         found.extend(self.read(&incomplete).await?);
-        match found
-            .values()
-            .any(|keys| classes.iter().any(|class| missing(keys, class)))
-        {
-            true => Err(StoreError::Erased),
-            false => Ok(found),
+        match found.values().all(|keys| keys.have(classes)) {
+            true => Ok(found),
+            false => Err(StoreError::Erased),
         }
     }
 
@@ -252,16 +259,12 @@ impl KeyStore {
         }
     }
 
-    /// The rows of each of these subjects, in their order.
-    async fn rows_of(&self, subjects: &BTreeSet<SubjectId>) -> Result<Vec<Vec<Row>>, StoreError> {
-        let params: Vec<Vec<Value>> = subjects.iter().map(|s| vec![s.bytes().into()]).collect();
-        if let [one] = params.as_slice() {
-            return Ok(vec![self.db.query_people(&OF, one).await?]);
-        }
-        let read = self
-            .db
-            .read(move |tx| Box::pin(async move { tx.query_many(&OF, &params).await }));
-        Ok(read.await?)
+    async fn read_one(&self, subject: SubjectId) -> Result<Arc<SubjectKeys>, StoreError> {
+        let changes = self.changes.load(Ordering::SeqCst);
+        let rows = self.db.query_people(&OF, &[subject.bytes().into()]).await?;
+        let keys = self.unwrap(subject, &rows)?;
+        self.keep([(subject, Arc::clone(&keys))], changes);
+        Ok(keys)
     }
 
     async fn read(
@@ -269,37 +272,46 @@ impl KeyStore {
         subjects: &BTreeSet<SubjectId>,
     ) -> Result<BTreeMap<SubjectId, Arc<SubjectKeys>>, StoreError> {
         let changes = self.changes.load(Ordering::SeqCst);
-        let read = self.rows_of(subjects).await?;
-        let root = self.root();
+        let params: Vec<Vec<Value>> = subjects.iter().map(|s| vec![s.bytes().into()]).collect();
+        let read = self
+            .db
+            .read(move |tx| Box::pin(async move { tx.query_many(&OF, &params).await }));
         let mut found = BTreeMap::new();
-        for (subject, rows) in subjects.iter().zip(read) {
-            let mut keys = BTreeMap::new();
-            for row in &rows {
-                let class = row.text(0, "wrapped_key.class")?.to_owned();
-                let wrapped = row.blob(1, "wrapped_key.wrapped")?;
-                let key = root.unwrap(wrapped, &context(*subject, &class))?;
-                keys.insert(class, Arc::new(key));
-            }
-            let keys = Arc::new(SubjectKeys(keys));
-            found.insert(*subject, keys);
+        for (subject, rows) in subjects.iter().zip(read.await?) {
+            found.insert(*subject, self.unwrap(*subject, &rows)?);
         }
-        let until = Instant::now() + CACHED_FOR;
-        {
-            let mut cache = self.cache();
-            for (subject, keys) in &found {
-                let keys = Arc::clone(keys);
-                cache.push(*subject, Kept { keys, until });
-            }
-        }
-        // Keys that were destroyed while they were read do not stay: whoever destroys counts first, then clears.
-        if self.changes.load(Ordering::SeqCst) != changes {
-            self.forget(subjects);
-        }
+        let keys = found.iter().map(|(subject, keys)| (*subject, Arc::clone(keys)));
+        self.keep(keys, changes);
         Ok(found)
+    }
+
+    fn unwrap(&self, subject: SubjectId, rows: &[Row]) -> Result<Arc<SubjectKeys>, StoreError> {
+        let root = self.root();
+        let unwrap = |row: &Row| {
+            let class = row.text(0, "wrapped_key.class")?.to_owned();
+            let wrapped = row.blob(1, "wrapped_key.wrapped")?;
+            let key = root.unwrap(wrapped, &context(subject, &class))?;
+            Ok((class, Arc::new(key)))
+        };
+        let keys: Result<Vec<_>, StoreError> = rows.iter().map(unwrap).collect();
+        Ok(Arc::new(SubjectKeys(keys?)))
+    }
+
+    /// Keeps what was read when so many `changes` had been counted.
+    fn keep(&self, read: impl IntoIterator<Item = (SubjectId, Arc<SubjectKeys>)>, changes: u64) {
+        let until = Instant::now() + CACHED_FOR;
+        let mut cache = self.cache();
+        for (subject, keys) in read {
+            // Keys that were destroyed while they were read do not stay: whoever destroys counts first, then clears.
+            if self.changes.load(Ordering::SeqCst) == changes {
+                cache.push(subject, Kept { keys, until });
+            }
+        }
     }
 }
 
 /// Keys that were read, and until when they need not be read again.
+#[derive(Clone)]
 struct Kept {
     keys: Arc<SubjectKeys>,
     until: Instant,

@@ -1,6 +1,9 @@
 //! The rule of the schema by which a subject's rows can be sharded: each key that must be unique contains the subject.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex},
+};
 
 use store::engine::{Db, Engine, Row, Sql};
 
@@ -138,4 +141,28 @@ async fn each_key_of_a_subjects_table_contains_the_subject() {
         drop(store);
     })
     .await;
+}
+
+/// Both engines have the same tables with the same columns, by whatever steps they came to them.
+#[tokio::test(flavor = "multi_thread")]
+async fn both_engines_have_the_same_columns() {
+    type Columns = BTreeMap<String, BTreeSet<String>>;
+    let all: Arc<Mutex<Vec<Columns>>> = Arc::default();
+    each_world(|world| {
+        let all = Arc::clone(&all);
+        async move {
+            let store = world.open().await;
+            let mut columns = Columns::new();
+            for config in [&world.config.data, &world.config.keys] {
+                let tables = tables(&Db::open(config).await.unwrap()).await;
+                columns.extend(tables.into_iter().map(|table| (table.name, table.columns)));
+            }
+            assert!(columns["session"].contains("profile"), "so much was truly read");
+            all.lock().unwrap().push(columns);
+            drop(store);
+        }
+    })
+    .await;
+    let all = all.lock().unwrap();
+    assert!(all.windows(2).all(|two| two[0] == two[1]), "{all:?}");
 }

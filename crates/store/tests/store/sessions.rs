@@ -2,7 +2,9 @@
 
 use domain::words::Level;
 use futures_util::future::join_all;
-use store::{Bound, Bounded, MAX_SESSION_SECONDS, NewSession, PERSON_ERASED, Store, StoreError};
+use store::{
+    Bound, Bounded, MAX_SESSION_SECONDS, NewSession, PERSON_ERASED, PHONE_PASSED_ON, Store, StoreError,
+};
 
 use crate::{acts::*, world::*};
 
@@ -139,6 +141,42 @@ async fn who_was_signed_out_meanwhile_changes_nothing() {
     .await;
 }
 
+/// What a session has of its person does not outlive it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_ended_has_nothing_of_its_person() {
+    each_world(|world| async move {
+        let store = world.open().await;
+        let proven = prove(&store, 1).await;
+        let (account, subject) = (proven.account, proven.subject);
+        let with_profile = async || {
+            let profiles = "SELECT count(*) FROM session WHERE profile IS NOT NULL";
+            number_of(&world.data().await, profiles).await
+        };
+        assert_eq!(with_profile().await, 1);
+        let second = sign_in(&store, account, Level::L2, None).await;
+        assert_eq!(
+            with_profile().await,
+            2,
+            "as at the time when the person was proven"
+        );
+        let third = sign_in(&store, account, Level::L2, Some(second.session)).await;
+        assert_eq!(with_profile().await, 2, "one took another's place");
+        sign_out(&store, third).await;
+        assert_eq!(with_profile().await, 1);
+        sealed(
+            store
+                .seal(change(
+                    subject,
+                    PHONE_PASSED_ON,
+                    store.close_account(account, subject),
+                ))
+                .await,
+        );
+        assert_eq!(with_profile().await, 0);
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_person_comes_with_the_session_until_they_are_erased() {
     each_world(|world| async move {
@@ -158,8 +196,18 @@ async fn the_person_comes_with_the_session_until_they_are_erased() {
             (proven.subject, proven.account)
         );
         let (opened, expected) = (store.open_person(&sealed_person).await.unwrap(), person(1));
-        assert_eq!(opened.name.expose(), expected.name.expose());
-        assert_eq!(opened.id_number.expose(), expected.id_number.expose());
+        let session = store
+            .session(token_of(proven.holder.session))
+            .await
+            .unwrap()
+            .unwrap();
+        assert!(session.standing.is_some());
+        assert_eq!(
+            opened.standing, session.standing,
+            "what the committer need not read"
+        );
+        assert_eq!(opened.person.name.expose(), expected.name.expose());
+        assert_eq!(opened.person.id_number.expose(), expected.id_number.expose());
         let effect = store.erase(proven.subject, proven.account);
         sealed(store.seal(change(proven.subject, PERSON_ERASED, effect)).await);
         store.destroy_keys(proven.subject, proven.account).await.unwrap();
@@ -187,6 +235,15 @@ async fn a_token_is_one_sessions() {
                 ))
                 .await,
         );
+        // Nor is one begun that would be looked for in the same place, and nothing else than the whole digest opens one.
+        let mut alike = new_session(&store, two.account, Level::L2, None);
+        alike.token_digest = token_of(one.session);
+        alike.token_digest[31] ^= 1;
+        let token = alike.token_digest;
+        let start = store.start_session(alike);
+        nothing(store.seal(change(two.account.chain(), "signed-in", start)).await);
+        assert!(store.session(token).await.unwrap().is_none());
+        assert!(store.session_and_person(token).await.unwrap().is_none());
         assert_eq!(
             store
                 .session(token_of(one.session))

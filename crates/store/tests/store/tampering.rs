@@ -494,6 +494,27 @@ async fn an_account_cannot_be_made_another_person() {
         run(&db, steal, &[subject.clone(), account.clone()]).await;
         let session = store.session(token_of(thief.session)).await;
         assert!(session.is_err(), "{session:?}");
+        // By itself it has nothing of them, and with what theirs has of them it opens nothing.
+        let session = store.session_and_person(token_of(thief.session)).await;
+        assert!(session.is_err(), "{session:?}");
+        // Somebody of whom nothing is known opens nothing either, and no key is made for them.
+        let nobody = "UPDATE session SET subject_id = $1, profile = token_digest WHERE account_id = $2";
+        run(&db, nobody, &[[7; 16].into(), account.clone()]).await;
+        let found = store.session_and_person(token_of(thief.session)).await.unwrap().unwrap();
+        assert_eq!(found.0.standing, None, "nothing stands before it opens");
+        let opened = store.open_person(&found.1.unwrap()).await;
+        assert!(matches!(opened, Err(StoreError::Sealed(_))), "{opened:?}");
+        let keys = "SELECT subject_id FROM wrapped_key WHERE subject_id = $1";
+        let keys = world.keys().await.query(&Sql::both(keys), &[[7; 16].into()]).await.unwrap();
+        assert!(keys.is_empty());
+        run(&db, steal, &[subject.clone(), account.clone()]).await;
+        let copy = "UPDATE session SET profile = (SELECT profile FROM subject WHERE subject_id = $1) WHERE account_id = $2";
+        run(&db, copy, &[subject.clone(), account.clone()]).await;
+        let found = store.session_and_person(token_of(thief.session)).await.unwrap();
+        let opened = store.open_person(&found.unwrap().1.unwrap()).await;
+        assert!(matches!(opened, Err(StoreError::Sealed(_))), "{opened:?}");
+        let told = problems(&store).await;
+        assert!(told.iter().any(|problem| problem.contains("session.subject_id")), "{told:?}");
         run(
             &db,
             "UPDATE subject SET account_id = $1 WHERE subject_id = $2",
@@ -528,6 +549,40 @@ async fn a_session_without_an_active_account_is_told() {
         sign_out(&store, left).await;
         assert_eq!(told().await, 0);
         assert!(store.session(token_of(other.session)).await.unwrap().is_some());
+    })
+    .await;
+}
+
+/// What a session has of its person is what the person's row has, and a session is where it is looked for.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_with_another_profile_or_number_is_told() {
+    each_world(|world| async move {
+        let store = world.open().await;
+        let by = prove(&store, 1).await;
+        let ended = sign_in(&store, by.account, Level::L2, None).await;
+        sign_out(&store, ended).await;
+        let db = world.data().await;
+        check(&store).await;
+        for (column, wrong) in [
+            ("profile", "NULL"),
+            ("profile", "token_digest"),
+            ("token_number", "token_number - 1"),
+        ] {
+            run(&db, String::leak(format!("UPDATE session SET {column} = {wrong} WHERE ended_us IS NULL")), &[]).await;
+            let name = format!("session.{column}");
+            let told = problems(&store).await;
+            assert!(told.iter().any(|problem| problem.contains(&name)), "{told:?}");
+            let right = "UPDATE session SET profile = (SELECT profile FROM subject WHERE subject_id = session.subject_id) \
+                         WHERE ended_us IS NULL";
+            run(&db, right, &[]).await;
+        }
+        let left = "UPDATE session SET profile = token_digest WHERE ended_us IS NOT NULL";
+        assert_eq!(run(&db, left, &[]).await, 1);
+        let told = problems(&store).await;
+        assert!(told.iter().any(|problem| problem.contains("session.profile")), "{told:?}");
+        // Found by its number only.
+        assert!(store.session(token_of(by.holder.session)).await.unwrap().is_none());
+        assert!(store.session_and_person(token_of(by.holder.session)).await.unwrap().is_none());
     })
     .await;
 }
