@@ -15,9 +15,9 @@ use rand_chacha::ChaCha20Rng;
 use super::{
     Act, LOG, Outcome, Seal, answer,
     conditions::{Condition, Link, Links, judge},
-    known::{Known, change},
+    known::{Known, OfBatch, change},
     openings::{Built, Place, build},
-    places::{At, Due, Ends, Step},
+    places::{At, Due, Step},
     rows::{Numbers, Rows},
     uncertain,
 };
@@ -36,9 +36,7 @@ pub(super) struct Batch {
     keys: BTreeMap<SubjectId, Arc<SubjectKeys>>,
     key_class: String,
     now: Timestamp,
-    known: Known,
-    /// The ends of chains whose places are not written yet.
-    ends: Ends,
+    known: OfBatch,
     /// What the last run of the body wrote; it counts only if that run was committed.
     written: Mutex<Option<Written>>,
 }
@@ -139,7 +137,6 @@ async fn prepare(inner: &Arc<Inner>, known: &Known, seals: Arc<Vec<Seal>>) -> Re
     Ok(Arc::new(Batch {
         inner: Arc::clone(inner),
         known: known.of(&seals),
-        ends: inner.places.ends(&owners),
         seals,
         keys,
         key_class,
@@ -172,7 +169,7 @@ impl Batch {
             .write(tx, self.seals.len(), self.owners_of_changes(), head)
             .await?;
         let usable = self.known.usable(&self.seals, before.size());
-        let (judged, mut links) = judge(tx, &self.seals, time, usable, &self.ends).await?;
+        let (judged, mut links) = judge(tx, &self.seals, time, usable, places).await?;
         // A generator of its own for each run: a run after a collision encrypts other openings than the run before,
         // and no nonce may serve twice.
         let mut rng = self.inner.random.fork();

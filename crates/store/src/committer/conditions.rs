@@ -15,7 +15,7 @@ use ledger::Hash;
 use super::{
     Act, LOG, Seal,
     known::{Intent, Usable},
-    places::Ends,
+    places::Places,
 };
 use crate::{
     engine::{DbError, Row, Sql, Tx, Value},
@@ -149,14 +149,14 @@ impl Links {
     }
 }
 
-/// Runs the changes, then judges every seal, in the order of the batch; what is `usable` need not be read. `ends` are those
-/// of chains whose places are not written yet.
+/// Runs the changes, then judges every seal, in the order of the batch; what is `usable` need not be read. `places` are
+/// those that are not written yet.
 pub(super) async fn judge(
     tx: &Tx<'_>,
     seals: &[Seal],
     time: Timestamp,
-    usable: Usable,
-    ends: &Ends,
+    usable: Usable<'_>,
+    places: &Places,
 ) -> Result<(Vec<Judged>, Links), DbError> {
     let mut changed = vec![];
     for seal in seals {
@@ -165,13 +165,13 @@ pub(super) async fn judge(
         }
     }
     let mut changed = changed.into_iter();
-    let mut found = Found::read(tx, seals, usable, ends).await?;
+    let mut found = Found::read(tx, seals, usable, places).await?;
     let mut judged = Vec::with_capacity(seals.len());
-    for seal in seals {
+    for (at, seal) in seals.iter().enumerate() {
         judged.push(match &seal.act {
             Act::Change(_) if changed.next() == Some(true) => Judged::bare(Condition::Holds),
             Act::Change(_) => Judged::bare(Condition::Fails),
-            Act::End(end) => found.of_end(seal.owner, end, time)?,
+            Act::End(end) => found.of_end((at, seal.owner), end, time)?,
             Act::Begin(new) | Act::Refuse(new) => Judged::bare(found.of_new(seal.owner, new)),
         });
     }
@@ -190,21 +190,21 @@ struct Asking {
 }
 
 impl Asking {
-    fn about(seals: &[Seal], usable: &Usable) -> Self {
+    fn about(seals: &[Seal], usable: &Usable<'_>) -> Self {
         let mut asking = Asking::default();
-        for seal in seals {
+        for (at, seal) in seals.iter().enumerate() {
             let standing = usable.holds(seal.act.standing());
             let account = standing
                 .filter(|s| s.subject == seal.owner)
                 .and(seal.act.requester());
-            if !usable.chains.contains_key(&seal.owner) {
+            if usable.chain(at).is_none() {
                 let known = asking.owners.entry(seal.owner).or_default();
                 *known = known.or(account);
             }
             let owner = Value::from(seal.owner.bytes());
             match &seal.act {
                 Act::End(end) => {
-                    if usable.intent(end.lookup, seal.owner).is_none() {
+                    if usable.intent(at).is_none() {
                         asking.ending.push(vec![end.lookup.bytes().into(), owner]);
                     }
                     if end.release && standing.is_none() {
@@ -223,8 +223,8 @@ impl Asking {
 }
 
 /// What the database says about the batch's look-ups, each list in the order of the seals that it concerns.
-struct Found {
-    usable: Usable,
+struct Found<'a> {
+    usable: Usable<'a>,
     links: Links,
     ending: std::vec::IntoIter<Vec<Row>>,
     sessions: std::vec::IntoIter<Vec<Row>>,
@@ -233,10 +233,11 @@ struct Found {
     repeat_keys: BTreeSet<(SubjectId, [u8; 32])>,
 }
 
-impl Found {
+impl<'a> Found<'a> {
     /// Statements that travel together.
-    async fn read(tx: &Tx<'_>, seals: &[Seal], mut usable: Usable, ends: &Ends) -> Result<Self, DbError> {
+    async fn read(tx: &Tx<'_>, seals: &[Seal], usable: Usable<'a>, places: &Places) -> Result<Self, DbError> {
         let asking = Asking::about(seals, &usable);
+        let ends = places.ends(asking.owners.keys());
         let id = |owner: &SubjectId| Value::from(owner.bytes());
         let unknown = asking.owners.iter().filter(|(_, account)| account.is_none());
         let unknown: Vec<Vec<Value>> = unknown.map(|(owner, _)| vec![id(owner)]).collect();
@@ -255,7 +256,8 @@ impl Found {
         );
         let ((unknown, own, open), (ending, sessions, repeated)) = try_join(chains, look_ups).await?;
         let (mut unknown, mut own) = (unknown.into_iter(), own.into_iter());
-        let mut links = std::mem::take(&mut usable.chains);
+        let known = |(at, seal): (usize, &Seal)| Some((seal.owner, usable.chain(at)?));
+        let mut links: BTreeMap<SubjectId, Link> = seals.iter().enumerate().filter_map(known).collect();
         for ((owner, account), open) in asking.owners.into_iter().zip(open) {
             let link = match account {
                 Some(account) => {
@@ -281,8 +283,13 @@ impl Found {
         })
     }
 
-    fn of_end(&mut self, owner: SubjectId, end: &EndLookup, time: Timestamp) -> Result<Judged, DbError> {
-        let intent = self.intent(owner, end)?;
+    fn of_end(
+        &mut self,
+        (at, owner): (usize, SubjectId),
+        end: &EndLookup,
+        time: Timestamp,
+    ) -> Result<Judged, DbError> {
+        let intent = self.intent(at, owner)?;
         let lives = !end.release || self.lives(end, time)?;
         // Of two ends of a batch the first one counts.
         if intent.is_none() || !self.ended.insert((owner, end.lookup.bytes())) {
@@ -299,8 +306,8 @@ impl Found {
     }
 
     /// The intent of a look-up that has not ended.
-    fn intent(&mut self, owner: SubjectId, end: &EndLookup) -> Result<Option<Intent>, DbError> {
-        if let Some(known) = self.usable.intent(end.lookup, owner) {
+    fn intent(&mut self, at: usize, owner: SubjectId) -> Result<Option<Intent>, DbError> {
+        if let Some(known) = self.usable.intent(at) {
             return Ok(Some(known));
         }
         let rows = self.ending.next().unwrap_or_default();

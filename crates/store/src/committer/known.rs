@@ -43,20 +43,39 @@ pub(super) struct Known {
     begun: BTreeMap<LookupId, Intent>,
 }
 
-/// What a batch may use of it.
+/// What of it concerns a batch.
+pub(super) struct OfBatch {
+    size: u64,
+    quiet_since: u64,
+    of_seals: Vec<OfSeal>,
+}
+
+/// What of it concerns one seal.
+#[derive(Clone, Copy)]
+struct OfSeal {
+    /// The end of its owner's chain.
+    chain: Option<Link>,
+    /// The entry with which the look-up began that it ends.
+    intent: Option<Intent>,
+}
+
+/// What a batch may use of it. Seals are named by their place in the batch.
 #[derive(Default)]
-pub(super) struct Usable {
-    /// The ends of chains.
-    pub(super) chains: BTreeMap<SubjectId, Link>,
-    begun: BTreeMap<LookupId, Intent>,
+pub(super) struct Usable<'a> {
+    of_seals: &'a [OfSeal],
     quiet_since: Option<u64>,
 }
 
-impl Usable {
-    /// With which entry of this owner's chain that look-up began, if it is certain that it has not ended.
-    pub(super) fn intent(&self, lookup: LookupId, owner: SubjectId) -> Option<Intent> {
-        let intent = self.begun.get(&lookup);
-        intent.filter(|intent| intent.owner == owner).copied()
+impl Usable<'_> {
+    /// The end of the chain of this seal's owner.
+    pub(super) fn chain(&self, at: usize) -> Option<Link> {
+        self.of_seals.get(at)?.chain
+    }
+
+    /// With which entry of its owner's chain the look-up began that this seal ends, if it is certain that it has not
+    /// ended.
+    pub(super) fn intent(&self, at: usize) -> Option<Intent> {
+        self.of_seals.get(at)?.intent
     }
 
     /// What was read of a requester, if it still is true.
@@ -67,36 +86,20 @@ impl Usable {
 
 impl Known {
     /// What of it concerns these seals.
-    pub(super) fn of(&self, seals: &[Seal]) -> Known {
-        let chain = |seal: &Seal| Some((seal.owner, *self.chains.get(&seal.owner)?));
-        let begun = |seal: &Seal| {
+    pub(super) fn of(&self, seals: &[Seal]) -> OfBatch {
+        let intent = |seal: &Seal| {
             let Act::End(end) = &seal.act else { return None };
-            Some((end.lookup, *self.begun.get(&end.lookup)?))
+            let intent = self.begun.get(&end.lookup).copied();
+            intent.filter(|intent| intent.owner == seal.owner)
         };
-        Known {
-            chains: seals.iter().filter_map(chain).collect(),
-            begun: seals.iter().filter_map(begun).collect(),
-            ..*self
-        }
-    }
-
-    /// What of it these seals may use once they have met a log of `size`: where somebody else has committed nothing but
-    /// of requesters, and nothing where one of the seals changes other rows.
-    pub(super) fn usable(&self, seals: &[Seal], size: u64) -> Usable {
-        if change(seals) {
-            return Usable::default();
-        }
-        let alone = self.size == size;
-        if !alone {
-            return Usable {
-                quiet_since: Some(size),
-                ..Usable::default()
-            };
-        }
-        Usable {
-            chains: self.chains.clone(),
-            begun: self.begun.clone(),
-            quiet_since: Some(self.quiet_since),
+        let of_seal = |seal: &Seal| OfSeal {
+            chain: self.chains.get(&seal.owner).copied(),
+            intent: intent(seal),
+        };
+        OfBatch {
+            size: self.size,
+            quiet_since: self.quiet_since,
+            of_seals: seals.iter().map(of_seal).collect(),
         }
     }
 
@@ -142,6 +145,27 @@ impl Known {
                 (Act::End(end), _) => drop(self.begun.remove(&end.lookup)),
                 _ => {}
             }
+        }
+    }
+}
+
+impl OfBatch {
+    /// What of it these seals may use once they have met a log of `size`: where somebody else has committed nothing but
+    /// of requesters, and nothing where one of the seals changes other rows.
+    pub(super) fn usable(&self, seals: &[Seal], size: u64) -> Usable<'_> {
+        if change(seals) {
+            return Usable::default();
+        }
+        let alone = self.size == size;
+        if !alone {
+            return Usable {
+                quiet_since: Some(size),
+                ..Usable::default()
+            };
+        }
+        Usable {
+            of_seals: &self.of_seals,
+            quiet_since: Some(self.quiet_since),
         }
     }
 }
