@@ -105,9 +105,20 @@ pub fn seal_row(
     plaintext: &[u8],
     rng: &mut (impl CryptoRng + ?Sized),
 ) -> Vec<u8> {
+    seal_row_of(key, context, &[plaintext], rng)
+}
+
+/// As [`seal_row`], of a plaintext in parts, which need not be put together before.
+pub fn seal_row_of(
+    key: &DataKey,
+    context: &Context<'_>,
+    plaintext: &[&[u8]],
+    rng: &mut (impl CryptoRng + ?Sized),
+) -> Vec<u8> {
     let mut nonce = [0; NONCE_LEN];
     rng.fill_bytes(&mut nonce);
-    let mut out = Vec::with_capacity(OVERHEAD + plaintext.len());
+    let len: usize = plaintext.iter().map(|part| part.len()).sum();
+    let mut out = Vec::with_capacity(OVERHEAD + len);
     out.extend_from_slice(&[VERSION, key.suite().byte()]);
     out.extend_from_slice(&context.key_version.to_be_bytes());
     out.extend_from_slice(&nonce);
@@ -115,7 +126,7 @@ pub fn seal_row(
         key,
         &nonce,
         &context.associated_data(key.suite()),
-        &[plaintext],
+        plaintext,
         &mut out,
     );
     out

@@ -1,6 +1,6 @@
 //! What other sources hold of the same record, compared field by field: where two differ, that is told and not hidden.
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use crate::{
     kind::{Kind, Predicate, Value},
@@ -37,7 +37,7 @@ impl fmt::Debug for Told {
 
 /// Of each field in which another source leads or differs, all that is said, each value once and the leading one
 /// first. A field that is not here is as the record has it, and nobody says anything else.
-pub type Sayings = BTreeMap<String, Vec<Told>>;
+pub type Sayings = BTreeMap<Arc<str>, Vec<Told>>;
 
 /// What else is said of a field, as far as whoever asks may know.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -62,7 +62,7 @@ impl Record {
             return sayings;
         }
         for field in kind.disclosable() {
-            let own = self.0.get(&field.id).map(|value| Told {
+            let own = self.0.get(field.id.as_str()).map(|value| Told {
                 value: value.clone(),
                 by: None,
             });
@@ -72,7 +72,7 @@ impl Record {
                     .filter(move |b| b.leads.contains(&field.id) == leading);
                 said.filter_map(|b| {
                     Some(Told {
-                        value: b.record.0.get(&field.id)?.clone(),
+                        value: b.record.0.get(field.id.as_str())?.clone(),
                         by: Some(b.by.clone()),
                     })
                 })
@@ -82,8 +82,9 @@ impl Record {
                 continue;
             };
             if first.by.is_some() || !rest.is_empty() {
-                self.0.insert(field.id.clone(), first.value.clone());
-                sayings.insert(field.id.clone(), told);
+                let id: Arc<str> = field.id.as_str().into();
+                self.0.insert(Arc::clone(&id), first.value.clone());
+                sayings.insert(id, told);
             }
         }
         sayings
@@ -109,25 +110,25 @@ impl Record {
                 by: told.by.clone(),
             })
         };
-        let told = match sayings.get(&predicate.field) {
+        let told = match sayings.get(predicate.field.as_str()) {
             Some(told) => each_once(told.iter().filter_map(answer)),
             None => vec![Told {
                 value: word(self.holds(kind, predicate)?),
                 by: None,
             }],
         };
-        Disclosed::of(&predicate.id, told, false, relation)
+        Disclosed::of(predicate.id.as_str().into(), told, false, relation)
     }
 }
 
 impl Disclosed {
     /// The first of what is told of a field, and of the rest as much as this relation may know.
-    pub(crate) fn of(field: &str, told: Vec<Told>, masked: bool, relation: Relation) -> Option<Self> {
+    pub(crate) fn of(field: Arc<str>, told: Vec<Told>, masked: bool, relation: Relation) -> Option<Self> {
         let mut told = told.into_iter();
         let first = told.next()?;
         let others: Vec<Told> = told.collect();
         Some(Disclosed {
-            field: field.to_owned(),
+            field,
             value: first.value,
             masked,
             by: first.by,
@@ -251,8 +252,8 @@ mod tests {
 
     fn record(seats: Option<i64>) -> Record {
         let owner = Value::Text("owner".into());
-        let seats = seats.map(|n| ("seats".to_owned(), Value::Integer(n)));
-        Record(seats.into_iter().chain([("owner".to_owned(), owner)]).collect())
+        let seats = seats.map(|n| ("seats".into(), Value::Integer(n)));
+        Record(seats.into_iter().chain([("owner".into(), owner)]).collect())
     }
 
     fn beside(source: &str, seats: Option<i64>, leads: bool) -> Beside {

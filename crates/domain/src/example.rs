@@ -221,7 +221,7 @@ impl Answer {
         }
         let Some(raw) = &self.record else { return Ok(came) };
         let record = read(kind, raw, today)?;
-        came.withheld = record.0.keys().cloned().collect();
+        came.withheld = record.0.keys().map(ToString::to_string).collect();
         if !record.belongs_to(kind, subject) || !record.answers(request) {
             came.outcome = Some(Outcome::NotFound);
             return Ok(came);
@@ -230,12 +230,12 @@ impl Answer {
             .clone()
             .minimise(request, &request.fields, Sayings::new(), Relation::Own)
         {
-            came.withheld.remove(&disclosed.field);
+            came.withheld.remove(&*disclosed.field);
             if disclosed.masked {
-                came.masked.insert(disclosed.field.clone());
+                came.masked.insert(disclosed.field.to_string());
             }
             came.disclosed
-                .insert(disclosed.field, disclosed.value.into_json());
+                .insert(disclosed.field.to_string(), disclosed.value.into_json());
         }
         for predicate in request.predicates.iter().filter_map(|id| kind.predicate(id)) {
             if let Some(holds) = record.holds(kind, predicate) {

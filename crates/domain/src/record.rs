@@ -1,6 +1,6 @@
 //! A record as a source gave it, and what of it may be disclosed.
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use jiff::civil::Date;
 use serde_json::Value as Json;
@@ -10,7 +10,7 @@ use crate::{
     beside::{Others, Sayings, Told},
     decision::Shown,
     identifiers::IdNumber,
-    kind::{Field, Kind, Op, Predicate, Value},
+    kind::{Field, Kind, Op, Predicate, Row, Value},
     lookup::LookupRequest,
     requester::Relation,
     time::Timestamp,
@@ -44,7 +44,7 @@ pub struct Provenance {
 
 /// The checked fields of one record, internal ones included.
 #[derive(Clone, PartialEq, Eq, Default)]
-pub struct Record(pub BTreeMap<String, Value>);
+pub struct Record(pub Row);
 
 impl fmt::Debug for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -66,7 +66,7 @@ pub struct BadField {
 #[derive(Clone, PartialEq, Eq)]
 pub struct Disclosed {
     /// The field's id.
-    pub field: String,
+    pub field: Arc<str>,
     /// Its value, behind its mask if masked.
     pub value: Value,
     /// A mask hides part of it, and as much of what others say.
@@ -88,7 +88,7 @@ impl Record {
     #[must_use]
     pub fn belongs_to(&self, kind: &Kind, subject: &IdNumber) -> bool {
         let is_subject =
-            |id: &String| matches!(self.0.get(id), Some(Value::Text(n)) if n == subject.expose());
+            |id: &String| matches!(self.0.get(id.as_str()), Some(Value::Text(n)) if n == subject.expose());
         kind.belongs_to.asserted_by_source || kind.belongs_to.any_of.iter().any(is_subject)
     }
 
@@ -97,7 +97,7 @@ impl Record {
     /// # Errors
     /// The first field that is missing, though not optional, or malformed: the answer is a bad one.
     pub fn read(kind: &Kind, raw: &BTreeMap<String, Json>, today: Date) -> Result<Record, BadField> {
-        let mut fields = BTreeMap::new();
+        let mut fields = Row::new();
         for field in &kind.fields {
             let bad = || BadField {
                 field: field.id.clone(),
@@ -106,7 +106,7 @@ impl Record {
             match raw.get(&field.id).filter(|v| !v.is_null()) {
                 Some(value) => {
                     let value = field.of_type.read_on(value, today).map_err(|_| bad())?;
-                    fields.insert(field.id.clone(), value);
+                    fields.insert(field.id.as_str().into(), value);
                 }
                 None if field.optional => {}
                 None => return Err(bad()),
@@ -129,7 +129,7 @@ impl Record {
         request
             .key
             .iter()
-            .all(|(id, value)| self.0.get(id).is_none_or(|own| own == value))
+            .all(|(id, value)| self.0.get(id.as_str()).is_none_or(|own| own == value))
     }
 
     /// The key by which this record is looked up; `None` where the record lacks a part. This is all that mode
@@ -138,7 +138,7 @@ impl Record {
     pub fn key(&self, kind: &Kind) -> Option<BTreeMap<String, Value>> {
         kind.key
             .iter()
-            .map(|k| Some((k.id.clone(), self.0.get(&k.id)?.clone())))
+            .map(|k| Some((k.id.clone(), self.0.get(k.id.as_str())?.clone())))
             .collect()
     }
 
@@ -157,7 +157,7 @@ impl Record {
         let may_leave = |f: &&Field| permitted.contains(&f.id) && self.applies(kind, f);
         let leaving: Vec<&Field> = kind.disclosable().filter(may_leave).collect();
         let mut disclose = |f: &Field| {
-            let (field, value) = self.0.remove_entry(&f.id)?;
+            let (field, value) = self.0.remove_entry(f.id.as_str())?;
             let masked = request.shown(f) == Shown::Masked;
             let mask = |value: Value| if masked { f.of_type.mask(&value) } else { value };
             let Some(mut told) = sayings.remove(&field) else {
@@ -172,7 +172,7 @@ impl Record {
             for Told { value, .. } in &mut told {
                 *value = mask(value.clone());
             }
-            Disclosed::of(&field, told, masked, relation)
+            Disclosed::of(field, told, masked, relation)
         };
         leaving.into_iter().filter_map(&mut disclose).collect()
     }
@@ -185,7 +185,7 @@ impl Record {
     /// The answer to a predicate; `None` where the record lacks the field.
     #[must_use]
     pub fn holds(&self, kind: &Kind, predicate: &Predicate) -> Option<bool> {
-        predicate.holds_for(kind, self.0.get(&predicate.field)?)
+        predicate.holds_for(kind, self.0.get(predicate.field.as_str())?)
     }
 }
 

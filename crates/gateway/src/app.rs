@@ -14,6 +14,7 @@ use sources::Sources;
 use store::Store;
 
 use crate::{
+    api::meters::Meters,
     config::Config,
     limits::Limiter,
     messenger::Messenger,
@@ -49,6 +50,8 @@ pub struct App {
     pub views: Limiter,
     /// Whose turn it is, where many ask at once.
     pub turns: Arc<Turns>,
+    /// What is counted of requests.
+    pub(crate) meters: Meters,
     /// The instant at which the process began to serve.
     pub started: Timestamp,
     /// What the demo alone has: switches of the simulated authorities, personas, the outbox.

@@ -19,6 +19,7 @@ use crate::{
         seal_change::{deployment, no_effect, seal_change},
         watch_sources::restore_measures,
     },
+    api::meters::Meters,
     app::{App, hex},
     config::Config,
     embedded,
@@ -144,6 +145,7 @@ async fn assemble(
         messenger,
         limiter: Limiter::default(),
         views: Limiter::default(),
+        meters: Meters::default(),
         turns: Turns::new(config.limits.in_work(), config.limits.standing()),
         config,
         #[cfg(feature = "demo")]

@@ -6,7 +6,7 @@
 mod reader;
 mod writer;
 
-pub(crate) use writer::{MapWriter, put_array_head, put_bytes, put_int, put_text};
+pub(crate) use writer::{Head, MapWriter, put_bytes, put_int, put_text};
 
 use reader::Reader;
 use std::collections::BTreeMap;

@@ -62,6 +62,10 @@ impl AsRef<[u8]> for Hash {
 
 /// SHA-256 over the parts as if they were written one after another.
 pub(crate) fn sha256(parts: &[&[u8]]) -> Hash {
+    sha256_of(parts.iter())
+}
+
+pub(crate) fn sha256_of<'a>(parts: impl Iterator<Item = &'a &'a [u8]>) -> Hash {
     let mut state = Sha256::new();
     for part in parts {
         state.update(part);

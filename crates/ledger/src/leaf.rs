@@ -3,7 +3,7 @@
 //! An ID number or a plate has so few values that a plain hash of it can be undone by trying them all.
 //! So each opening is hashed with 32 random bytes of its own, and those exist only beside the opening.
 
-use crate::hash::{Hash, sha256};
+use crate::hash::{Hash, sha256, sha256_of};
 use std::fmt;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
@@ -78,8 +78,15 @@ impl Commitment {
     /// Openings are bounded far below 4 GiB. The length of longer input would stay at the greatest u32,
     /// and still no two inputs would be hashed as the same bytes, since `bytes` stand last.
     pub fn of(kind: CommitmentKind, salt: &Salt, bytes: &[u8]) -> Commitment {
-        let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_be_bytes();
-        Commitment(sha256(&[&[0x02, kind.tag()], &salt.0, &length, bytes]).0)
+        Commitment::of_parts(kind, salt, &[bytes])
+    }
+
+    /// The same over bytes in parts, which need not be put together before.
+    pub(crate) fn of_parts(kind: CommitmentKind, salt: &Salt, parts: &[&[u8]]) -> Commitment {
+        let length: usize = parts.iter().map(|part| part.len()).sum();
+        let length = u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes();
+        let before: [&[u8]; 3] = [&[0x02, kind.tag()], &salt.0, &length];
+        Commitment(sha256_of(before.iter().chain(parts)).0)
     }
 }
 

@@ -443,21 +443,18 @@ pub(crate) fn observe(
     answer: &Answer,
     started: Instant,
 ) {
-    let (id, kind) = (source.info.id.clone(), route.kind.clone());
+    let id = &source.info.id;
     let (outcome, elapsed) = (answer.outcome.code(), started.elapsed());
     let ms = elapsed.as_secs_f64() * 1000.0;
-    metrics::histogram!("mingcha_source_milliseconds", "source" => id.clone(), "kind" => kind.clone())
-        .record(ms);
-    metrics::counter!("mingcha_source_answers_total", "source" => id.clone(), "kind" => kind, "outcome" => outcome)
-        .increment(1);
+    route.meters.count(id, &route.kind, answer.outcome, elapsed);
     let lookup = question.lookup;
     match &answer.report {
         Some(report) => {
             let (problem, field) = (report.problem.code(), report.field.as_deref());
-            metrics::counter!("mingcha_source_problems_total", "source" => id, "problem" => problem)
+            metrics::counter!("mingcha_source_problems_total", "source" => id.clone(), "problem" => problem)
                 .increment(1);
-            tracing::warn!(%lookup, source = %source.info.id, kind = %route.kind, outcome, problem, field, ms, "source");
+            tracing::warn!(%lookup, source = %id, kind = %route.kind, outcome, problem, field, ms, "source");
         }
-        None => tracing::debug!(%lookup, source = %source.info.id, kind = %route.kind, outcome, ms, "source"),
+        None => tracing::debug!(%lookup, source = %id, kind = %route.kind, outcome, ms, "source"),
     }
 }

@@ -1,6 +1,6 @@
 //! Reads one field of a record out of a source's answer, by the mapping that was compiled at start.
 
-use std::{collections::BTreeMap, ops::Range};
+use std::{collections::BTreeMap, ops::Range, sync::Arc};
 
 use domain::kind::{FieldType, Row, Value};
 use jiff::civil::Date;
@@ -29,7 +29,7 @@ pub(crate) struct Misread {
 
 /// Where one field stands, how it is written, and what it must be.
 pub(crate) struct FieldMap {
-    pub(crate) id: String,
+    pub(crate) id: Arc<str>,
     optional: bool,
     at: Pointer,
     shape: Shape,
@@ -44,7 +44,7 @@ enum Shape {
     /// A text that is cut into rows of one item; an empty separator cuts between all characters.
     Split {
         separator: String,
-        item: String,
+        item: Arc<str>,
         scalar: Scalar,
         max: usize,
     },
@@ -87,7 +87,7 @@ impl FieldMap {
                 let scalar = Scalar::compile(raw, &only.of_type).map_err(wrong)?;
                 Shape::Split {
                     separator: separator.clone(),
-                    item: only.id.clone(),
+                    item: only.id.as_str().into(),
                     scalar,
                     max: *max_items,
                 }
@@ -113,7 +113,7 @@ impl FieldMap {
             (_, None) => return Err(wrong("`items` fits only a list".into())),
         };
         Ok(FieldMap {
-            id: wanted.id.to_owned(),
+            id: wanted.id.into(),
             optional: wanted.optional,
             at,
             shape,
@@ -149,7 +149,7 @@ impl FieldMap {
         let at = self.at.first();
         let (field, inner) = match item {
             Some(item) => (format!("{}/{}", self.id, item.field), item.column),
-            None => (self.id.clone(), None),
+            None => (self.id.to_string(), None),
         };
         let column = if at == Some(table::ROWS) {
             inner
@@ -178,7 +178,7 @@ impl FieldMap {
             _ => self
                 .at
                 .first()
-                .map(|column| (self.id.clone(), column))
+                .map(|column| (self.id.to_string(), column))
                 .into_iter()
                 .collect(),
         }

@@ -31,6 +31,7 @@ mod json;
 mod limit;
 mod measure;
 mod media_type;
+mod meters;
 mod outcomes;
 mod places;
 mod pointer;

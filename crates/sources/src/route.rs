@@ -17,6 +17,7 @@ use crate::{
     field::{FieldMap, Misread, Wanted, compile_all, read_row},
     file::{RawServes, SourceError, SourceFile},
     format,
+    meters::Meters,
     outcomes::Outcomes,
     places::Places,
     pointer::Pointer,
@@ -47,6 +48,7 @@ pub(crate) struct Route {
     as_of: Option<Pointer>,
     rows: Option<Pointer>,
     fields: Vec<FieldMap>,
+    pub(crate) meters: Meters,
 }
 
 /// What an answer said.
@@ -132,6 +134,7 @@ impl Route {
                 .map(|as_of| Pointer::compile(file, as_of))
                 .transpose()?,
             fields: compile_fields(file, line, kind, mode, raw)?,
+            meters: Meters::default(),
         })
     }
 
@@ -267,7 +270,10 @@ impl Route {
             return false;
         }
         let today = now.date_in_china();
-        let named = self.fields.iter().filter(|field| owners.contains(&field.id));
+        let named = self
+            .fields
+            .iter()
+            .filter(|field| owners.iter().any(|owner| **owner == *field.id));
         let named: Result<Vec<_>, _> = named.map(|field| field.read(answer, today)).collect();
         let named: Vec<_> = named.into_iter().flatten().flatten().collect();
         let subject = Value::Text(question.person.id_number.expose().to_owned());
@@ -309,11 +315,10 @@ impl Route {
         into.dropped = field.map(|field| (Problem::Contradiction, Some(field.to_owned())));
         if question.mode == Mode::Read {
             // What decides whether an asked field applies is needed until the record is minimised.
-            let decides = |id: &String| kind.predicates.iter().any(|p| p.field == *id);
-            let internal = |id: &String| kind.field(id).is_some_and(|f| f.internal);
-            record
-                .0
-                .retain(|id, _| question.fields.contains(id) || internal(id) || decides(id));
+            let asked = |id: &str| question.fields.iter().any(|field| field == id);
+            let decides = |id: &str| kind.predicates.iter().any(|p| p.field == id);
+            let internal = |id: &str| kind.field(id).is_some_and(|f| f.internal);
+            record.0.retain(|id, _| asked(id) || internal(id) || decides(id));
         }
         into.record = Some(record);
         Ok(())
@@ -362,7 +367,7 @@ impl Route {
         for row in rows {
             let mut record = Record(read_row(&self.fields, row, today)?);
             if record.belongs_to(kind, &question.person.id_number) {
-                record.0.retain(|id, _| kind.key.iter().any(|k| k.id == *id));
+                record.0.retain(|id, _| kind.key.iter().any(|k| *k.id == **id));
                 into.rows.push(record.0);
             } else {
                 into.dropped = Some((Problem::WrongSubject, None));
@@ -382,7 +387,7 @@ fn planted() -> bool {
 
 /// The record does not carry another key than the one asked about: a person's other vehicle is not this one.
 fn is_asked_for(question: &Question, record: &Record) -> bool {
-    let same = |(id, asked)| record.0.get(id).is_none_or(|found| found == asked);
+    let same = |(id, asked): (&String, _)| record.0.get(id.as_str()).is_none_or(|found| found == asked);
     question.key.iter().all(same)
 }
 

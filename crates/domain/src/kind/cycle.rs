@@ -68,8 +68,8 @@ impl Record {
         let mut first = None;
         for cycle in &kind.cycles {
             if let Some(field) = cycle.contradiction(self) {
-                self.0.remove(&cycle.start);
-                self.0.remove(&cycle.end);
+                self.0.remove(cycle.start.as_str());
+                self.0.remove(cycle.end.as_str());
                 first = first.or(Some(field));
             }
         }
@@ -97,7 +97,7 @@ mod tests {
         let check = |since: &str, start: &str, end: &str, wrong: Option<&str>| {
             let dates = [("since", since), ("start", start), ("end", end)];
             let said = dates.into_iter().filter(|(_, date)| !date.is_empty());
-            let read = said.map(|(id, date)| (id.to_owned(), Value::Date(date.parse().unwrap())));
+            let read = said.map(|(id, date)| (id.into(), Value::Date(date.parse().unwrap())));
             let record = Record(read.collect());
             assert_eq!(cycle.contradiction(&record), wrong, "{since}: {start} to {end}");
         };

@@ -1,6 +1,6 @@
 //! Values of fields: read from what a source sent, masked, and turned into text for pages and for evidence.
 
-use std::{borrow::Cow, collections::BTreeMap, fmt};
+use std::{borrow::Cow, collections::BTreeMap, fmt, sync::Arc};
 
 use jiff::civil::Date;
 use serde_json::{Value as Json, json};
@@ -19,7 +19,7 @@ use crate::{
 const MAX_TEXT: usize = 500;
 
 /// One row of a list: item → value.
-pub type Row = BTreeMap<String, Value>;
+pub type Row = BTreeMap<Arc<str>, Value>;
 
 /// A checked value. It is personal data: it does not print itself.
 #[derive(Clone, PartialEq, Eq)]
@@ -199,7 +199,11 @@ impl Value {
             Value::Integer(n) | Value::Money(n) => n.into(),
             Value::Image { digest, handle } => json!({ "digest": digest, "handle": handle }),
             Value::List(rows) => {
-                let row = |row: Row| row.into_iter().map(|(k, v)| (k, v.into_json())).collect();
+                let row = |row: Row| {
+                    row.into_iter()
+                        .map(|(k, v)| (k.to_string(), v.into_json()))
+                        .collect()
+                };
                 Json::Array(rows.into_iter().map(row).collect())
             }
             Value::Date(_) | Value::DateTime(_) => self.text().into(),
@@ -213,7 +217,10 @@ fn read_row(items: &[Item], row: &Json, today: Date) -> Option<Row> {
     for item in items {
         match row.get(&item.id).filter(|v| !v.is_null()) {
             Some(value) => {
-                read.insert(item.id.clone(), item.of_type.read_inner(value, today).ok()?);
+                read.insert(
+                    item.id.as_str().into(),
+                    item.of_type.read_inner(value, today).ok()?,
+                );
             }
             None if item.optional => {}
             None => return None,

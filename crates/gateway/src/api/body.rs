@@ -1,7 +1,7 @@
 //! JSON bodies. Those that come in are bounded, one object, no member twice, unknown members refused, errors that say
 //! where without repeating what; those that go out are written in one piece.
 
-use std::{collections::BTreeSet, fmt};
+use std::{borrow::Cow, collections::BTreeSet, fmt};
 
 use axum::{
     extract::{DefaultBodyLimit, FromRequest, Request},
@@ -160,13 +160,40 @@ impl<'de> Visitor<'de> for Once {
 
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<(), A::Error> {
         let mut seen = BTreeSet::new();
-        while let Some(name) = access.next_key::<String>()? {
+        while let Some(name) = access.next_key_seed(Name)? {
             access.next_value_seed(Once)?;
             if !seen.insert(name) {
                 return Err(A::Error::custom("a member stands twice"));
             }
         }
         Ok(())
+    }
+}
+
+/// Reads the name of a member, as it stands there where nothing in it is escaped.
+struct Name;
+
+impl<'de> DeserializeSeed<'de> for Name {
+    type Value = Cow<'de, str>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Cow<'de, str>, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Name {
+    type Value = Cow<'de, str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name")
+    }
+
+    fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Cow<'de, str>, E> {
+        Ok(Cow::Borrowed(name))
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<Cow<'de, str>, E> {
+        Ok(Cow::Owned(name.to_owned()))
     }
 }
 

@@ -113,7 +113,7 @@ pub struct LookupBody {
     /// Disclosed fields by id.
     #[serde(serialize_with = "by_id")]
     #[schema(value_type = BTreeMap<String, FieldBody>)]
-    pub record: Vec<(String, FieldBody)>,
+    pub record: Vec<(Arc<str>, FieldBody)>,
     /// Fields of the kind that were not disclosed.
     pub withheld: Vec<String>,
     /// Keys of all records in one's name, in mode `list`.
@@ -163,7 +163,7 @@ fn is_false(value: &bool) -> bool {
 }
 
 /// Writes an object in the order of its ids; the fields, which are large, stay where they are.
-fn by_id<S: Serializer>(record: &[(String, FieldBody)], serializer: S) -> Result<S::Ok, S::Error> {
+fn by_id<S: Serializer>(record: &[(Arc<str>, FieldBody)], serializer: S) -> Result<S::Ok, S::Error> {
     let mut fields: Vec<_> = record.iter().collect();
     fields.sort_unstable_by_key(|(id, _)| id);
     serializer.collect_map(fields.into_iter().map(|(id, field)| (id, field)))
@@ -259,10 +259,12 @@ impl LookupBody {
                 salt: other.salt,
             }
         };
+        // They stand in the kind's order, so that the search goes on from where the one before was found.
+        let mut ahead = kind.map(|k| k.kind.fields.iter());
         let field = |f: look_up::AnsweredField| {
-            let classification = kind
-                .and_then(|k| k.kind.field(&f.id))
-                .map(|k| k.classification.code());
+            let next = ahead.as_mut().and_then(|ahead| ahead.find(|k| *k.id == *f.id));
+            let known = next.or_else(|| kind?.kind.field(&f.id));
+            let classification = known.map(|k| k.classification.code());
             let from =
                 f.by.as_ref()
                     .map_or_else(|| from.clone(), |by| Origin::of(Some(by)));

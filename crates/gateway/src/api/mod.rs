@@ -10,6 +10,7 @@ pub mod history;
 pub mod images;
 pub mod log;
 pub mod lookups;
+pub(crate) mod meters;
 pub mod problem;
 pub mod problems;
 pub mod request;

@@ -128,12 +128,9 @@ pub async fn trace(State(app): State<Arc<App>>, mut request: Request, next: Next
         if is_api { explained(response) } else { response }
     };
     let mut response = TRACE_ID.scope(id, answered).await;
-    let route = path.as_ref().map_or("none", MatchedPath::as_str).to_owned();
+    let route = path.as_ref().map_or("none", MatchedPath::as_str);
     let status = response.status().as_u16();
-    let seconds = arrived.0.elapsed().as_secs_f64();
-    metrics::counter!("mingcha_requests_total", "route" => route.clone(), "status" => status.to_string())
-        .increment(1);
-    metrics::histogram!("mingcha_request_seconds", "route" => route.clone()).record(seconds);
+    app.meters.count(route, status, arrived.0.elapsed().as_secs_f64());
     tracing::debug!(trace_id = hex(&id), %method, route, status, "request");
     let headers = response.headers_mut();
     headers

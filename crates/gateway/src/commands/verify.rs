@@ -162,7 +162,7 @@ fn tell(verified: &Verified) -> io::Result<()> {
         }
     }
     if !shared.disclosed.is_empty() {
-        let fields: Vec<&str> = shared.disclosed.keys().map(String::as_str).collect();
+        let fields: Vec<&str> = shared.disclosed.keys().map(|id| &**id).collect();
         say!("  disclosed {}", fields.join(", "))?;
     }
     Ok(())

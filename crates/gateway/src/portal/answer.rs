@@ -240,8 +240,8 @@ fn field(page: &Page, kind: Option<&Kind>, answered: &AnsweredField) -> FieldVie
     let rule = kind.and_then(|k| k.predicate(&answered.id));
     let name = known.map(|f| &f.name).or(rule.map(|p| &p.name));
     FieldView {
-        id: answered.id.clone(),
-        name: name.map_or(answered.id.as_str(), |name| page.of(name)).to_owned(),
+        id: answered.id.to_string(),
+        name: name.map_or(&*answered.id, |name| page.of(name)).to_owned(),
         value: value(page, kind, &answered.id, &answered.value, answered.masked),
         from: None,
         disagrees: false,

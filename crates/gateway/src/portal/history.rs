@@ -128,8 +128,7 @@ pub(crate) async fn show(State(app): Shared, holder: Holder, Path(id): Path<Stri
     let page = holder.page;
     let opening = &view.entry.shared;
     let kind = opening.kind.clone().unwrap_or_default();
-    let names =
-        |ids: &mut dyn Iterator<Item = &String>| ids.map(|id| field(&app, &page, &kind, id)).collect();
+    let name = |id: &str| field(&app, &page, &kind, id);
     html(&DetailView {
         line: line(&app, &page, &view),
         kind_id: opening.kind.clone().filter(|id| app.kinds.get(id).is_some()),
@@ -138,8 +137,8 @@ pub(crate) async fn show(State(app): Shared, holder: Holder, Path(id): Path<Stri
             .as_deref()
             .map(|code| kinds::purpose_name(&app, &page, code)),
         basis: opening.basis.clone(),
-        asked: names(&mut opening.fields.iter()),
-        disclosed: names(&mut opening.disclosed.keys()),
+        asked: opening.fields.iter().map(|id| name(id)).collect(),
+        disclosed: opening.disclosed.keys().map(|id| name(id)).collect(),
         source: opening
             .source
             .as_deref()

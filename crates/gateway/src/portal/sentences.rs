@@ -130,15 +130,18 @@ fn details(app: &App, page: &Page, view: &EntryView) -> Vec<(String, String)> {
             .map(|code| page.t(&format!("basis-{code}"))),
     );
     say("label-text", consented_text(page, view));
-    let names = |ids: &mut dyn Iterator<Item = &String>| {
+    let names = |ids: &mut dyn Iterator<Item = &str>| {
         let names: Vec<String> = ids.map(|id| field(app, page, kind, id)).collect();
         names.join(separator)
     };
     let told = opening.entry_type == EntryType::Release;
-    say("label-asked", (!told).then(|| names(&mut opening.fields.iter())));
+    say(
+        "label-asked",
+        (!told).then(|| names(&mut opening.fields.iter().map(String::as_str))),
+    );
     say(
         "label-disclosed",
-        told.then(|| names(&mut opening.disclosed.keys())),
+        told.then(|| names(&mut opening.disclosed.keys().map(|id| &**id))),
     );
     say(
         "label-outcome",

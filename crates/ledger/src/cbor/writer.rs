@@ -1,7 +1,7 @@
 //! Writes the pieces of deterministic CBOR, each in its shortest form.
 
 use super::{ARRAY, BYTES, CborError, MAP, NEGATIVE, TEXT, UNSIGNED, Value, key_order};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// Writes a map that lies `depth` deep.
 pub(super) fn put_values(
@@ -17,29 +17,51 @@ pub(super) fn put_values(
     Ok(())
 }
 
-fn in_key_order<V>(map: &BTreeMap<String, V>) -> Vec<(&String, &V)> {
-    let mut entries: Vec<_> = map.iter().collect();
+fn in_key_order<K: AsRef<str>, V>(map: &BTreeMap<K, V>) -> Vec<(&str, &V)> {
+    let mut entries: Vec<_> = map.iter().map(|(key, value)| (key.as_ref(), value)).collect();
     entries.sort_unstable_by(|(a, _), (b, _)| key_order(a, b));
     entries
 }
 
-pub(super) fn put_head(out: &mut Vec<u8>, major: u8, argument: u64) {
-    match argument {
-        0..=23 => out.push(major | argument as u8),
-        24..=0xff => out.extend_from_slice(&[major | 24, argument as u8]),
-        0x100..=0xffff => {
-            out.push(major | 25);
-            out.extend_from_slice(&(argument as u16).to_be_bytes());
-        }
-        0x1_0000..=0xffff_ffff => {
-            out.push(major | 26);
-            out.extend_from_slice(&(argument as u32).to_be_bytes());
-        }
-        _ => {
-            out.push(major | 27);
-            out.extend_from_slice(&argument.to_be_bytes());
-        }
+/// What stands before a value: its type and its argument, in as few bytes as it takes.
+pub(crate) struct Head {
+    bytes: [u8; 9],
+    len: usize,
+}
+
+impl Head {
+    fn of(major: u8, argument: u64) -> Head {
+        let whole = argument.to_be_bytes();
+        let (info, size) = match argument {
+            0..=23 => (argument as u8, 0),
+            24..=0xff => (24, 1),
+            0x100..=0xffff => (25, 2),
+            0x1_0000..=0xffff_ffff => (26, 4),
+            _ => (27, 8),
+        };
+        let mut bytes = [0; 9];
+        bytes[0] = major | info;
+        bytes[1..=size].copy_from_slice(&whole[8 - size..]);
+        Head { bytes, len: 1 + size }
     }
+
+    /// That of an array of so many items.
+    pub(crate) fn of_array(items: usize) -> Head {
+        Head::of(ARRAY, items as u64)
+    }
+
+    /// That of this text.
+    pub(crate) fn of_text(text: &str) -> Head {
+        Head::of(TEXT, text.len() as u64)
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+}
+
+pub(super) fn put_head(out: &mut Vec<u8>, major: u8, argument: u64) {
+    out.extend_from_slice(Head::of(major, argument).as_bytes());
 }
 
 pub(crate) fn put_int(out: &mut Vec<u8>, int: i64) {
@@ -59,10 +81,6 @@ pub(crate) fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
 pub(crate) fn put_text(out: &mut Vec<u8>, text: &str) {
     put_head(out, TEXT, text.len() as u64);
     out.extend_from_slice(text.as_bytes());
-}
-
-pub(crate) fn put_array_head(out: &mut Vec<u8>, items: usize) {
-    put_head(out, ARRAY, items as u64);
 }
 
 /// Writes a map whose keys the caller names in their order, without building a [`Value`].
@@ -121,14 +139,14 @@ impl MapWriter {
             return;
         }
         let out = self.key(key);
-        put_array_head(out, texts.len());
+        out.extend_from_slice(Head::of_array(texts.len()).as_bytes());
         for text in texts {
             put_text(out, text);
         }
     }
 
     /// Writes a map from texts to bytes, if it is not empty.
-    pub(crate) fn texts_to_bytes<B: AsRef<[u8]>>(&mut self, key: &'static str, map: &BTreeMap<String, B>) {
+    pub(crate) fn texts_to_bytes<B: AsRef<[u8]>>(&mut self, key: &'static str, map: &BTreeMap<Arc<str>, B>) {
         if map.is_empty() {
             return;
         }
@@ -154,10 +172,9 @@ impl MapWriter {
 
     /// The whole map.
     pub(crate) fn finish(mut self) -> Vec<u8> {
-        let mut head = vec![];
-        put_head(&mut head, MAP, self.entries as u64);
+        let head = Head::of(MAP, self.entries as u64);
         // As long as the byte in its place, but for a map of more entries than any of ours.
-        self.out.splice(..1, head);
+        self.out.splice(..1, head.as_bytes().iter().copied());
         self.out
     }
 }

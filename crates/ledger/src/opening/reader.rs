@@ -3,6 +3,7 @@
 use super::{MAX_OPENING_BYTES, OpeningError, VERSION};
 use crate::cbor::Value;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// The entries of a map that were not taken yet.
 pub(super) struct MapReader {
@@ -100,9 +101,9 @@ impl MapReader {
     pub(super) fn hashes<T: From<[u8; 32]>>(
         &mut self,
         key: &'static str,
-    ) -> Result<BTreeMap<String, T>, OpeningError> {
+    ) -> Result<BTreeMap<Arc<str>, T>, OpeningError> {
         let entries = self.values(key)?.into_iter();
-        let hashes = entries.map(|(text, value)| Some((text, fixed_bytes(value)?.into())));
+        let hashes = entries.map(|(text, value)| Some((text.into(), fixed_bytes(value)?.into())));
         hashes.collect::<Option<_>>().ok_or(OpeningError::Wrong(key))
     }
 

@@ -109,7 +109,7 @@ pub struct Shared {
     /// The ids of the fields asked for: one list for both entries of a look-up.
     pub fields: Arc<[String]>,
     /// One salted commitment for each field that was disclosed, and never for a withheld one.
-    pub disclosed: BTreeMap<String, Commitment>,
+    pub disclosed: BTreeMap<Arc<str>, Commitment>,
     /// How it ended.
     pub outcome: Option<String>,
     /// The source that answered.

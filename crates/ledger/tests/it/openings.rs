@@ -284,7 +284,10 @@ fn shared_openings() -> impl Strategy<Value = Shared> {
                 ) = texts.clone();
                 (.., shared.outcome, shared.source, shared.policy, shared.mapping) = texts.clone();
                 (shared.node, shared.reason, shared.about, ..) = texts;
-                (shared.fields, shared.disclosed) = (fields.into(), disclosed);
+                (shared.fields, shared.disclosed) = (
+                    fields.into(),
+                    disclosed.into_iter().map(|(id, of)| (id.into(), of)).collect(),
+                );
                 (shared.as_of, shared.deadline) = (int, int.map(|int| int ^ 1));
                 shared.authenticity = authenticity.map(|signed| {
                     if signed {

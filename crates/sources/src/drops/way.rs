@@ -86,7 +86,7 @@ impl DropWay {
 
     /// By what a question finds its rows; `None` where the question lacks it.
     pub(crate) fn wanted(&self, question: &Question) -> Option<String> {
-        let part = |map: &FieldMap| match map.id.as_str() {
+        let part = |map: &FieldMap| match &*map.id {
             SUBJECT => Some(question.person.id_number.expose().to_owned()),
             SUBJECT_NAME => Some(question.person.name.expose().to_owned()),
             id => question.key.get(id).map(|value| value.text().into_owned()),

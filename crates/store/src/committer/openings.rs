@@ -52,8 +52,7 @@ pub(super) fn build(
     let leaf = leaf::leaf_data(place.origin, &shared_commitment, &chain_commitment);
     let row = place.seq.to_be_bytes();
     let mut seal = |column, salt: &Salt, bytes: &[u8]| {
-        let plain = [salt.expose().as_slice(), bytes].concat();
-        envelope::seal_row(key, &context(place, column, &row), &plain, rng)
+        envelope::seal_row_of(key, &context(place, column, &row), &[salt.expose(), bytes], rng)
     };
     Ok(Built {
         shared_sealed: seal("shared", &shared_salt, &shared_bytes),

@@ -1,6 +1,6 @@
 //! What leaves after a look-up: fields with their labels and salts, and the receipt.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use domain::{
     ids::LookupId,
@@ -77,7 +77,7 @@ impl Answered {
 #[derive(Clone, Serialize, Deserialize)]
 pub struct AnsweredField {
     /// The field's (or predicate's) id.
-    pub id: String,
+    pub id: Arc<str>,
     /// Its value as the API gives it.
     pub value: serde_json::Value,
     /// A mask hides part of it.

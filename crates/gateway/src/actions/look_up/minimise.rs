@@ -65,7 +65,7 @@ fn count_disagreements(kind: &str, answering: Option<&Provenance>, sayings: &Say
         for other in others {
             let labels = [
                 ("kind", kind.to_owned()),
-                ("field", field.clone()),
+                ("field", field.to_string()),
                 ("leading", by(leading)),
                 ("other", by(other)),
             ];
@@ -165,7 +165,13 @@ mod tests {
     fn record(kind: &LoadedKind, field: &str, year: i16, of: u16) -> Record {
         let owner = kind.kind.belongs_to.any_of[0].clone();
         let number = Value::Text(person(of).id_number.expose().to_owned());
-        Record([(owner, number), (field.to_owned(), Value::Date(date(year, 1, 1)))].into())
+        Record(
+            [
+                (owner.into(), number),
+                (field.into(), Value::Date(date(year, 1, 1))),
+            ]
+            .into(),
+        )
     }
 
     /// A second source that holds another year, in a record of this person.

@@ -149,8 +149,8 @@ pub(super) fn say_beside(chain: &mut Chain, asked: Vec<AskedBeside>) {
 /// `@`, so that no two names meet [format].
 pub(super) fn commit_fields(app: &App, shared: &mut Shared, disclosed: Vec<Disclosed>) -> Vec<AnsweredField> {
     let mut commitments = Vec::with_capacity(disclosed.len());
-    let mut commit = |field: &str, value: &Value, by: Option<&Provenance>| {
-        let name = by.map_or_else(|| field.to_owned(), |by| format!("{field}@{}", by.source));
+    let mut commit = |field: &Arc<str>, value: &Value, by: Option<&Provenance>| {
+        let name = by.map_or_else(|| Arc::clone(field), |by| format!("{field}@{}", by.source).into());
         let salt = Salt::new(app.store.random().bytes());
         let commitment = opening::field_commitment(&name, &value.text(), &salt);
         commitments.push((name, commitment));
@@ -195,7 +195,11 @@ pub(super) fn commit_rows(
     }
     let rows: Vec<BTreeMap<String, serde_json::Value>> = rows
         .into_iter()
-        .map(|r| r.into_iter().map(|(k, v)| (k, v.into_json())).collect())
+        .map(|r| {
+            r.into_iter()
+                .map(|(k, v)| (k.to_string(), v.into_json()))
+                .collect()
+        })
         .collect();
     let text = serde_json::to_string(&rows).unwrap_or_default();
     let salt = Salt::new(app.store.random().bytes());
@@ -208,7 +212,7 @@ pub(super) fn withheld(request: &LookupRequest, disclosed: &[AnsweredField]) -> 
     if request.mode != Mode::Read {
         return vec![];
     }
-    let is_disclosed = |id: &String| disclosed.iter().any(|d| d.id == *id);
+    let is_disclosed = |id: &String| disclosed.iter().any(|d| *d.id == **id);
     request
         .kind
         .kind

@@ -99,6 +99,8 @@ pub async fn run(args: DemoArgs, world: &World) -> Outcome {
     } else {
         args.listen
     };
+    // Before anything is counted, as in `serve`.
+    let measured = serve::install_metrics()?;
     let listener = listen::bind(listen, "--listen HOST:PORT").await?;
     let address = listener.local_addr()?;
     let own = Own::read(&args.own, &scratch.folder(), world)?;
@@ -115,7 +117,7 @@ pub async fn run(args: DemoArgs, world: &World) -> Outcome {
     let _jobs = jobs::start(&app);
     let metrics = listen::bind(args.metrics, "--metrics HOST:PORT").await?;
     let metrics_address = metrics.local_addr()?;
-    serve::serve_metrics(metrics, serve::install_metrics()?);
+    serve::serve_metrics(metrics, measured);
     if args.once {
         let server = tokio::spawn(listen::serve(
             listener,

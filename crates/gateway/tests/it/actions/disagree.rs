@@ -80,7 +80,7 @@ async fn both_values_are_shown_and_proven(bed: Arc<Bed>) {
 
     let verified = answer.verified(&app.app);
     assert_eq!(verified.shared.source.as_deref(), Some("sandbox-insurance"));
-    let names: Vec<_> = verified.shared.disclosed.keys().map(String::as_str).collect();
+    let names: Vec<_> = verified.shared.disclosed.keys().map(|id| &**id).collect();
     assert_eq!(names, [FIELD, BESIDE, "insured_name", "policies"]);
     proves(&verified, FIELD, field);
     proves(&verified, BESIDE, other);
@@ -146,7 +146,15 @@ async fn nobody_is_asked_about_what_is_not_wanted(bed: Arc<Bed>) {
     assert_eq!(app.asked(answer.lookup_id()), 1);
     assert_eq!(answer.disclosed(), ["policies"]);
     let verified = answer.verified(&app.app);
-    assert_eq!(verified.shared.disclosed.keys().collect::<Vec<_>>(), ["policies"]);
+    assert_eq!(
+        verified
+            .shared
+            .disclosed
+            .keys()
+            .map(|id| &**id)
+            .collect::<Vec<_>>(),
+        ["policies"]
+    );
 }
 
 async fn one_that_is_late_is_named_and_not_waited_for(bed: Arc<Bed>) {

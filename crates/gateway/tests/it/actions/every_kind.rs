@@ -184,7 +184,7 @@ fn check_proof(app: &TestApp, kind: &Value, answer: &Reply) {
         Some(expected),
         "only the repair shops sign what they answer"
     );
-    let disclosed: Vec<&str> = verified.shared.disclosed.keys().map(String::as_str).collect();
+    let disclosed: Vec<&str> = verified.shared.disclosed.keys().map(|id| &**id).collect();
     assert_eq!(
         disclosed,
         answer.disclosed(),

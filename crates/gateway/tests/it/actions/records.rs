@@ -277,7 +277,7 @@ async fn rules_tell_yes_or_no_and_nothing_else(bed: Arc<Bed>) {
         );
         let shared = answer.verified(&app.app).shared;
         assert_eq!(
-            shared.disclosed.keys().collect::<Vec<_>>(),
+            shared.disclosed.keys().map(|id| &**id).collect::<Vec<_>>(),
             ["fuel-electric", "use-non-commercial"]
         );
     }
