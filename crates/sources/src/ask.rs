@@ -444,9 +444,8 @@ pub(crate) fn observe(
     started: Instant,
 ) {
     let id = &source.info.id;
-    let (outcome, elapsed) = (answer.outcome.code(), started.elapsed());
-    let ms = elapsed.as_secs_f64() * 1000.0;
-    route.meters.count(id, &route.kind, answer.outcome, elapsed);
+    let (outcome, ms) = (answer.outcome.code(), started.elapsed().as_secs_f64() * 1000.0);
+    route.meters.count(id, &route.kind, answer.outcome, ms);
     let lookup = question.lookup;
     match &answer.report {
         Some(report) => {

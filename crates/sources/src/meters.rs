@@ -1,7 +1,7 @@
 //! What is counted of a route's answers. A counter is looked for by its name and labels once, and then kept: that takes
 //! longer than to count.
 
-use std::{array, sync::OnceLock, time::Duration};
+use std::{array, sync::OnceLock};
 
 use domain::outcome::Outcome;
 use metrics::{Counter, Histogram};
@@ -22,12 +22,12 @@ impl Default for Meters {
 }
 
 impl Meters {
-    /// Counts an answer of this source about this kind, which came after so long.
-    pub(crate) fn count(&self, source: &str, kind: &str, outcome: Outcome, elapsed: Duration) {
+    /// Counts an answer of this source about this kind, which came after so many milliseconds.
+    pub(crate) fn count(&self, source: &str, kind: &str, outcome: Outcome, ms: f64) {
         let labels = || [("source", source.to_owned()), ("kind", kind.to_owned())];
         self.milliseconds
             .get_or_init(|| metrics::histogram!("mingcha_source_milliseconds", &labels()))
-            .record(elapsed.as_secs_f64() * 1000.0);
+            .record(ms);
         let counter = || {
             let [source, kind] = labels();
             let outcome = ("outcome", outcome.code().to_owned());

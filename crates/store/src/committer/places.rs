@@ -3,7 +3,8 @@
 //! The place of a change is written with it. That of a look-up's end is kept in memory first, and written with a later
 //! batch, in the order of owners: then a page of the table is changed for several at once
 //! (`docs/decisions/0040-places-written-behind.md`). What is kept here can be made again from entries, leaves and look-ups:
-//! `log_head.placed` says from which entry on, and a start does so. Whoever reads a chain has its places written first ([`Store::placed`]).
+//! `log_head.placed` says from which entry on, and a start does so. Whoever reads a chain has its places written first
+//! ([`Store::placed`]).
 //!
 //! On PostgreSQL, whose nodes do not share a memory, every place is written with its entry.
 

@@ -110,9 +110,9 @@ impl KeyStore {
 
     /// All keys that a subject has.
     pub(crate) async fn of(&self, subject: SubjectId) -> Result<Arc<SubjectKeys>, StoreError> {
-        let (kept, now) = (self.cache().get(&subject).cloned(), Instant::now());
-        match kept.filter(|kept| now < kept.until) {
-            Some(kept) => Ok(kept.keys),
+        let kept = kept(&mut self.cache(), &subject, Instant::now());
+        match kept {
+            Some(keys) => Ok(keys),
             None => self.read_one(subject).await,
         }
     }
@@ -223,8 +223,8 @@ impl KeyStore {
         {
             let (mut cache, now) = (self.cache(), Instant::now());
             for subject in subjects {
-                match cache.get(subject).filter(|kept| now < kept.until) {
-                    Some(kept) => drop(found.insert(*subject, Arc::clone(&kept.keys))),
+                match kept(&mut cache, subject, now) {
+                    Some(keys) => drop(found.insert(*subject, keys)),
                     None => drop(others.insert(*subject)),
                 }
             }
@@ -262,7 +262,7 @@ impl KeyStore {
     async fn read_one(&self, subject: SubjectId) -> Result<Arc<SubjectKeys>, StoreError> {
         let changes = self.changes.load(Ordering::SeqCst);
         let rows = self.db.query_people(&OF, &[subject.bytes().into()]).await?;
-        let keys = self.unwrap(subject, &rows)?;
+        let keys = self.unwrapped(subject, &rows)?;
         self.keep([(subject, Arc::clone(&keys))], changes);
         Ok(keys)
     }
@@ -278,14 +278,15 @@ impl KeyStore {
             .read(move |tx| Box::pin(async move { tx.query_many(&OF, &params).await }));
         let mut found = BTreeMap::new();
         for (subject, rows) in subjects.iter().zip(read.await?) {
-            found.insert(*subject, self.unwrap(*subject, &rows)?);
+            found.insert(*subject, self.unwrapped(*subject, &rows)?);
         }
         let keys = found.iter().map(|(subject, keys)| (*subject, Arc::clone(keys)));
         self.keep(keys, changes);
         Ok(found)
     }
 
-    fn unwrap(&self, subject: SubjectId, rows: &[Row]) -> Result<Arc<SubjectKeys>, StoreError> {
+    /// The keys in these rows of one subject.
+    fn unwrapped(&self, subject: SubjectId, rows: &[Row]) -> Result<Arc<SubjectKeys>, StoreError> {
         let root = self.root();
         let unwrap = |row: &Row| {
             let class = row.text(0, "wrapped_key.class")?.to_owned();
@@ -311,10 +312,19 @@ impl KeyStore {
 }
 
 /// Keys that were read, and until when they need not be read again.
-#[derive(Clone)]
 struct Kept {
     keys: Arc<SubjectKeys>,
     until: Instant,
+}
+
+/// What is kept of a subject, if it may still be used.
+fn kept(
+    cache: &mut LruCache<SubjectId, Kept>,
+    subject: &SubjectId,
+    now: Instant,
+) -> Option<Arc<SubjectKeys>> {
+    let kept = cache.get(subject).filter(|kept| now < kept.until);
+    kept.map(|kept| Arc::clone(&kept.keys))
 }
 
 fn evidence_of(year: i64) -> String {

@@ -11,6 +11,7 @@ mod behind;
 mod committer;
 mod erasure;
 mod failures;
+mod forged_sessions;
 mod history;
 mod kept_answers;
 mod nodes;

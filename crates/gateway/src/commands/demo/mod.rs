@@ -99,8 +99,6 @@ pub async fn run(args: DemoArgs, world: &World) -> Outcome {
     } else {
         args.listen
     };
-    // Before anything is counted, as in `serve`.
-    let measured = serve::install_metrics()?;
     let listener = listen::bind(listen, "--listen HOST:PORT").await?;
     let address = listener.local_addr()?;
     let own = Own::read(&args.own, &scratch.folder(), world)?;
@@ -111,6 +109,8 @@ pub async fn run(args: DemoArgs, world: &World) -> Outcome {
     if let Some(people) = args.seed {
         return seed::run(app, people).await;
     }
+    // A counter is kept from its first use on.
+    let measured = serve::install_metrics()?;
     own.read_drops(&app)?;
     // Nobody is told "no file yet" because they were quick.
     jobs::look_for_drops::look(&app).await;

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use domain::{
     lookup::{RawLookup, SubjectRef},
+    requester::Requester,
     words::Mode,
 };
 use gateway::{
@@ -39,6 +40,7 @@ on_both!(
     a_release_that_comes_late_loses,
     who_was_erased_after_the_session_was_read_is_asked_about_nowhere,
     what_was_read_of_somebody_else_is_not_used,
+    a_requester_who_is_said_to_be_somebody_else_is_refused,
     who_signed_out_between_head_and_body_is_not_served,
     who_signed_out_meanwhile_has_consented_to_nothing,
 );
@@ -305,6 +307,22 @@ async fn what_was_read_of_somebody_else_is_not_used(bed: Arc<Bed>) {
     let own = answered.fields.iter().find(|f| &*f.id == "file_number").unwrap();
     let expected = &chen().licence.as_ref().unwrap().file_number;
     assert_eq!(own.value, json!(expected), "one's own record");
+}
+
+/// Without what shows that they are that person, the person's own row must name their account.
+async fn a_requester_who_is_said_to_be_somebody_else_is_refused(bed: Arc<Bed>) {
+    let app = bed.app().start().await;
+    let (token, hers) = (app.at_l2(chen()).await, app.at_l2(gulbahar()).await);
+    let (requester, _) = found_by_token(&app.app, &token).await.unwrap();
+    let (other, _) = found_by_token(&app.app, &hers).await.unwrap();
+    let forged = Requester {
+        subject: other.subject,
+        ..requester
+    };
+    let before = app.sandbox.journal().len();
+    let asked = look_up::look_up(&app.app, &forged, about_own(None)).await;
+    assert!(matches!(asked, Err(Error::NotPermitted { .. })), "{asked:?}");
+    assert_eq!(app.sandbox.journal().len(), before, "nobody was asked");
 }
 
 async fn who_signed_out_between_head_and_body_is_not_served(bed: Arc<Bed>) {
