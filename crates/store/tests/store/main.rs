@@ -15,6 +15,7 @@ mod forged_sessions;
 mod history;
 mod kept_answers;
 mod nodes;
+mod open;
 mod people;
 mod properties;
 mod schema;

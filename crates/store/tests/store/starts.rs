@@ -1,6 +1,6 @@
 //! What every start checks: whose database it is, whether it is the newest, and what must not come back.
 
-use std::{fs, path::Path, sync::Arc};
+use std::{fs, path::Path, sync::Arc, time::Duration};
 
 use crypto::{RootKeys, Suite};
 use domain::{ids::SubjectId, words::Level};
@@ -130,10 +130,17 @@ async fn copy(config: &DbConfig) -> Copy {
     }
 }
 
-/// Puts it back.
+/// Puts it back, once the store before has let go of the file: the last connection copies its log into it, and removes it.
 async fn put_back(config: &DbConfig, copy: &Copy) {
     match config {
         DbConfig::Sqlite { path, .. } => {
+            let log = path.with_extension("sqlite-wal");
+            for _ in 0..1000 {
+                if !log.exists() {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
             for side in ["sqlite-wal", "sqlite-shm"] {
                 drop(fs::remove_file(path.with_extension(side)));
             }
