@@ -1,6 +1,6 @@
 //! Tests in Rust, by cargo-nextest where it is there and by `cargo test` where not, and how many ran on each database.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{collections::BTreeMap, fs, path::Path, thread::available_parallelism};
 
 use super::{
     mariadb,
@@ -13,6 +13,8 @@ use crate::run;
 const ON_DATABASES: [&str; 3] = ["store", "gateway", "sources"];
 /// Where the tests' databases write down each case that passed: a line with the engine and the test's name.
 const CASES_VARIABLE: &str = "MINGCHA_TEST_CASES";
+/// So many tests at a time on each core: half of their time they wait for disks, servers and deadlines.
+const AT_ONCE_PER_CORE: usize = 2;
 /// A sign of life after so many tests.
 const TOLD_EACH: u64 = 200;
 
@@ -52,7 +54,9 @@ pub(crate) fn run(without: bool, with: bool, tally: &mut Tally) -> Result<(), St
     });
     let variables: BTreeMap<_, _> = variables.into_iter().chain(urls).collect();
     if run::which("cargo-nextest").is_some() {
-        let fast = ["nextest", "run", "--locked", "--no-fail-fast", "--color", "never"];
+        let at_once = AT_ONCE_PER_CORE * available_parallelism().map_or(1, usize::from);
+        let at_once = format!("--test-threads={at_once}");
+        let fast = ["nextest", "run", "--locked", "--no-fail-fast", "--color", "never", &at_once];
         count("tests", &fast, &packages, &variables, nextest_line, tally)?;
         let doc = ["test", "--locked", "--no-fail-fast", "--doc"];
         count(
