@@ -56,7 +56,15 @@ pub(crate) fn run(without: bool, with: bool, tally: &mut Tally) -> Result<(), St
     if run::which("cargo-nextest").is_some() {
         let at_once = AT_ONCE_PER_CORE * available_parallelism().map_or(1, usize::from);
         let at_once = format!("--test-threads={at_once}");
-        let fast = ["nextest", "run", "--locked", "--no-fail-fast", "--color", "never", &at_once];
+        let fast = [
+            "nextest",
+            "run",
+            "--locked",
+            "--no-fail-fast",
+            "--color",
+            "never",
+            &at_once,
+        ];
         count("tests", &fast, &packages, &variables, nextest_line, tally)?;
         let doc = ["test", "--locked", "--no-fail-fast", "--doc"];
         count(
