@@ -6,9 +6,15 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
+    thread::available_parallelism,
 };
 
 use crate::run;
+
+/// How many cores this process may use.
+pub(crate) fn cores() -> usize {
+    available_parallelism().map_or(1, usize::from)
+}
 
 /// Something that a part of the tests needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

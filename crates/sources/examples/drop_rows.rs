@@ -50,7 +50,8 @@ const ASKED: u64 = 10_000;
 const MAY_TAKE_MB: u64 = 256;
 
 fn main() -> ExitCode {
-    let rows: u64 = std::env::args().nth(1).map_or(1_000_000, |n| n.parse().unwrap());
+    let rows = std::env::args().nth(1).map(|n| n.parse());
+    let rows: u64 = rows.unwrap_or(Ok(1_000_000)).expect("how many rows, as a number");
     let folder = tempfile::tempdir().unwrap();
     let bytes = write(folder.path(), rows);
     let sources = sources(folder.path());

@@ -1,8 +1,8 @@
 //! Which cores the measured server has, and which all others.
 
-use std::{ffi::OsStr, process::Command, thread::available_parallelism};
+use std::{ffi::OsStr, process::Command};
 
-use crate::run;
+use crate::{machine, run};
 
 /// The cores, as `taskset` writes them.
 pub(crate) struct Cores {
@@ -16,7 +16,7 @@ impl Cores {
     /// # Errors
     /// There are too few cores, or nothing that binds a program to one.
     pub(crate) fn share(server: usize) -> Result<Self, String> {
-        let all = available_parallelism().map_or(1, usize::from);
+        let all = machine::cores();
         if server == 0 || all < server + 1 {
             return Err(format!(
                 "{server} cores for the server leave none of {all} for the load"

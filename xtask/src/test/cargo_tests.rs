@@ -1,13 +1,13 @@
 //! Tests in Rust, by cargo-nextest where it is there and by `cargo test` where not, and how many ran on each database.
 
-use std::{collections::BTreeMap, fs, path::Path, thread::available_parallelism};
+use std::{collections::BTreeMap, fs, path::Path};
 
 use super::{
     mariadb,
     postgres::{self, Server},
     tally::Tally,
 };
-use crate::run;
+use crate::{machine, run};
 
 /// Crates whose tests run on database servers.
 const ON_DATABASES: [&str; 3] = ["store", "gateway", "sources"];
@@ -54,7 +54,7 @@ pub(crate) fn run(without: bool, with: bool, tally: &mut Tally) -> Result<(), St
     });
     let variables: BTreeMap<_, _> = variables.into_iter().chain(urls).collect();
     if run::which("cargo-nextest").is_some() {
-        let at_once = AT_ONCE_PER_CORE * available_parallelism().map_or(1, usize::from);
+        let at_once = AT_ONCE_PER_CORE * machine::cores();
         let at_once = format!("--test-threads={at_once}");
         let fast = [
             "nextest",

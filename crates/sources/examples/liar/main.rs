@@ -77,11 +77,14 @@ impl Exceptions {
 
 #[tokio::main]
 async fn main() {
-    let word = |at: usize, default| std::env::args().nth(at).map_or(Ok(default), |n| n.parse());
-    let (replies, seed) = (word(1, 100_000).unwrap(), word(2, 1).unwrap());
+    let word = |at: usize, default| {
+        let word = std::env::args().nth(at).map_or(Ok(default), |n| n.parse());
+        word.expect("replies, seed and rounds, as numbers")
+    };
+    let (replies, seed) = (word(1, 100_000), word(2, 1));
     let (replies, rounds) = (
         usize::try_from(replies).unwrap(),
-        usize::try_from(word(3, 40).unwrap()).unwrap(),
+        usize::try_from(word(3, 40)).unwrap(),
     );
     let exceptions = Arc::new(Exceptions::default());
     let games: Vec<Arc<Game>> = games(seed).await.into_iter().map(Arc::new).collect();

@@ -3,10 +3,18 @@
 use std::sync::Arc;
 
 use futures_util::future::join_all;
+use store::{Outcome, StoreError};
 
 use crate::{acts::*, world::*};
 
-/// Few, and more than are known at once (`MAX_OPEN` with debug assertions).
+/// The numbers of these entries in their chain, in order.
+fn numbers(made: impl IntoIterator<Item = Result<Outcome, StoreError>>) -> Vec<u64> {
+    let mut numbers: Vec<_> = made.into_iter().map(|one| sealed(one).seq).collect();
+    numbers.sort_unstable();
+    numbers
+}
+
+/// One, a few, and more than the places that are kept (`KEPT` with debug assertions).
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_starts_again_follows_the_intents_of_before() {
     for open in [1, 3, 40] {
@@ -28,9 +36,11 @@ async fn whoever_starts_again_follows_the_intents_of_before() {
             let (_, released) = look_up(&store, subject, by).await;
             assert_eq!(released.seq, first + open + 1);
             let ended = join_all(ids.iter().map(|id| store.seal(end(subject, by, *id, true)))).await;
-            let mut numbers: Vec<_> = ended.into_iter().map(|one| sealed(one).seq).collect();
-            numbers.sort_unstable();
-            assert!(numbers.into_iter().eq((released.seq + 1..).take(ids.len())));
+            assert!(
+                numbers(ended)
+                    .into_iter()
+                    .eq((released.seq + 1..).take(ids.len()))
+            );
             // Each ends once.
             for id in ids {
                 nothing(store.seal(end(subject, by, id, false)).await);
@@ -42,7 +52,7 @@ async fn whoever_starts_again_follows_the_intents_of_before() {
     }
 }
 
-/// A change of a chain follows its open intents too, and ends nothing that is known of them.
+/// A change of a chain follows its open intents too, and the look-up ends after it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_change_follows_an_open_intent() {
     each_world(|world| async move {
@@ -53,17 +63,12 @@ async fn a_change_follows_an_open_intent() {
         let lookup = new.lookup;
         let begun = sealed(store.seal(begin(subject, new)).await).seq;
         let changed = [(); 2].map(|()| store.seal(note(subject, "beside")));
-        let changed = join_all(changed).await.into_iter().map(|one| sealed(one).seq);
-        let mut changed: Vec<_> = changed.collect();
-        changed.sort_unstable();
-        assert_eq!(changed, [begun + 1, begun + 2]);
-        let (last, ended) = tokio::join!(
+        assert_eq!(numbers(join_all(changed).await), [begun + 1, begun + 2]);
+        let both = tokio::join!(
             store.seal(note(subject, "at once")),
             store.seal(end(subject, by, lookup, true))
         );
-        let mut both = [sealed(last).seq, sealed(ended).seq];
-        both.sort_unstable();
-        assert_eq!(both, [begun + 3, begun + 4]);
+        assert_eq!(numbers(<[_; 2]>::from(both)), [begun + 3, begun + 4]);
         check(&store).await;
     })
     .await;

@@ -141,9 +141,7 @@ async fn put_back(config: &DbConfig, copy: &Copy) {
                 }
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
-            for side in ["sqlite-wal", "sqlite-shm"] {
-                drop(fs::remove_file(path.with_extension(side)));
-            }
+            assert!(!log.exists(), "somebody still has {} open", path.display());
             fs::write(path, &copy.0).unwrap();
         }
         DbConfig::Postgres { .. } => {
